@@ -1,0 +1,1 @@
+"""Many labelled videos: manifests, the motion set, batches."""

@@ -1,0 +1,25 @@
+"""What goes wrong through no fault of the code: said in one line, with the way out.
+
+Every error a user can cause is a `UserError` whose message names the file or option, the value
+and the remedy. Commands run inside `one_line_errors`, so that people see that line and exit
+code 2, and never a traceback.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+
+class UserError(ValueError):
+    """A mistake in what was asked or given; the message names the thing and the remedy."""
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2."""
+    try:
+        yield
+    except UserError as error:
+        message = " ".join(str(error).split())
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""Arrays to pictures: functions that take arrays and return matplotlib Axes."""

@@ -1,0 +1,1 @@
+"""Learning: state, step, optimizer, checkpoints, metrics."""

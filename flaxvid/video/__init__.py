@@ -1,0 +1,1 @@
+"""One file of pixels: decode, choose frames, crop and resize, write."""

@@ -1,0 +1,1 @@
+"""Other people's weight files, read safely and converted strictly."""
