@@ -1,0 +1,119 @@
+"""Attention, and the two ways of pointing it at a video: along time, or across one frame.
+
+Patch tokens stand in one sequence, frame after frame: `batch (time space) dim`. To attend over
+time, every place becomes a row of the batch; to attend over space, every frame does. Attention
+itself never knows the difference.
+"""
+
+from collections.abc import Callable
+
+import einops
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flaxvid import errors
+from flaxvid.models import layers
+
+
+def scaled_dot_product(
+    query: Float[Array, "batch query head dim"],
+    key: Float[Array, "batch key head dim"],
+    value: Float[Array, "batch key head dim"],
+    mask: Bool[Array, "batch key"] | None = None,
+) -> Float[Array, "batch query head dim"]:
+    """Every query takes the mean of the values, weighted by how well each key matches it.
+
+    The weights are softmax(query . key / sqrt(dim)), taken in float32; keys whose mask is False
+    get weight zero.
+
+    Source: Vaswani et al., "Attention Is All You Need" (2017), eq. 1.
+    """
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) / jnp.sqrt(query.shape[-1]).astype(
+        query.dtype
+    )
+    scores = scores.astype(jnp.float32)
+    if mask is not None:
+        scores = jnp.where(mask[:, None, None, :], scores, -jnp.inf)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+
+
+class Attention(nnx.Module):
+    """Multi-head self-attention with one linear layer for query, key and value."""
+
+    def __init__(self, dim: int, num_heads: int, *, head_dim: int | None = None, dtype=None, rngs):
+        """`head_dim` is the width of one head: `dim / num_heads` unless given.
+
+        Raises:
+            UserError: if `dim` is not a multiple of `num_heads` and no `head_dim` is given.
+        """
+        if head_dim is None and dim % num_heads:
+            raise errors.UserError(
+                f"a width of {dim} does not divide into {num_heads} heads: "
+                "choose num_heads that divides dim"
+            )
+        self.num_heads = num_heads
+        inner_dim = num_heads * (head_dim or dim // num_heads)
+        self.qkv = nnx.Linear(dim, 3 * inner_dim, kernel_init=layers.INIT, dtype=dtype, rngs=rngs)
+        self.proj = nnx.Linear(inner_dim, dim, kernel_init=layers.INIT, dtype=dtype, rngs=rngs)
+
+    def __call__(
+        self,
+        tokens: Float[Array, "batch token dim"],
+        mask: Bool[Array, "batch token"] | None = None,
+    ) -> Float[Array, "batch token dim"]:
+        query, key, value = einops.rearrange(
+            self.qkv(tokens),
+            "batch token (three head dim) -> three batch token head dim",
+            three=3,
+            head=self.num_heads,
+        )
+        attended = scaled_dot_product(query, key, value, mask)
+        return self.proj(einops.rearrange(attended, "batch token head dim -> batch token (head dim)"))
+
+
+def over_time(
+    attend: Callable,
+    patches: Float[Array, "batch time*space dim"],
+    num_frames: int,
+    mask: Bool[Array, "batch time"] | None = None,
+) -> Float[Array, "batch time*space dim"]:
+    """Lets every patch attend to the patches at its own place in all frames.
+
+    `attend(tokens, mask)` sees `(batch space) time dim` and the mask of frames `(batch space)
+    time`.
+
+    Source: Bertasius et al., "Is Space-Time Attention All You Need for Video Understanding?"
+    (2021), eq. 10.
+    """
+    batch, space = patches.shape[0], patches.shape[1] // num_frames
+    rows = einops.rearrange(patches, "b (t s) d -> (b s) t d", t=num_frames)
+    if mask is not None:
+        mask = einops.repeat(mask, "b t -> (b s) t", s=space)
+    return einops.rearrange(attend(rows, mask), "(b s) t d -> b (t s) d", b=batch)
+
+
+def over_space(
+    attend: Callable,
+    cls: Float[Array, "batch 1 dim"],
+    patches: Float[Array, "batch time*space dim"],
+    num_frames: int,
+    mask: Bool[Array, "batch time"] | None = None,
+) -> tuple[Float[Array, "batch 1 dim"], Float[Array, "batch time*space dim"]]:
+    """Lets every patch attend to the CLS token and to the patches of its own frame.
+
+    Every frame gets a copy of the CLS token; the copies' outputs are averaged over the real
+    frames. `attend(tokens)` sees `(batch time) (1 + space) dim`.
+
+    Source: Bertasius et al. (2021), eq. 11, and the official implementation for the CLS mean.
+    """
+    batch = patches.shape[0]
+    frames = einops.rearrange(patches, "b (t s) d -> (b t) s d", t=num_frames)
+    copies = einops.repeat(cls, "b 1 d -> (b t) 1 d", t=num_frames)
+    frames = attend(jnp.concatenate([copies, frames], axis=1))
+    copies = einops.rearrange(frames[:, 0], "(b t) d -> b t d", b=batch)
+    where = None if mask is None else mask[:, :, None]
+    cls = jnp.mean(copies, axis=1, keepdims=True, where=where)
+    return cls, einops.rearrange(frames[:, 1:], "(b t) s d -> b (t s) d", b=batch)

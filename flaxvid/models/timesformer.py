@@ -1,0 +1,198 @@
+"""TimeSformer: a Vision Transformer whose blocks attend over time, then over space.
+
+Source: Bertasius, Wang, Torresani, "Is Space-Time Attention All You Need for Video
+Understanding?" (2021), arXiv 2102.05095; details after the authors' implementation.
+"""
+
+import dataclasses
+from typing import Literal
+
+import einops
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flaxvid import errors
+from flaxvid.models import attention, layers
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeSformerConfig:
+    """What a TimeSformer is made of; the classmethods are the published sizes."""
+
+    num_classes: int
+    num_frames: int = 8
+    image_size: int = 224
+    """Height and width of a frame, in pixels."""
+    patch_size: int = 16
+    """Height and width of a patch, in pixels."""
+    dim: int = 768
+    depth: int = 12
+    num_heads: int = 12
+    mlp_dim: int = 3072
+    drop_path: float = 0.1
+    """Stochastic depth of the last block; the first has none, those between lie on a line."""
+    attention: Literal["divided", "joint", "space"] = "divided"
+    dtype: str = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
+
+    @classmethod
+    def tiny(cls, **overrides):
+        """A laptop's: 8 frames of 32 pixels, 4 blocks of width 96."""
+        tiny = dict(image_size=32, patch_size=8, dim=96, depth=4, num_heads=4, mlp_dim=384)
+        return cls(**{**tiny, "drop_path": 0.0, **overrides})
+
+    @classmethod
+    def base(cls, **overrides):
+        """8 frames of 224 pixels, ViT-Base."""
+        return cls(**overrides)
+
+    @classmethod
+    def hr(cls, **overrides):
+        """High resolution: 16 frames of 448 pixels, ViT-Base."""
+        return cls(**{"num_frames": 16, "image_size": 448, **overrides})
+
+    @classmethod
+    def large(cls, **overrides):
+        """Long: 96 frames of 224 pixels, ViT-Base (the paper's TimeSformer-L)."""
+        return cls(**{"num_frames": 96, **overrides})
+
+
+class Block(nnx.Module):
+    """One encoder block: attention after the configured scheme, then an MLP."""
+
+    def __init__(self, config: TimeSformerConfig, drop_path: float, *, rngs: nnx.Rngs):
+        self.num_frames, self.scheme = config.num_frames, config.attention
+        dim, dtype = config.dim, jnp.dtype(config.dtype)
+        if config.attention == "divided":
+            self.temporal_norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+            self.temporal_attn = attention.Attention(
+                dim, config.num_heads, dtype=dtype, rngs=rngs
+            )
+            # Zero at the start: a fresh model is the image ViT and does not see order yet.
+            self.temporal_fc = nnx.Linear(
+                dim, dim, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs
+            )
+        self.norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+        self.attn = attention.Attention(dim, config.num_heads, dtype=dtype, rngs=rngs)
+        self.norm2 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+        self.mlp = layers.MLP(dim, config.mlp_dim, dtype=dtype, rngs=rngs)
+        self.drop_path = layers.drop_path(drop_path)
+
+    def __call__(
+        self,
+        tokens: Float[Array, "batch token dim"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch token dim"]:
+        attend = {"divided": self.divided, "joint": self.joint, "space": self.space}[self.scheme]
+        tokens = attend(tokens, mask, rngs)
+        return tokens + self.drop_path(self.mlp(self.norm2(tokens)), rngs=rngs)
+
+    def divided(self, tokens, mask, rngs):
+        """Every patch over time, then every frame over space (T+S)."""
+
+        def time_branch(rows, mask):
+            rows = self.temporal_attn(self.temporal_norm1(rows), mask)
+            return self.drop_path(rows, rngs=rngs)
+
+        def space_branch(frames):
+            return self.drop_path(self.attn(self.norm1(frames)), rngs=rngs)
+
+        cls, patches = tokens[:, :1], tokens[:, 1:]
+        in_time = attention.over_time(time_branch, patches, self.num_frames, mask)
+        patches = patches + self.temporal_fc(in_time)
+        in_space = attention.over_space(space_branch, cls, patches, self.num_frames, mask)
+        return jnp.concatenate([cls + in_space[0], patches + in_space[1]], axis=1)
+
+    def joint(self, tokens, mask, rngs):
+        """Every token over all tokens of the clip (ST)."""
+        if mask is not None:
+            space = (tokens.shape[1] - 1) // self.num_frames
+            patches = einops.repeat(mask, "b t -> b (t s)", s=space)
+            mask = jnp.pad(patches, ((0, 0), (1, 0)), constant_values=True)
+        return tokens + self.drop_path(self.attn(self.norm1(tokens), mask), rngs=rngs)
+
+    def space(self, tokens, mask, rngs):
+        """Every token over its own frame (S); frames are rows of the batch."""
+        del mask  # no frame sees another here
+        return tokens + self.drop_path(self.attn(self.norm1(tokens)), rngs=rngs)
+
+
+class TimeSformer(nnx.Module):
+    """Clips to logits: patches, position and time embeddings, blocks, CLS token, linear head."""
+
+    def __init__(self, config: TimeSformerConfig, *, rngs: nnx.Rngs):
+        dim, dtype, size = config.dim, jnp.dtype(config.dtype), config.image_size
+        if size % config.patch_size:
+            raise errors.UserError(
+                f"an image size of {size} does not divide into patches of {config.patch_size} "
+                "pixels: choose a multiple"
+            )
+        self.config = config
+        space = (size // config.patch_size) ** 2
+        self.patch_embed = nnx.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
+        self.cls_token = nnx.Param(layers.INIT(rngs.params(), (1, 1, dim)))
+        self.pos_embed = nnx.Param(layers.INIT(rngs.params(), (1, 1 + space, dim)))
+        if config.attention != "space":
+            self.time_embed = nnx.Param(jnp.zeros((1, config.num_frames, dim)))
+        rates = np.linspace(0, config.drop_path, config.depth)
+        self.blocks = nnx.List([Block(config, float(rate), rngs=rngs) for rate in rates])
+        self.norm = layers.layer_norm(dim, rngs=rngs)
+        self.head = nnx.Linear(dim, config.num_classes, kernel_init=layers.INIT, rngs=rngs)
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time height width 3"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits of normalised RGB clips; frames whose mask is False have no say.
+
+        Raises:
+            UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and
+                high: embeddings learnt for other shapes must be resized, never stretched unseen.
+        """
+        self._check_shape(inputs)
+        if self.config.attention == "space":
+            features = self._frame_by_frame(inputs, mask, rngs)
+        else:
+            tokens = self.embed(inputs)
+            for block in self.blocks:
+                tokens = block(tokens, mask, rngs)
+            features = tokens[:, 0]
+        return self.head(self.norm(features.astype(jnp.float32)))
+
+    def embed(
+        self, inputs: Float[Array, "batch time height width 3"]
+    ) -> Float[Array, "batch token dim"]:
+        """One CLS token, then the patches frame after frame, each told its place and its time."""
+        patches = self._place(inputs)
+        patches = patches + self.time_embed[:, :, None].astype(patches.dtype)
+        cls = self.cls_token + self.pos_embed[:, :1]
+        cls = jnp.broadcast_to(cls, (len(inputs), *cls.shape[1:])).astype(patches.dtype)
+        return jnp.concatenate([cls, einops.rearrange(patches, "b t s d -> b (t s) d")], axis=1)
+
+    def _place(self, inputs):
+        patches = self.patch_embed(layers.patchify(inputs, self.config.patch_size))
+        return patches + self.pos_embed[:, None, 1:].astype(patches.dtype)
+
+    def _frame_by_frame(self, inputs, mask, rngs):
+        frames = einops.rearrange(self._place(inputs), "b t s d -> (b t) s d")
+        cls = self.cls_token + self.pos_embed[:, :1]
+        cls = jnp.broadcast_to(cls, (len(frames), *cls.shape[1:])).astype(frames.dtype)
+        tokens = jnp.concatenate([cls, frames], axis=1)
+        for block in self.blocks:
+            tokens = block(tokens, None, rngs)
+        features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=len(inputs))
+        return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])
+
+    def _check_shape(self, inputs):
+        config = self.config
+        expected = (config.num_frames, config.image_size, config.image_size)
+        if inputs.shape[1:4] != expected:
+            raise errors.UserError(
+                f"this TimeSformer takes clips of {expected} (time, height, width), and got "
+                f"{inputs.shape[1:4]}: set num_frames and image_size to match"
+            )
