@@ -43,7 +43,16 @@ def scaled_dot_product(
 class Attention(nnx.Module):
     """Multi-head self-attention with one linear layer for query, key and value."""
 
-    def __init__(self, dim: int, num_heads: int, *, head_dim: int | None = None, dtype=None, rngs):
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        *,
+        head_dim: int | None = None,
+        init=layers.INIT,
+        dtype=None,
+        rngs: nnx.Rngs,
+    ):
         """`head_dim` is the width of one head: `dim / num_heads` unless given.
 
         Raises:
@@ -56,8 +65,8 @@ class Attention(nnx.Module):
             )
         self.num_heads = num_heads
         inner_dim = num_heads * (head_dim or dim // num_heads)
-        self.qkv = nnx.Linear(dim, 3 * inner_dim, kernel_init=layers.INIT, dtype=dtype, rngs=rngs)
-        self.proj = nnx.Linear(inner_dim, dim, kernel_init=layers.INIT, dtype=dtype, rngs=rngs)
+        self.qkv = nnx.Linear(dim, 3 * inner_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.proj = nnx.Linear(inner_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
 
     def __call__(
         self,

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from flaxvid import errors
 
-# Linear layers, position embeddings and CLS tokens of a ViT start small: truncated normal, 0.02.
+# How the linear layers, position embeddings and CLS token of a ViT start.
 INIT = nnx.initializers.truncated_normal(0.02)
 
 
@@ -20,17 +20,8 @@ def patchify(
     patch the pixels run row by row with their channels together
     (`pixels` = patch_size x patch_size x channel).
 
-    Raises:
-        UserError: if the frame is not a whole number of patches high and wide.
-
     Source: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), eq. 1.
     """
-    height, width = video.shape[2:4]
-    if height % patch_size or width % patch_size:
-        raise errors.UserError(
-            f"a frame of {height}x{width} pixels does not divide into patches of {patch_size}: "
-            f"choose an image size that is a multiple of {patch_size}"
-        )
     return einops.rearrange(
         video,
         "batch time (h p) (w q) channel -> batch time (h w) (p q channel)",
@@ -39,13 +30,45 @@ def patchify(
     )
 
 
+def patch_count(image_size: int, patch_size: int) -> int:
+    """Patches of a square frame.
+
+    Raises:
+        UserError: if the frame is not a whole number of patches high and wide.
+    """
+    if image_size % patch_size:
+        raise errors.UserError(
+            f"an image size of {image_size} pixels does not divide into patches of {patch_size}: "
+            f"choose a multiple of {patch_size}"
+        )
+    return (image_size // patch_size) ** 2
+
+
+def check_clip(
+    video: Float[Array, "batch time height width channel"], num_frames: int, image_size: int
+) -> None:
+    """Refuses clips of another shape than the model's position embeddings were learnt for.
+
+    Raises:
+        UserError: naming both shapes.
+    """
+    expected = (num_frames, image_size, image_size)
+    if video.shape[1:4] != expected:
+        raise errors.UserError(
+            f"this model takes clips of {expected} (time, height, width), and got "
+            f"{video.shape[1:4]}: set num_frames and image_size to match"
+        )
+
+
 class MLP(nnx.Module):
     """Two linear layers with an exact GELU between, applied to every token alone."""
 
-    def __init__(self, dim: int, hidden_dim: int, *, dropout: float = 0.0, dtype=None, rngs):
-        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=INIT, dtype=dtype, rngs=rngs)
-        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=INIT, dtype=dtype, rngs=rngs)
-        self.dropout = nnx.Dropout(dropout)
+    def __init__(
+        self, dim: int, hidden_dim: int, *, dropout: float = 0.0, init=INIT, dtype=None, rngs
+    ):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = Dropout(dropout)
 
     def __call__(
         self, tokens: Float[Array, "*batch dim"], rngs: nnx.Rngs | None = None
@@ -61,9 +84,18 @@ def layer_norm(dim: int, *, epsilon: float = 1e-6, dtype=None, rngs: nnx.Rngs) -
     return nnx.LayerNorm(dim, epsilon=epsilon, use_fast_variance=False, dtype=dtype, rngs=rngs)
 
 
-def drop_path(rate: float) -> nnx.Dropout:
+class Dropout(nnx.Dropout):
+    """Dropout when `rngs` are given; a call without them is for use, and drops nothing."""
+
+    def __call__(self, inputs: Array, rngs: nnx.Rngs | None = None) -> Array:
+        if rngs is None:
+            return inputs
+        return super().__call__(inputs, deterministic=False, rngs=rngs)
+
+
+def drop_path(rate: float) -> Dropout:
     """Stochastic depth: drops the whole residual branch of a row, `row token dim`, at once.
 
     Source: Huang et al., "Deep Networks with Stochastic Depth" (2016).
     """
-    return nnx.Dropout(rate, broadcast_dims=(1, 2))
+    return Dropout(rate, broadcast_dims=(1, 2))

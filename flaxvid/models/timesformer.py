@@ -13,7 +13,6 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import errors
 from flaxvid.models import attention, layers
 
 
@@ -34,14 +33,16 @@ class TimeSformerConfig:
     drop_path: float = 0.1
     """Stochastic depth of the last block; the first has none, those between lie on a line."""
     attention: Literal["divided", "joint", "space"] = "divided"
+    init_std: float = 0.02
+    """Standard deviation of fresh linear layers, position embeddings and the CLS token."""
     dtype: str = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     @classmethod
     def tiny(cls, **overrides):
-        """A laptop's: 8 frames of 32 pixels, 4 blocks of width 96."""
-        tiny = dict(image_size=32, patch_size=8, dim=96, depth=4, num_heads=4, mlp_dim=384)
-        return cls(**{**tiny, "drop_path": 0.0, **overrides})
+        """A laptop's: 8 frames of 32 pixels, 4 blocks of width 64."""
+        tiny = dict(image_size=32, patch_size=8, dim=64, depth=4, num_heads=4, mlp_dim=256)
+        return cls(**tiny | {"drop_path": 0.0, "init_std": 0.1} | overrides)
 
     @classmethod
     def base(cls, **overrides):
@@ -51,12 +52,16 @@ class TimeSformerConfig:
     @classmethod
     def hr(cls, **overrides):
         """High resolution: 16 frames of 448 pixels, ViT-Base."""
-        return cls(**{"num_frames": 16, "image_size": 448, **overrides})
+        return cls(**{"num_frames": 16, "image_size": 448} | overrides)
 
     @classmethod
     def large(cls, **overrides):
         """Long: 96 frames of 224 pixels, ViT-Base (the paper's TimeSformer-L)."""
-        return cls(**{"num_frames": 96, **overrides})
+        return cls(**{"num_frames": 96} | overrides)
+
+    def initializer(self) -> nnx.Initializer:
+        """How kernels and embeddings start."""
+        return nnx.initializers.truncated_normal(self.init_std)
 
 
 class Block(nnx.Module):
@@ -65,19 +70,18 @@ class Block(nnx.Module):
     def __init__(self, config: TimeSformerConfig, drop_path: float, *, rngs: nnx.Rngs):
         self.num_frames, self.scheme = config.num_frames, config.attention
         dim, dtype = config.dim, jnp.dtype(config.dtype)
+        settings = dict(init=config.initializer(), dtype=dtype, rngs=rngs)
         if config.attention == "divided":
             self.temporal_norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-            self.temporal_attn = attention.Attention(
-                dim, config.num_heads, dtype=dtype, rngs=rngs
-            )
+            self.temporal_attn = attention.Attention(dim, config.num_heads, **settings)
             # Zero at the start: a fresh model is the image ViT and does not see order yet.
             self.temporal_fc = nnx.Linear(
                 dim, dim, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs
             )
         self.norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-        self.attn = attention.Attention(dim, config.num_heads, dtype=dtype, rngs=rngs)
+        self.attn = attention.Attention(dim, config.num_heads, **settings)
         self.norm2 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-        self.mlp = layers.MLP(dim, config.mlp_dim, dtype=dtype, rngs=rngs)
+        self.mlp = layers.MLP(dim, config.mlp_dim, **settings)
         self.drop_path = layers.drop_path(drop_path)
 
     def __call__(
@@ -124,23 +128,19 @@ class TimeSformer(nnx.Module):
     """Clips to logits: patches, position and time embeddings, blocks, CLS token, linear head."""
 
     def __init__(self, config: TimeSformerConfig, *, rngs: nnx.Rngs):
-        dim, dtype, size = config.dim, jnp.dtype(config.dtype), config.image_size
-        if size % config.patch_size:
-            raise errors.UserError(
-                f"an image size of {size} does not divide into patches of {config.patch_size} "
-                "pixels: choose a multiple"
-            )
         self.config = config
-        space = (size // config.patch_size) ** 2
+        dim, dtype = config.dim, jnp.dtype(config.dtype)
+        space = layers.patch_count(config.image_size, config.patch_size)
         self.patch_embed = nnx.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
-        self.cls_token = nnx.Param(layers.INIT(rngs.params(), (1, 1, dim)))
-        self.pos_embed = nnx.Param(layers.INIT(rngs.params(), (1, 1 + space, dim)))
+        init = config.initializer()
+        self.cls_token = nnx.Param(init(rngs.params(), (1, 1, dim)))
+        self.pos_embed = nnx.Param(init(rngs.params(), (1, 1 + space, dim)))
         if config.attention != "space":
             self.time_embed = nnx.Param(jnp.zeros((1, config.num_frames, dim)))
         rates = np.linspace(0, config.drop_path, config.depth)
         self.blocks = nnx.List([Block(config, float(rate), rngs=rngs) for rate in rates])
         self.norm = layers.layer_norm(dim, rngs=rngs)
-        self.head = nnx.Linear(dim, config.num_classes, kernel_init=layers.INIT, rngs=rngs)
+        self.head = nnx.Linear(dim, config.num_classes, kernel_init=init, rngs=rngs)
 
     def __call__(
         self,
@@ -154,7 +154,7 @@ class TimeSformer(nnx.Module):
             UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and
                 high: embeddings learnt for other shapes must be resized, never stretched unseen.
         """
-        self._check_shape(inputs)
+        layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
         if self.config.attention == "space":
             features = self._frame_by_frame(inputs, mask, rngs)
         else:
@@ -187,12 +187,3 @@ class TimeSformer(nnx.Module):
             tokens = block(tokens, None, rngs)
         features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=len(inputs))
         return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])
-
-    def _check_shape(self, inputs):
-        config = self.config
-        expected = (config.num_frames, config.image_size, config.image_size)
-        if inputs.shape[1:4] != expected:
-            raise errors.UserError(
-                f"this TimeSformer takes clips of {expected} (time, height, width), and got "
-                f"{inputs.shape[1:4]}: set num_frames and image_size to match"
-            )

@@ -1,0 +1,261 @@
+"""A manifest: which videos, with which label, in which split. Everything downstream reads this.
+
+A row is a video (or a part of it) with its label, the group it comes from, and its split. Videos
+of one group share a source (a recording, an actor), so a group that stands in two splits is a
+leak: the model is tested on what it has seen. That is a hard error here.
+Opening a manifest opens no video.
+"""
+
+import collections
+import csv
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from flaxvid import errors
+from flaxvid.video import sample
+
+SPLITS = ("train", "validation", "test")
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv")
+COLUMNS = ("path", "label", "group", "split", "start", "end")
+
+
+class ManifestError(errors.UserError):
+    """A manifest or a folder of videos that can't be used as it stands."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One labelled video, or the part of it between `start` and `end`."""
+
+    path: str
+    """Relative to the manifest's folder, or absolute."""
+    label: str
+    group: str = ""
+    """What the video was cut from; rows of one group must share a split. Empty: itself."""
+    split: str = "train"
+    start: float = 0.0
+    """Seconds."""
+    end: float | None = None
+    """Seconds; None: the end of the file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Rows, the folder that their paths start from, and the label vocabulary in class order."""
+
+    root: Path
+    rows: tuple[Row, ...]
+    labels: tuple[str, ...]
+
+    def split(self, name: str) -> "Manifest":
+        """The rows of one split, with the whole vocabulary."""
+        rows = tuple(row for row in self.rows if row.split == name)
+        return dataclasses.replace(self, rows=rows)
+
+    def splits(self) -> dict[str, int]:
+        """How many rows each split has, in the order train, validation, test."""
+        counts = collections.Counter(row.split for row in self.rows)
+        return {split: counts[split] for split in SPLITS if counts[split]}
+
+    def path(self, row: Row) -> Path:
+        """Where the row's file is."""
+        return self.root / row.path
+
+    def label_index(self, row: Row) -> int:
+        """The row's class number."""
+        return self.labels.index(row.label)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over rows and vocabulary: equal for equal data, wherever it lies."""
+        rows = sorted(dataclasses.astuple(row)[:4] + _times(row) for row in self.rows)
+        text = json.dumps([self.labels, rows], ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _times(row):
+    return (str(float(row.start)), "" if row.end is None else str(float(row.end)))
+
+
+def open_data(path: Path, *, allow_leakage: bool = False, seed: int = 0) -> Manifest:
+    """A manifest from what `--data` names: a CSV or JSON file, or a folder of class folders.
+
+    Raises:
+        ManifestError: naming the file or folder, what is wrong with it and the way out.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ManifestError(f"{path}: no such file or folder; give --data a manifest or a folder")
+    if path.is_dir() and (path / "manifest.csv").exists():
+        path = path / "manifest.csv"
+    opened = from_folders(path, seed=seed) if path.is_dir() else read(path)
+    if not allow_leakage:
+        check_leakage(opened)
+    return opened
+
+
+def read(path: Path) -> Manifest:
+    """Reads a manifest from CSV (columns as in `Row`) or JSON (`{"labels": ..., "rows": ...}`).
+
+    `path` and `label` are required; the vocabulary is the sorted labels unless JSON states it.
+
+    Raises:
+        ManifestError: with the file and the line for a missing column, an empty or unknown
+            value, or a label outside the stated vocabulary.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: can't be read as text ({error}); give a CSV or JSON") from None
+    if path.suffix == ".json":
+        records, labels = _read_json(path, text)
+    elif path.suffix == ".csv":
+        records, labels = _read_csv(path, text), ()
+    else:
+        raise ManifestError(f"{path}: a manifest is a .csv or .json file, or a folder of classes")
+    rows = tuple(_row(path, number, record) for number, record in records)
+    if not rows:
+        raise ManifestError(f"{path}: has no rows; add one line per video")
+    known = sorted({row.label for row in rows})
+    if labels and set(known) - set(labels):
+        unknown = sorted(set(known) - set(labels))[0]
+        raise ManifestError(f"{path}: label {unknown!r} is not in its vocabulary {list(labels)}")
+    return Manifest(root=path.parent, rows=rows, labels=tuple(labels or known))
+
+
+def _read_csv(path, text):
+    reader = csv.DictReader(text.splitlines())
+    missing = [name for name in ("path", "label") if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ManifestError(
+            f"{path}: no column {missing[0]!r} in its first line; "
+            f"columns are {', '.join(COLUMNS)}, of which path and label are required"
+        )
+    return list(enumerate(reader, start=2))
+
+
+def _read_json(path, text):
+    try:
+        content = json.loads(text)
+        return list(enumerate(content["rows"], start=1)), tuple(content.get("labels", ()))
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise ManifestError(
+            f'{path}: is not a manifest in JSON; it should read {{"labels": [...], "rows": [...]}}'
+        ) from None
+
+
+def _row(path, number, record):
+    try:
+        row = Row(
+            path=record["path"],
+            label=record["label"],
+            group=record.get("group") or record["path"],
+            split=record.get("split") or "train",
+            start=float(record.get("start") or 0.0),
+            end=float(record["end"]) if record.get("end") not in (None, "") else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ManifestError(f"{path}, row {number}: {record} is not a row; see {COLUMNS}") from None
+    if not row.path or not row.label:
+        raise ManifestError(f"{path}, row {number}: path and label must not be empty")
+    if row.split not in SPLITS:
+        raise ManifestError(f"{path}, row {number}: split {row.split!r} is not one of {SPLITS}")
+    if row.start < 0 or (row.end is not None and row.end <= row.start):
+        raise ManifestError(
+            f"{path}, row {number}: the part from {row.start} s to {row.end} s is empty"
+        )
+    return row
+
+
+def write(manifest: Manifest, path: Path) -> None:
+    """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`."""
+    path = Path(path)
+    if path.suffix == ".json":
+        rows = [dataclasses.asdict(row) for row in manifest.rows]
+        content = {"labels": manifest.labels, "rows": rows}
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(dataclasses.astuple(row) for row in manifest.rows)
+
+
+def from_folders(root: Path, *, seed: int = 0) -> Manifest:
+    """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
+
+    Without split folders a fifth of each class becomes the test split, drawn with `seed`; every
+    file is its own group, so videos cut from one recording need a manifest that says so.
+
+    Raises:
+        ManifestError: for a folder without classes, or a class folder without videos.
+    """
+    root = Path(root)
+    given = [split for split in SPLITS if (root / split).is_dir()]
+    if given:
+        rows = [row for split in given for row in _class_rows(root, root / split, split)]
+    else:
+        rows = _hold_out(_class_rows(root, root, "train"), seed)
+    labels = tuple(sorted({row.label for row in rows}))
+    return Manifest(root=root, rows=tuple(rows), labels=labels)
+
+
+def _class_rows(root, folder, split):
+    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    if not classes:
+        raise ManifestError(f"{folder}: has no class folders; put videos into {folder}/<class>/")
+    rows = []
+    for entry in classes:
+        files = sorted(entry.iterdir(), key=lambda file: sample.natural_key(file.name))
+        videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        if not videos:
+            raise ManifestError(
+                f"{entry}: the class folder holds no video ({', '.join(VIDEO_SUFFIXES)}); "
+                "add some or remove the folder"
+            )
+        for video in videos:
+            path = video.relative_to(root).as_posix()
+            rows.append(Row(path=path, label=entry.name, group=path, split=split))
+    return rows
+
+
+def _hold_out(rows: Iterable[Row], seed: int, share: float = 0.2) -> list[Row]:
+    by_label = collections.defaultdict(list)
+    for row in rows:
+        by_label[row.label].append(row)
+    rng, result = np.random.default_rng(seed), []
+    for label, members in sorted(by_label.items()):
+        if len(members) < 2:
+            raise ManifestError(
+                f"class {label!r} has one video, {members[0].path}: it takes two or more to "
+                "train and test; add videos or remove the class"
+            )
+        tests = set(rng.permutation(len(members))[: max(1, round(share * len(members)))].tolist())
+        for number, row in enumerate(members):
+            split = "test" if number in tests else "train"
+            result.append(dataclasses.replace(row, split=split))
+    return result
+
+
+def check_leakage(manifest: Manifest) -> None:
+    """Refuses a manifest in which a group, or a file, stands in more than one split.
+
+    Raises:
+        ManifestError: naming up to three of the groups and their splits.
+    """
+    for what in ("group", "path"):
+        splits = collections.defaultdict(set)
+        for row in manifest.rows:
+            splits[getattr(row, what)].add(row.split)
+        leaks = {name: found for name, found in splits.items() if len(found) > 1}
+        if leaks:
+            shown = ", ".join(f"{name!r} ({'+'.join(sorted(leaks[name]))})" for name in list(leaks)[:3])
+            raise ManifestError(
+                f"{manifest.root}: {len(leaks)} {what}(s) stand in more than one split: {shown}; "
+                "give each one split, or pass --allow-leakage"
+            )

@@ -1,0 +1,134 @@
+"""Checkpoints: the newest for going on, the best for using, each whole or not there.
+
+A thin wrapper around Orbax, which writes in the background and renames when done.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from orbax.checkpoint import v1 as orbax
+
+from flaxvid import errors
+from flaxvid.training import state as states
+
+KEPT_NEWEST = 2
+
+
+class CheckpointError(errors.UserError):
+    """A checkpoint that is missing or does not fit."""
+
+
+class Checkpoints:
+    """The checkpoints of one run, under `folder`; use it as a context manager."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder).absolute()
+        training = orbax.training
+        keep = training.preservation_policies
+        self._orbax = training.Checkpointer(
+            self.folder,
+            save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
+            preservation_policy=keep.AnyPreservationPolicy(
+                [
+                    keep.LatestN(KEPT_NEWEST),
+                    keep.BestN(get_metric_fn=lambda metrics: metrics["accuracy"], n=1),
+                ]
+            ),
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._orbax.close()
+
+    def save(self, state: states.TrainState, position: dict[str, Any], accuracy: float) -> None:
+        """Writes a state in the background; `accuracy` decides which is the best.
+
+        `position` is the place in the data, as plain JSON values (an iterator's `get_state()`).
+        """
+        self._orbax.save_pytree_async(
+            int(state.step),
+            _to_arrays(state),
+            metrics={"accuracy": accuracy},
+            custom_metadata={"position": position},
+        )
+
+    def newest(self) -> int | None:
+        """The step of the newest whole checkpoint; None: there is none."""
+        found = self._orbax.latest
+        return None if found is None else found.step
+
+    def best(self) -> int | None:
+        """The step of the checkpoint with the highest accuracy, the earlier of two alike."""
+        found = [c for c in self._orbax.checkpoints if c.metrics]
+        return max(found, key=lambda c: (c.metrics["accuracy"], -c.step)).step if found else None
+
+    def restore(
+        self, step: int, like: states.TrainState
+    ) -> tuple[states.TrainState, dict[str, Any]]:
+        """The state at `step`, shaped and placed as `like`, and its place in the data.
+
+        Raises:
+            CheckpointError: naming the first leaf whose shape or type differs from `like`.
+        """
+        metadata = self._check(step, _to_arrays(like))
+        found = self._orbax.load_pytree(step, jax.tree.map(_abstract, _to_arrays(like)))
+        return _from_arrays(found), metadata.custom_metadata["position"]
+
+    def restore_model(self, step: int, like: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
+        """Parameters and statistics at `step`, shaped as `like`, without the rest of the state."""
+        wanted = {"params": like[0], "stats": like[1]}
+        self._check(step, wanted)
+        context = orbax.Context()
+        context.pytree_options.loading.partial_load = True
+        with context:
+            found = self._orbax.load_pytree(step, jax.tree.map(_abstract, wanted))
+        return found["params"], found["stats"]
+
+    def _check(self, step, like):
+        # Orbax casts types without a word and names no leaf when a shape differs.
+        metadata = self._orbax.pytree_metadata(step)
+        saved = _by_name(metadata.metadata)
+        for name, leaf in _by_name(like).items():
+            if name not in saved:
+                raise CheckpointError(f"{self.folder}/{step}: holds no {name}; it is another model")
+            expected = (tuple(leaf.shape), np.dtype(leaf.dtype))
+            actual = (tuple(saved[name].shape), np.dtype(saved[name].dtype))
+            if actual != expected:
+                raise CheckpointError(
+                    f"{self.folder}/{step}: {name} is {actual[1]}{list(actual[0])}, "
+                    f"and this run needs {expected[1]}{list(expected[0])}; it is another model"
+                )
+        return metadata
+
+
+def remove(folder: Path) -> None:
+    """Deletes all checkpoints under `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _abstract(array):
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=getattr(array, "sharding", None))
+
+
+def _to_arrays(state):
+    """As a dict of plain arrays: names in the file, and no typed keys."""
+    return state._asdict() | {"key": jax.random.key_data(state.key)}
+
+
+def _from_arrays(values):
+    return states.TrainState(**(values | {"key": jax.random.wrap_key_data(values["key"])}))
+
+
+def _by_name(tree):
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {_name(path): leaf for path, leaf in leaves}
+
+
+def _name(path):
+    return "/".join(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)

@@ -1,0 +1,109 @@
+"""The choices of a run: what to learn from, how, and where to keep it."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Literal
+
+from flaxvid import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What to learn from."""
+
+    data: str = "motion"
+    """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
+    batch_size: int = 16
+    """Clips in a step, over all devices together."""
+    num_frames: int = 8
+    """Frames of a clip."""
+    stride: int | None = None
+    """Frames from one to the next; None: spread over the whole video."""
+    image_size: int = 32
+    """Height and width that the model sees, in pixels."""
+    bad_videos: Literal["error", "skip"] = "error"
+    """Stop at a video that can't be read, or leave it out and list it."""
+    allow_leakage: bool = False
+    """Go on although a group stands in more than one split."""
+    threads: int = 2
+    """Threads that decode."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to learn; the defaults are the architecture's recipe."""
+
+    steps: int | None = None
+    """Updates to make; instead of epochs."""
+    epochs: float = 10.0
+    """Passes over the training videos, if no steps are given."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    learning_rate: float = 1e-3
+    """At its highest."""
+    schedule: Literal["constant", "step", "cosine"] = "cosine"
+    """Cosine: warm-up, then down to a hundredth. Step: times 0.1 at each milestone."""
+    warmup: float = 0.05
+    """Share of the run in which the rate rises from zero (cosine only)."""
+    milestones: tuple[float, ...] = (0.7, 0.9)
+    """Where the step schedule falls, as shares of the run."""
+    weight_decay: float = 0.05
+    """On kernels only: never on norms, biases and embeddings."""
+    momentum: float = 0.9
+    """Of SGD."""
+    clip_norm: float | None = 1.0
+    """Largest norm of the whole gradient; None: unbounded."""
+    label_smoothing: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Where to keep it, and how to go on."""
+
+    out: Path | None = None
+    """Run directory; None: a new one under runs/."""
+    resume: Path | None = None
+    """Run directory to go on with; its settings are the defaults."""
+    seed: int = 0
+    """Of the weights, the order of the videos, crops and dropout."""
+    eval_every: int | None = None
+    """Steps between evaluations, each with a checkpoint; None: ten in a run."""
+    log_every: int = 20
+    """Steps between lines of metrics.jsonl."""
+    dry_run: bool = False
+    """Print shapes, parameters, multiply-adds, memory and step time; train nothing."""
+
+
+def to_json(value: object) -> str:
+    """A config (dataclasses, paths and plain values) as readable JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
+
+
+def from_dict(kind: type, values: dict, source: str):
+    """The dataclass `kind` from JSON values; `source` names the file in an error.
+
+    Raises:
+        UserError: for a field that this version does not know.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise errors.UserError(
+            f"{source}: {kind.__name__} has no field {unknown[0]!r}; "
+            "the run comes from another version of flaxvid"
+        )
+    return kind(**{name: _restore(fields[name], value) for name, value in values.items()})
+
+
+def _restore(field, value):
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, str) and "Path" in str(field.type):
+        return Path(value)
+    return value

@@ -1,0 +1,64 @@
+"""What a training step reads and writes, as one value; and how a model comes apart into it."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Int, Key, PyTree
+
+
+class TrainState(NamedTuple):
+    """A pytree: copy it, save it, put it on other devices; it holds no objects."""
+
+    step: Int[Array, ""]
+    """Updates made so far."""
+    params: PyTree
+    stats: PyTree
+    """Running means and variances of BatchNorm; empty for most models."""
+    opt_state: PyTree
+    key: Key[Array, ""]
+    """Never used up: every step folds its number into it."""
+
+
+class Parts(NamedTuple):
+    """A model taken apart: its structure in both modes, and its values as pure dicts."""
+
+    train_def: Any
+    """For learning: BatchNorm from the batch. Dropout is on when rngs are given."""
+    eval_def: Any
+    """For use: BatchNorm from the running statistics."""
+    params: PyTree
+    stats: PyTree
+
+
+def take_apart(model: nnx.Module) -> Parts:
+    """Splits a model into structure and values.
+
+    Pure dicts keep the dispatch of a jitted step cheap and checkpoints free of Flax's classes.
+    """
+    learning = nnx.view(model, use_running_average=False, raise_if_not_found=False)
+    train_def, params, stats, rest = nnx.split(learning, nnx.Param, nnx.BatchStat, ...)
+    if jax.tree.leaves(rest):
+        raise ValueError(f"a model holds nothing but parameters and statistics; found {rest}")
+    in_use = nnx.view(model, use_running_average=True, raise_if_not_found=False)
+    return Parts(
+        train_def, nnx.graphdef(in_use), nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
+    )
+
+
+def put_together(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:
+    """The module that `definition`, `params` and `stats` describe."""
+    return nnx.merge(definition, params, stats, {})
+
+
+def create(parts: Parts, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+    """The state before the first step."""
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=parts.params,
+        stats=parts.stats,
+        opt_state=optimizer.init(parts.params),
+        key=jax.random.key(seed),
+    )

@@ -1,0 +1,81 @@
+"""One step of learning and one of judging, as pure functions for `jax.jit`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, Int, PyTree
+
+from flaxvid.training import metrics
+from flaxvid.training import state as states
+
+Batch = dict[str, Array]
+
+
+def cross_entropy(
+    logits: Float[Array, "batch classes"],
+    labels: Int[Array, " batch"],
+    weight: Float[Array, " batch"],
+    label_smoothing: float = 0.0,
+) -> Float[Array, ""]:
+    """The mean negative log probability of the right class over the rows that count, in nats.
+
+    `weight` 0 takes a row out; `label_smoothing` in [0, 1) gives that share of the target to all
+    classes alike (Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7).
+    """
+    targets = jax.nn.one_hot(labels, logits.shape[-1])
+    targets = optax.smooth_labels(targets, label_smoothing)
+    losses = optax.softmax_cross_entropy(logits, targets)
+    return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def make_train_step(
+    parts: states.Parts,
+    optimizer: optax.GradientTransformation,
+    prepare: Callable[[Batch], Array],
+    label_smoothing: float = 0.0,
+) -> Callable[[states.TrainState, Batch], tuple[states.TrainState, dict[str, Array]]]:
+    """The pure `train_step(state, batch) -> (state, metrics)` of a model and its optimizer.
+
+    `prepare(batch)` gives the model's inputs; it runs inside the compiled step, so that pixels
+    reach the device as uint8.
+    """
+
+    def loss_of(params: PyTree, stats: PyTree, batch: Batch, key: Any):
+        model = states.put_together(parts.train_def, params, stats)
+        logits = model(prepare(batch), batch["mask"], rngs=nnx.Rngs(dropout=key))
+        loss = cross_entropy(logits, batch["label"], batch["weight"], label_smoothing)
+        return loss, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+
+    def train_step(state, batch):
+        key = jax.random.fold_in(state.key, state.step)
+        gradient_of = jax.value_and_grad(loss_of, has_aux=True)
+        (loss, (logits, stats)), gradients = gradient_of(state.params, state.stats, batch, key)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        measured = {
+            "loss": loss,
+            "accuracy": metrics.accuracy(logits, batch["label"], batch["weight"]),
+            "gradient_norm": optax.tree.norm(gradients),
+        }
+        state = state._replace(
+            step=state.step + 1, params=params, stats=stats, opt_state=opt_state
+        )
+        return state, measured
+
+    return train_step
+
+
+def make_eval_step(
+    parts: states.Parts, prepare: Callable[[Batch], Array]
+) -> Callable[[PyTree, PyTree, Batch], Float[Array, "batch classes"]]:
+    """The pure `eval_step(params, stats, batch) -> logits` of a model."""
+
+    def eval_step(params, stats, batch):
+        model = states.put_together(parts.eval_def, params, stats)
+        return model(prepare(batch), batch["mask"])
+
+    return eval_step
