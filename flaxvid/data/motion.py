@@ -8,16 +8,16 @@ features pooled over space lose place and keep appearance.
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent import futures
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm.auto import tqdm
 
+from flaxvid import errors
 from flaxvid.data import manifest
 from flaxvid.video import write as video_write
 
@@ -35,10 +35,9 @@ SIZE = 64  # pixels, height and width
 NUM_FRAMES = 16
 FPS = 8
 CLIPS = {"train": 6000, "validation": 500, "test": 1000}
-SPLIT_SEED = {"train": 0, "validation": 1, "test": 2}
 CORNERS = {"triangle": 3, "square": 4, "hexagon": 6, "disc": 24}
 
-Level = Literal["easy", "hard"]
+LEVELS = ("easy", "hard")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +94,7 @@ def draw_track(forwards: str, rng: np.random.Generator) -> Track:
 
 
 def draw_clip(
-    forwards: str, rng: np.random.Generator, level: Level = "easy"
+    forwards: str, rng: np.random.Generator, level: str = "easy"
 ) -> UInt8[np.ndarray, "time height width 3"]:
     """One clip of a class that is played as drawn, RGB.
 
@@ -146,7 +145,7 @@ def _sprite(image, centre, radius, corners, tilt, colour):
     return cv2.fillPoly(image, [fixed], colour, lineType=cv2.LINE_AA, shift=4)
 
 
-def clip_rows(counts: dict[str, int]) -> Iterator[tuple[manifest.Row, manifest.Row]]:
+def clip_rows(counts: Mapping[str, int]) -> Iterator[tuple[manifest.Row, manifest.Row]]:
     """The two rows of every drawn clip: as drawn and backwards, in one group and one split."""
     for split, count in counts.items():
         for index in range(count // 2):
@@ -158,36 +157,48 @@ def clip_rows(counts: dict[str, int]) -> Iterator[tuple[manifest.Row, manifest.R
             )
 
 
-def prepare(
-    root: Path, *, level: Level = "easy", counts: dict[str, int] = CLIPS, seed: int = 0
+def open_or_draw(
+    level: str = "easy",
+    *,
+    root: Path = Path("data"),
+    counts: Mapping[str, int] = CLIPS,
+    seed: int = 0,
 ) -> manifest.Manifest:
-    """Writes the motion set under `root` if it is not there, and opens its manifest.
+    """The motion set of a level under `root`, drawn first if it is not there.
 
     The folder appears only when it is whole: an interrupted run leaves nothing half-made.
+
+    Raises:
+        UserError: for an unknown level.
     """
-    root = Path(root)
-    index = root / "manifest.csv"
+    if level not in LEVELS:
+        raise errors.UserError(f"motion:{level}: the levels are {', '.join(LEVELS)}")
+    folder = Path(root) / ("motion" if level == "easy" else f"motion_{level}")
+    index = folder / "manifest.csv"
     if index.exists():
         return manifest.read(index)
-    partial = root.with_name(root.name + ".partial")
+    partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     for label in CLASSES:
         (partial / label).mkdir(parents=True)
-    rows = list(clip_rows(counts))
+    pairs = list(clip_rows(counts))
 
-    def draw(number):
-        pair = rows[number]
-        # From its own number, so that the clips are the same whatever thread draws them.
-        rng = np.random.default_rng([seed, SPLIT_SEED[pair[0].split], int(pair[0].group[-5:])])
-        frames = draw_clip(pair[0].label, rng, level)
-        video_write.write_video(partial / pair[0].path, frames, fps=FPS, codec="MJPG")
-        video_write.write_video(partial / pair[1].path, frames[::-1], fps=FPS, codec="MJPG")
+    def draw(pair):
+        forwards, backwards = pair
+        frames = draw_clip(forwards.label, np.random.default_rng(_clip_seed(seed, forwards)), level)
+        video_write.write_video(partial / forwards.path, frames, fps=FPS, codec="MJPG")
+        video_write.write_video(partial / backwards.path, frames[::-1], fps=FPS, codec="MJPG")
 
     with futures.ThreadPoolExecutor() as threads:
-        drawn = threads.map(draw, range(len(rows)))
-        for _ in tqdm(drawn, total=len(rows), desc=f"drawing {root}", unit="pair"):
+        drawn = threads.map(draw, pairs)
+        for _ in tqdm(drawn, total=len(pairs), desc=f"drawing {folder}", unit="pair"):
             pass
-    flat = tuple(row for pair in rows for row in pair)
-    manifest.write(manifest.Manifest(root=partial, rows=flat, labels=CLASSES), partial / index.name)
-    partial.rename(root)
+    rows = tuple(row for pair in pairs for row in pair)
+    manifest.write(manifest.Manifest(root=partial, rows=rows, labels=CLASSES), partial / index.name)
+    partial.rename(folder)
     return manifest.read(index)
+
+
+def _clip_seed(seed, row):
+    """From the clip's own split and number: the same clip whatever thread draws it, and when."""
+    return [seed, manifest.SPLITS.index(row.split), int(row.group.rpartition("_")[2])]

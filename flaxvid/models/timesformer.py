@@ -10,6 +10,7 @@ from typing import Literal
 import einops
 import jax.numpy as jnp
 import numpy as np
+import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
@@ -20,9 +21,10 @@ from flaxvid.models import attention, layers
 class TimeSformerConfig:
     """What a TimeSformer is made of; the classmethods are the published sizes."""
 
-    num_classes: int
-    num_frames: int = 8
-    image_size: int = 224
+    # These three follow from the data and its preprocessing, not from the command line.
+    num_classes: tyro.conf.Suppress[int]
+    num_frames: tyro.conf.Suppress[int] = 8
+    image_size: tyro.conf.Suppress[int] = 224
     """Height and width of a frame, in pixels."""
     patch_size: int = 16
     """Height and width of a patch, in pixels."""

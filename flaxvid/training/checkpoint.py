@@ -16,6 +16,7 @@ from flaxvid import errors
 from flaxvid.training import state as states
 
 KEPT_NEWEST = 2
+NOT_JUDGED = -1.0  # below every accuracy: saved for going on, never the best
 
 
 class CheckpointError(errors.UserError):
@@ -57,6 +58,10 @@ class Checkpoints:
             metrics={"accuracy": accuracy},
             custom_metadata={"position": position},
         )
+
+    def wait(self) -> None:
+        """Returns when everything saved is on disk."""
+        self._orbax.wait()
 
     def newest(self) -> int | None:
         """The step of the newest whole checkpoint; None: there is none."""

@@ -74,15 +74,18 @@ class Run:
     """Print shapes, parameters, multiply-adds, memory and step time; train nothing."""
 
 
+def plain(value: object) -> dict:
+    """A dataclass, field by field, without touching what the fields hold."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
 def to_json(value: object) -> str:
-    """A config (dataclasses, paths and plain values) as readable JSON."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    """Nested dataclasses, paths and plain values as readable JSON."""
 
+    def encode(inner):
+        return plain(inner) if dataclasses.is_dataclass(inner) else str(inner)
 
-def _plain(value):
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return str(value)
+    return json.dumps(value, indent=2, ensure_ascii=False, default=encode) + "\n"
 
 
 def from_dict(kind: type, values: dict, source: str):

@@ -11,8 +11,14 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from flaxvid.training import metrics
 from flaxvid.training import state as states
+from flaxvid.video import transform
 
 Batch = dict[str, Array]
+
+
+def prepare_pixels(preprocessing: transform.Preprocessing) -> Callable[[Batch], Array]:
+    """The `prepare` of a model that sees pixels: uint8 to normalised float32."""
+    return lambda batch: transform.normalise(batch["video"], preprocessing)
 
 
 def cross_entropy(

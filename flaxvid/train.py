@@ -1,0 +1,218 @@
+"""Train a model. Without further options, draw the motion videos into data/motion, train the
+architecture's tiny size on them, and leave a run directory under runs/."""
+
+import contextlib
+import functools
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.data import batches, manifest
+from flaxvid.figures import curves
+from flaxvid.models import cost, zoo
+from flaxvid.training import (
+    checkpoint,
+    dry_run,
+    evaluation,
+    metrics,
+    optimizer,
+    options,
+    parallel,
+    progress,
+    run,
+    step,
+)
+from flaxvid.training import state as states
+
+COMMAND = "python -m flaxvid.train"
+
+
+def main() -> None:
+    """The command `python -m flaxvid.train`."""
+    with errors.one_line_errors():
+        train(options.parse(sys.argv[1:], __doc__))
+
+
+def train(chosen: options.Options) -> Path | None:
+    """The story of a run, from options to its directory; None after a dry run."""
+    began = time.monotonic()
+
+    # ------------------------------------------------------------------ data
+    videos = options.open_data(chosen.data, chosen.run.seed)
+    settings = options.settle(chosen, videos)
+    batch_size, threads = settings.data.batch_size, settings.data.threads
+    skipped = batches.Skipped()
+    loaders = {
+        split: batches.Loader(
+            videos.split(split), settings.preprocessing, settings.data.bad_videos, skipped
+        )
+        for split in videos.splits()
+    }
+    # Without validation videos the best checkpoint is chosen on the test split, and that is said.
+    watched = "validation" if "validation" in loaders else "test"
+    if not {"train", watched} <= set(loaders):
+        raise errors.UserError(
+            f"--data {settings.data.data}: has rows for {videos.splits()}, but training takes a "
+            "train split and a validation or test split"
+        )
+    num_videos = len(loaders["train"].manifest.rows)
+
+    # ------------------------------------------------------------------ model, optimizer, steps
+    model = zoo.find(settings.arch, settings.size).module(
+        settings.model, rngs=nnx.Rngs(settings.run.seed)
+    )
+    parts = states.take_apart(model)
+    total = optimizer.total_steps(settings.recipe, num_videos, batch_size)
+    rate = optimizer.schedule(settings.recipe, total)
+    update = optimizer.create(settings.recipe, total)
+    prepare = step.prepare_pixels(settings.preprocessing)
+    train_step = step.make_train_step(parts, update, prepare, settings.recipe.label_smoothing)
+    eval_step = jax.jit(step.make_eval_step(parts, prepare))
+    if settings.run.dry_run:
+        print(dry_run.report(settings, videos, parts, update, train_step, total))
+        return None
+    mesh = parallel.data_mesh(batch_size)
+    state = states.create(parts, update, settings.run.seed)
+    state = jax.device_put(state, parallel.replicated(mesh))
+    train_step = jax.jit(train_step, donate_argnums=0)
+    data = batches.train_batches(
+        loaders["train"], batch_size, seed=settings.run.seed, threads=threads
+    )
+    judge = functools.partial(
+        evaluation.judge, eval_step, batch_size=batch_size, mesh=mesh, threads=threads
+    )
+
+    # ------------------------------------------------------------------ run directory, or resume
+    folder = settings.run.out
+    if settings.run.resume is None:
+        run.create(folder, settings)
+    with (
+        checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
+        _interruptible() as interrupted,
+    ):
+        newest = checkpoints.newest() if settings.run.resume else None
+        if newest is not None:
+            state, position = checkpoints.restore(newest, state)
+            data.set_state(position)
+        start = int(state.step)
+        journal = metrics.Journal(folder / "metrics.jsonl", resume_step=start)
+        eval_every = settings.run.eval_every or max(1, total // 10)
+        _introduce(settings, videos, parts, start, total)
+
+        # -------------------------------------------------------------- learn
+        with progress.Progress(start, total) as bar:
+            window, window_began = [], time.monotonic()
+            for number in range(start + 1, total + 1):
+                batch = parallel.put_batch(next(data), mesh)
+                state, measured = train_step(state, batch)
+                window.append(measured)
+                bar.advance()
+
+                if number % settings.run.log_every == 0 or number == total:
+                    mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
+                    seconds = time.monotonic() - window_began
+                    speed = len(window) * batch_size / seconds
+                    epoch = number * batch_size / num_videos
+                    journal.write(
+                        number,
+                        epoch=round(epoch, 3),
+                        **mean,
+                        learning_rate=float(rate(number - 1)),
+                        clips_per_second=round(speed, 1),
+                    )
+                    bar.show(number, mean["loss"], mean["accuracy"], speed)
+                    window, window_began = [], time.monotonic()
+
+                last = number == total or interrupted()
+                if number % eval_every == 0 or number == total:
+                    judged = judge(state.params, state.stats, loaders[watched])
+                    journal.write(number, **{f"validation_{k}": v for k, v in judged.items()})
+                    bar.say(
+                        f"step {number}: {watched} loss {judged['loss']:.3f}, "
+                        f"accuracy {judged['accuracy']:.1%}"
+                    )
+                    checkpoints.save(state, data.get_state(), judged["accuracy"])
+                    curves.save(metrics.read_journal(journal.path), folder / "curves.png")
+                    window_began = time.monotonic()
+                elif last:
+                    checkpoints.save(state, data.get_state(), checkpoint.NOT_JUDGED)
+                if last:
+                    break
+        data.close()
+        checkpoints.wait()
+        _list_skipped(skipped, folder)
+        if int(state.step) < total:
+            print(f"stopped after step {state.step}; go on with\n  {COMMAND} --resume {folder}")
+            return folder
+
+        # -------------------------------------------------------------- judge the best, once
+        best = checkpoints.best()
+        params, stats = checkpoints.restore_model(best, (state.params, state.stats))
+    final = "test" if "test" in loaders else watched
+    judged = judge(params, stats, loaders[final])
+    journal.write(total, best_step=best, **{f"{final}_{k}": v for k, v in judged.items()})
+    print(
+        f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "
+        f"(checkpoint of step {best}, best on {watched}) after "
+        f"{progress.duration(time.monotonic() - began)}\n"
+        f"{folder}: config.json, metrics.jsonl, curves.png, checkpoints/\n"
+        f"try  python -m flaxvid.predict {folder} "
+        f"{videos.path(loaders[final].manifest.rows[0])}"
+    )
+    return folder
+
+
+def _introduce(settings, videos, parts, start, total):
+    counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
+    parameters = cost.count_parameters(parts.params)
+    print(
+        f"{settings.arch} {settings.size}: {parameters:,} parameters, "
+        f"{settings.preprocessing.num_frames} frames of {settings.preprocessing.crop_size} pixels\n"
+        f"{settings.data.data}: {len(videos.labels)} classes, {counts}\n"
+        f"{settings.run.out}: steps {start} to {total} of {settings.data.batch_size} clips "
+        f"on {jax.device_count()} x {jax.devices()[0].device_kind}",
+        flush=True,
+    )
+
+
+def _list_skipped(skipped, folder):
+    reasons = skipped.reasons()
+    if reasons:
+        path = folder / "skipped.json"
+        path.write_text(json.dumps(reasons, indent=1, ensure_ascii=False), encoding="utf-8")
+        print(f"{len(reasons)} videos could not be read and were left out; see {path}")
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Inside, the first Ctrl-C asks the run to save and stop; a second one breaks it off."""
+    asked = False
+
+    def ask(_signal, _frame):
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print("\nstopping after this step; press Ctrl-C again to break off", file=sys.stderr)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    main()

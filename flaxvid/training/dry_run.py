@@ -1,0 +1,73 @@
+"""What a run would cost, measured on one step of random pixels."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import optax
+
+from flaxvid.data import manifest
+from flaxvid.models import cost
+from flaxvid.training import progress, run, step
+from flaxvid.training import state as states
+
+STEPS = 5
+
+
+def report(
+    settings: run.Settings,
+    videos: manifest.Manifest,
+    parts: states.Parts,
+    update: optax.GradientTransformation,
+    train_step: Callable,
+    total: int,
+) -> str:
+    """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal."""
+    batch = random_batch(settings)
+    prepare = step.prepare_pixels(settings.preprocessing)
+    eval_step = step.make_eval_step(parts, prepare)
+    one = {name: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype) for name, a in batch.items()}
+    multiply_adds = cost.multiply_adds(eval_step, parts.params, parts.stats, one)
+    logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
+
+    state = states.create(parts, update, settings.run.seed)
+    compiled = jax.jit(train_step, donate_argnums=0).lower(state, batch).compile()
+    memory = compiled.memory_analysis()
+    times = []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        state, measured = compiled(state, batch)
+        jax.block_until_ready(measured)
+        times.append(time.perf_counter() - began)
+    seconds = statistics.median(times)
+
+    shapes = ", ".join(f"{name} {a.dtype}{list(a.shape)}" for name, a in batch.items())
+    lines = {
+        "model": f"{settings.arch} {settings.size}",
+        "data": f"{settings.data.data}: {len(videos.labels)} classes, {videos.splits()}",
+        "batch": shapes,
+        "logits": f"{logits.dtype}{list(logits.shape)}",
+        "parameters": f"{cost.count_parameters(parts.params):,}",
+        "multiply-adds": f"{multiply_adds / 1e9:,.2f} G a clip, forwards",
+        "memory": f"{(memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20:,.0f} MiB "
+        "for a training step",
+        "step": f"{seconds:.3f} s, {settings.data.batch_size / seconds:,.1f} clips/s",
+        "run": f"{total} steps, {progress.duration(total * seconds)} without evaluation",
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+def random_batch(settings: run.Settings) -> dict[str, np.ndarray]:
+    """A batch of noise with the shapes and types of a real one."""
+    rng = np.random.default_rng(0)
+    rows, shown = settings.data.batch_size, settings.preprocessing
+    shape = (rows, shown.num_frames, shown.crop_size, shown.crop_size, 3)
+    return {
+        "video": rng.integers(0, 256, shape, np.uint8),
+        "mask": np.ones(shape[:2], bool),
+        "label": rng.integers(0, settings.model.num_classes, rows).astype(np.int32),
+        "weight": np.ones(rows, np.float32),
+    }

@@ -1,0 +1,47 @@
+"""Logits for every clip of a manifest, each counted once."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int, PyTree
+
+from flaxvid.data import batches
+from flaxvid.training import metrics, parallel
+
+
+def logits_of(
+    eval_step: Callable,
+    params: PyTree,
+    stats: PyTree,
+    loader: batches.Loader,
+    batch_size: int,
+    mesh: jax.sharding.Mesh,
+    *,
+    threads: int = 2,
+) -> tuple[Float[np.ndarray, "clips classes"], Int[np.ndarray, " clips"]]:
+    """Logits and labels of all readable videos of the loader's manifest, in its order."""
+    logits, labels = [], []
+    for batch in batches.test_batches(loader, batch_size, threads=threads):
+        counts = batch["weight"] > 0
+        out = eval_step(params, stats, parallel.put_batch(batch, mesh))
+        logits.append(np.asarray(out)[counts])
+        labels.append(batch["label"][counts])
+    return np.concatenate(logits), np.concatenate(labels)
+
+
+def judge(
+    eval_step: Callable,
+    params: PyTree,
+    stats: PyTree,
+    loader: batches.Loader,
+    *,
+    batch_size: int,
+    mesh: jax.sharding.Mesh,
+    threads: int = 2,
+) -> dict[str, float]:
+    """Loss, top-1 and top-5 accuracy over the loader's manifest."""
+    logits, labels = logits_of(
+        eval_step, params, stats, loader, batch_size, mesh, threads=threads
+    )
+    return metrics.summarise(logits, labels)

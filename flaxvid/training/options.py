@@ -1,0 +1,135 @@
+"""From the command line to the settings of a run: recipe or resumed run, then what was said."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import tyro
+
+from flaxvid import errors
+from flaxvid.data import manifest, motion
+from flaxvid.models import zoo
+from flaxvid.training import config, run
+
+Model = TypeVar("Model")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(Generic[Model]):
+    """Everything that can be said on the command line."""
+
+    data: tyro.conf.OmitArgPrefixes[config.Data]
+    recipe: tyro.conf.OmitArgPrefixes[config.Recipe]
+    run: tyro.conf.OmitArgPrefixes[config.Run]
+    model: Model
+    arch: str = "timesformer"
+    """Architecture; its recipe gives the defaults shown here."""
+    size: str = "tiny"
+    """Preset of the architecture: `tiny` for a laptop, `base` as published."""
+
+
+def parse(arguments: list[str], description: str) -> Options:
+    """Options from the command line; what is not said comes from the recipe, or the run resumed.
+
+    Raises:
+        UserError: for an unknown architecture or size, or one that the resumed run does not have.
+    """
+    # Which recipe or run gives the defaults has to be known before the rest can be read.
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--arch", "--size", "--resume"):
+        first.add_argument(name, nargs="?")
+    chosen, _ = first.parse_known_args(arguments)
+    if chosen.resume is None:
+        defaults = from_recipe(chosen.arch or "timesformer", chosen.size or "tiny")
+    else:
+        defaults = from_run(Path(chosen.resume))
+    options = tyro.cli(
+        Options[type(defaults.model)],
+        default=defaults,
+        args=arguments,
+        prog="python -m flaxvid.train",
+        description=description,
+    )
+    if chosen.resume is not None:
+        _refuse_another_model(options, defaults)
+    return options
+
+
+def from_recipe(arch: str, size: str) -> Options:
+    """The defaults of an architecture: its preset and its recipe.
+
+    Raises:
+        UserError: for an unknown architecture or size.
+    """
+    preset = zoo.find(arch, size)
+    recipe = dict(preset.recipe)
+    data = config.Data(
+        batch_size=recipe.pop("batch_size", config.Data.batch_size),
+        num_frames=preset.preprocessing.num_frames,
+        stride=preset.preprocessing.stride,
+        image_size=preset.preprocessing.crop_size,
+    )
+    model = zoo.configure(arch, size, num_classes=1)
+    return Options(data, config.Recipe(**recipe), config.Run(), model, arch, size)
+
+
+def from_run(folder: Path) -> Options:
+    """The options of the run in `folder`, to go on with.
+
+    Raises:
+        UserError: if there is no run in it.
+    """
+    saved = run.load(folder)
+    kept = dataclasses.replace(saved.run, out=folder, resume=folder)
+    return Options(saved.data, saved.recipe, kept, saved.model, saved.arch, saved.size)
+
+
+def _refuse_another_model(options, saved):
+    for name in ("arch", "size", "model", "data"):
+        asked, kept = getattr(options, name), getattr(saved, name)
+        if asked != kept and name != "data":
+            raise errors.UserError(
+                f"--resume {options.run.resume}: that run's {name} is {kept}, not {asked}; "
+                f"leave --{name} out, or start a new run"
+            )
+
+
+def open_data(options: config.Data, seed: int) -> manifest.Manifest:
+    """The manifest that `--data` names; `motion` is drawn if it is not there yet.
+
+    Raises:
+        UserError: if there is nothing, or nothing usable, under that name.
+    """
+    name, _, level = options.data.partition(":")
+    if name == "motion" and not Path(options.data).exists():
+        return motion.open_or_draw(level or "easy")
+    return manifest.open_data(
+        Path(options.data), allow_leakage=options.allow_leakage, seed=seed
+    )
+
+
+def settle(options: Options, videos: manifest.Manifest) -> run.Settings:
+    """Options and data together: the model gets its classes, the pixels their size."""
+    wanted = options.data
+    preprocessing = zoo.find(options.arch, options.size).preprocessing.fitted(
+        num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size
+    )
+    model = dataclasses.replace(
+        options.model,
+        num_classes=len(videos.labels),
+        num_frames=wanted.num_frames,
+        image_size=wanted.image_size,
+    )
+    folder = options.run.out or run.new_folder(options.arch, options.size)
+    return run.Settings(
+        arch=options.arch,
+        size=options.size,
+        model=model,
+        preprocessing=preprocessing,
+        data=options.data,
+        recipe=options.recipe,
+        run=dataclasses.replace(options.run, out=folder),
+        labels=videos.labels,
+        manifest=videos.fingerprint(),
+    )

@@ -1,0 +1,59 @@
+"""How a run looks while it runs: a bar in a terminal or notebook, plain lines in a log file."""
+
+import sys
+import time
+
+from tqdm.auto import tqdm
+
+
+class Progress:
+    """Steps done, loss, accuracy, clips per second and time left; use it as a context manager."""
+
+    def __init__(self, start: int, total: int, *, seconds_between_lines: float = 15.0):
+        self._start, self._total = start, total
+        self._began = self._last_line = time.monotonic()
+        self._every = seconds_between_lines
+        self._bar = None
+        if sys.stderr.isatty() or "ipykernel" in sys.modules:
+            self._bar = tqdm(initial=start, total=total, unit="step", dynamic_ncols=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self) -> None:
+        """One step is done."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def show(self, step: int, loss: float, accuracy: float, clips_per_second: float) -> None:
+        """The newest figures: beside the bar, or as a line if the last one is a while ago."""
+        figures = f"loss {loss:.3f}  accuracy {accuracy:.1%}  {clips_per_second:.0f} clips/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(figures)
+            return
+        now = time.monotonic()
+        if now - self._last_line >= self._every or step == self._total:
+            self._last_line = now
+            left = (now - self._began) / (step - self._start) * (self._total - step)
+            self.say(f"step {step}/{self._total}  {figures}  {duration(left)} left")
+
+    def say(self, line: str) -> None:
+        """A line of its own that stays, above the bar."""
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 45 s, 3 min 20 s, 2 h 5 min."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
