@@ -1,0 +1,405 @@
+"""Which frames: every index in range, in order, and the ones the literature means."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flaxvid.video import sample
+
+interval = pytest.mark.exercise("video.sample.interval_indices")
+uniform = pytest.mark.exercise("video.sample.uniform_indices")
+random_segment = pytest.mark.exercise("video.sample.random_segment_indices")
+window = pytest.mark.exercise("video.sample.window_indices")
+random_window = pytest.mark.exercise("video.sample.random_window_indices")
+view = pytest.mark.exercise("video.sample.view_indices")
+pad = pytest.mark.exercise("video.sample.pad_clip")
+natural = pytest.mark.exercise("video.sample.natural_key")
+
+frames_st = st.integers(1, 400)
+samples_st = st.integers(1, 64)
+stride_st = st.integers(1, 40)
+seed_st = st.integers(0, 2**32 - 1)
+# The cores are shared: a slow example is no failure. Derandomised, so a learner sees one message.
+unhurried = settings(deadline=None, derandomize=True, max_examples=60)
+
+
+def assert_frames_of_the_video(indices, num_frames, num_samples):
+    assert indices.dtype == np.int64
+    assert indices.ndim == 1
+    assert 1 <= len(indices) <= num_samples
+    assert indices.min() >= 0
+    assert indices.max() < num_frames
+    assert (np.diff(indices) > 0).all(), f"not ascending: {indices.tolist()}"
+
+
+def segment_of(frame, num_frames, num_samples):
+    """The segment a frame is in, found by walking over the segment borders one by one."""
+    borders = [i * num_frames // num_samples for i in range(num_samples + 1)]
+    (found,) = [i for i in range(num_samples) if borders[i] <= frame < borders[i + 1]]
+    return found
+
+
+# --- interval_indices ---------------------------------------------------------------------
+
+
+@interval
+def test_interval_takes_every_third_of_nine():
+    """Of 9 frames, 3 samples are frames 0, 3 and 6: the first frame of each third."""
+    assert sample.interval_indices(9, 3).tolist() == [0, 3, 6]
+
+
+@interval
+def test_interval_rounds_down_and_misses_the_end():
+    """Of 39 frames, 20 samples are frames 0 to 19, because 39 // 20 is 1."""
+    assert sample.interval_indices(39, 20).tolist() == list(range(20))
+
+
+@interval
+def test_interval_of_a_short_video_is_each_frame_once():
+    """Of 3 frames, 5 samples are frames 0, 1 and 2: an interval of 0 would repeat frame 0."""
+    assert sample.interval_indices(3, 5).tolist() == [0, 1, 2]
+
+
+@interval
+@given(frames_st, samples_st)
+@unhurried
+def test_interval_is_evenly_spaced(num_frames, num_samples):
+    """There are min(frames, samples) indices, from 0, all the same number of frames apart."""
+    indices = sample.interval_indices(num_frames, num_samples)
+    assert_frames_of_the_video(indices, num_frames, num_samples)
+    assert len(indices) == min(num_frames, num_samples)
+    assert indices[0] == 0
+    assert set(np.diff(indices)) <= {max(1, num_frames // num_samples)}
+
+
+@interval
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
+def test_interval_refuses_nothing(num_frames, num_samples):
+    """No frames or no samples is a ValueError that tells the value."""
+    with pytest.raises(ValueError, match=f"not {min(num_frames, num_samples)}"):
+        sample.interval_indices(num_frames, num_samples)
+
+
+# --- uniform_indices ----------------------------------------------------------------------
+
+
+@uniform
+def test_one_sample_is_the_middle_frame():
+    """One sample of 9 frames is frame 4."""
+    assert sample.uniform_indices(9, 1).tolist() == [4]
+
+
+@uniform
+def test_uniform_takes_the_middle_of_each_third():
+    """Of 9 frames, 3 samples are frames 1, 4 and 7: middles, neither starts nor the two ends."""
+    assert sample.uniform_indices(9, 3).tolist() == [1, 4, 7]
+
+
+@uniform
+def test_uniform_sees_the_end():
+    """Of 39 frames, 20 samples reach frame 38, where an interval of 39 // 20 stops at 19."""
+    assert sample.uniform_indices(39, 20).tolist() == [
+        *(0, 2, 4, 6, 8, 10, 12, 14, 16, 18),
+        *(20, 22, 24, 26, 28, 30, 32, 34, 36, 38),
+    ]
+
+
+@uniform
+def test_uniform_of_a_short_video_is_each_frame_once():
+    """Of 3 frames, 5 samples are frames 0, 1 and 2."""
+    assert sample.uniform_indices(3, 5).tolist() == [0, 1, 2]
+
+
+@uniform
+def test_uniform_takes_the_later_of_two_middle_frames():
+    """Of 12 frames, 3 samples are frames 2, 6 and 10: a segment of 4 has its middle at 2.0."""
+    assert sample.uniform_indices(12, 3).tolist() == [2, 6, 10]
+
+
+@uniform
+@given(frames_st, samples_st)
+@unhurried
+def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samples):
+    """Frame i is on screen at the middle of segment i: from time i to i + 1, counted in frames."""
+    indices = sample.uniform_indices(num_frames, num_samples)
+    assert_frames_of_the_video(indices, num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    assert len(indices) == segments
+    for i, frame in enumerate(indices.tolist()):
+        middle = Fraction((2 * i + 1) * num_frames, 2 * segments)
+        assert frame <= middle <= frame + 1
+
+
+@uniform
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
+def test_uniform_refuses_nothing(num_frames, num_samples):
+    """No frames or no samples is a ValueError that tells the value."""
+    with pytest.raises(ValueError, match=f"not {min(num_frames, num_samples)}"):
+        sample.uniform_indices(num_frames, num_samples)
+
+
+# --- random_segment_indices ---------------------------------------------------------------
+
+
+@random_segment
+@given(frames_st, samples_st, seed_st)
+@unhurried
+def test_random_segment_takes_one_frame_from_each(num_frames, num_samples, seed):
+    """Sample i lies in segment i, which starts at frame i * frames // samples."""
+    rng = np.random.default_rng(seed)
+    indices = sample.random_segment_indices(num_frames, num_samples, rng)
+    assert_frames_of_the_video(indices, num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    places = [segment_of(frame, num_frames, segments) for frame in indices]
+    assert places == list(range(segments))
+
+
+@random_segment
+def test_random_segment_reaches_every_frame_alike():
+    """Of 10 frames in 3 segments, every frame is drawn, and as often as the others around it."""
+    rng = np.random.default_rng(0)
+    draws = np.stack([sample.random_segment_indices(10, 3, rng) for _ in range(2000)])
+    counts = np.bincount(draws.ravel(), minlength=10)
+    # Segments are frames 0-2, 3-5 and 6-9, so a frame is expected 667 or 500 times.
+    expected = 2000 / np.array([3, 3, 3, 3, 3, 3, 4, 4, 4, 4])
+    assert (np.abs(counts - expected) < 0.2 * expected).all(), counts
+
+
+@random_segment
+def test_random_segment_of_a_short_video_is_each_frame_once():
+    """Of 3 frames, 5 samples are frames 0, 1 and 2: there is nothing to draw."""
+    rng = np.random.default_rng(0)
+    assert sample.random_segment_indices(3, 5, rng).tolist() == [0, 1, 2]
+
+
+@random_segment
+def test_random_segment_repeats_with_its_seed():
+    """Equal seeds give equal frames; the next draw of the same generator gives others."""
+    rng, again = np.random.default_rng(7), np.random.default_rng(7)
+    first = sample.random_segment_indices(300, 8, rng)
+    assert first.tolist() == sample.random_segment_indices(300, 8, again).tolist()
+    assert first.tolist() != sample.random_segment_indices(300, 8, rng).tolist()
+
+
+# --- window_indices and random_window_indices ---------------------------------------------
+
+
+@window
+def test_window_counts_on_from_its_start():
+    """4 samples from frame 5 at stride 3 are frames 5, 8, 11 and 14."""
+    assert sample.window_indices(30, 4, stride=3, start=5).tolist() == [5, 8, 11, 14]
+
+
+@window
+def test_window_ends_with_the_video():
+    """In 12 frames the same window has lost frame 14 and kept frame 11, the last one."""
+    assert sample.window_indices(12, 4, stride=3, start=5).tolist() == [5, 8, 11]
+
+
+@window
+@given(frames_st, samples_st, stride_st, st.data())
+@unhurried
+def test_window_keeps_what_is_in_the_video(num_frames, num_samples, stride, data):
+    """The window is start, start + stride, ... as long as that is below the number of frames."""
+    start = data.draw(st.integers(0, num_frames - 1))
+    indices = sample.window_indices(num_frames, num_samples, stride, start)
+    assert_frames_of_the_video(indices, num_frames, num_samples)
+    assert indices.tolist() == [
+        start + stride * i for i in range(num_samples) if start + stride * i < num_frames
+    ]
+
+
+@window
+@pytest.mark.parametrize(
+    ("arguments", "value"), [((9, 2, 0, 0), 0), ((9, 2, 1, 9), 9), ((9, 2, 1, -1), -1)]
+)
+def test_window_refuses_what_is_outside(arguments, value):
+    """A stride of 0 and a start before or after the video are ValueErrors that tell the value."""
+    with pytest.raises(ValueError, match=f"not {value}$"):
+        sample.window_indices(*arguments)
+
+
+@random_window
+@given(frames_st, samples_st, stride_st, seed_st)
+@unhurried
+def test_random_window_fits_if_it_can(num_frames, num_samples, stride, seed):
+    """A window that fits keeps all its samples; one that is too long starts at frame 0."""
+    rng = np.random.default_rng(seed)
+    indices = sample.random_window_indices(num_frames, num_samples, stride, rng)
+    assert_frames_of_the_video(indices, num_frames, num_samples)
+    assert set(np.diff(indices)) <= {stride}
+    if (num_samples - 1) * stride < num_frames:
+        assert len(indices) == num_samples
+    else:
+        assert indices.tolist() == list(range(0, num_frames, stride))
+
+
+@random_window
+def test_random_window_starts_everywhere():
+    """3 samples at stride 4 span 9 frames, so in 12 frames the starts are 0, 1, 2 and 3."""
+    rng = np.random.default_rng(0)
+    starts = {int(sample.random_window_indices(12, 3, 4, rng)[0]) for _ in range(200)}
+    assert starts == {0, 1, 2, 3}
+
+
+@random_window
+def test_random_window_repeats_with_its_seed():
+    """Equal seeds give equal windows."""
+    one, two = (sample.random_window_indices(300, 8, 4, np.random.default_rng(7)) for _ in range(2))
+    assert one.tolist() == two.tolist()
+
+
+# --- view_indices -------------------------------------------------------------------------
+
+
+@view
+def test_views_run_from_the_first_frame_to_the_last():
+    """3 views of 4 samples at stride 8 in 100 frames start at 0, 37 and 75; the last ends at 99."""
+    assert sample.view_indices(100, 4, stride=8, num_views=3).tolist() == [
+        [0, 8, 16, 24],
+        [37, 45, 53, 61],
+        [75, 83, 91, 99],
+    ]
+
+
+@view
+def test_a_single_view_is_in_the_middle():
+    """One view of 3 samples at stride 2 in 9 frames is frames 2, 4 and 6."""
+    assert sample.view_indices(9, 3, stride=2, num_views=1).tolist() == [[2, 4, 6]]
+
+
+@view
+def test_views_without_stride_cover_the_video_with_shifted_frames():
+    """2 views of 12 frames in 3 segments of 4 take each segment's second and fourth frame."""
+    views = sample.view_indices(12, 3, stride=None, num_views=2)
+    assert views.tolist() == [[1, 5, 9], [3, 7, 11]]
+
+
+@view
+def test_one_view_without_stride_is_the_middle_of_each_segment():
+    """One view of 9 frames in 3 segments is frames 1, 4 and 7."""
+    assert sample.view_indices(9, 3, stride=None, num_views=1).tolist() == [[1, 4, 7]]
+
+
+@view
+def test_views_of_a_video_shorter_than_the_window():
+    """In 11 frames 2 samples at stride 8 fit; the views use the 2 frames of room that are left."""
+    assert sample.view_indices(11, 5, stride=8, num_views=3).tolist() == [[0, 8], [1, 9], [2, 10]]
+
+
+@view
+@given(frames_st, samples_st, st.none() | stride_st, st.integers(1, 6))
+@unhurried
+def test_every_view_is_a_clip_of_the_video(num_frames, num_samples, stride, num_views):
+    """Views are int64, in range, ascending, as many as asked and never earlier than the last."""
+    views = sample.view_indices(num_frames, num_samples, stride, num_views)
+    assert len(views) == num_views
+    assert (np.diff(views, axis=0) >= 0).all()
+    for indices in views:
+        assert_frames_of_the_video(indices, num_frames, num_samples)
+        assert stride is None or set(np.diff(indices)) <= {stride}
+    if stride is None:
+        assert views.shape[1] == min(num_frames, num_samples)
+    else:
+        assert views.shape[1] == len(range(0, num_frames, stride)[:num_samples])
+        first, last = views[0, 0], num_frames - 1 - views[-1, -1]
+        assert first == last == 0 if num_views > 1 else abs(first - last) <= 1
+
+
+@view
+@pytest.mark.parametrize(
+    ("arguments", "value"), [((0, 2, None, 1), 0), ((9, 2, -3, 1), -3), ((9, 2, 1, 0), 0)]
+)
+def test_views_refuse_nothing(arguments, value):
+    """No frames, a stride below 1 or no views is a ValueError that tells the value."""
+    with pytest.raises(ValueError, match=f"not {value}$"):
+        sample.view_indices(*arguments)
+
+
+# --- pad_clip -----------------------------------------------------------------------------
+
+
+def random_frames(time, height=4, width=5):
+    rng = np.random.default_rng(time)
+    return rng.integers(1, 256, (time, height, width, 3), dtype=np.uint8)
+
+
+@pad
+def test_pad_gives_the_frames_asked_for():
+    """3 frames padded to 5 have shape (5, height, width, 3), uint8, and a mask of 5."""
+    clip, mask = sample.pad_clip(random_frames(3), 5)
+    assert clip.shape == (5, 4, 5, 3)
+    assert clip.dtype == np.uint8
+    assert mask.shape == (5,)
+
+
+@pad
+def test_pad_mask_is_true_on_real_frames():
+    """3 frames padded to 5 have the mask True, True, True, False, False."""
+    _, mask = sample.pad_clip(random_frames(3), 5)
+    assert mask.dtype == bool
+    assert mask.tolist() == [True, True, True, False, False]
+
+
+@pad
+def test_pad_repeats_the_last_real_frame():
+    """Padding is the last real frame again: not black, not the first frame, not a loop."""
+    frames = random_frames(3)
+    clip, _ = sample.pad_clip(frames, 5)
+    np.testing.assert_array_equal(clip[:3], frames)
+    np.testing.assert_array_equal(clip[3], frames[2])
+    np.testing.assert_array_equal(clip[4], frames[2])
+
+
+@pad
+def test_pad_leaves_a_full_clip_alone():
+    """A clip with all its frames comes back as it is, and the mask is True throughout."""
+    frames = random_frames(4)
+    clip, mask = sample.pad_clip(frames, 4)
+    np.testing.assert_array_equal(clip, frames)
+    assert mask.all()
+
+
+@pad
+@pytest.mark.parametrize("time", [0, 6])
+def test_pad_refuses_no_frames_and_too_many(time):
+    """Nothing to repeat, or more frames than asked for, is a ValueError that tells how many."""
+    with pytest.raises(ValueError, match=f"not {time}$"):
+        sample.pad_clip(random_frames(time), 5)
+
+
+# --- natural_key --------------------------------------------------------------------------
+
+
+@natural
+def test_natural_order_counts():
+    """frame_2 comes before frame_10, where plain string order gives 1, 10, 11, 2."""
+    names = [f"frame_{i}.jpg" for i in range(25)]
+    assert sorted(sorted(names), key=sample.natural_key) == names
+
+
+@natural
+def test_natural_order_counts_every_number():
+    """Each number in a name counts as a number: group first, then clip."""
+    names = ["g2_c1.avi", "g2_c9.avi", "g2_c10.avi", "g10_c2.avi"]
+    assert sorted(sorted(names), key=sample.natural_key) == names
+
+
+@natural
+def test_natural_order_of_names_that_begin_or_end_with_numbers():
+    """Names without, of only, and beginning with numbers can be compared with one another."""
+    names = ["2", "10", "10a", "frame", "frame1", "frame1a", "frame12"]
+    assert sorted(sorted(names), key=sample.natural_key) == names
+
+
+@natural
+@given(st.lists(st.text(alphabet="ab01_٣²", max_size=6)))
+@unhurried
+def test_natural_order_does_not_depend_on_the_order_of_listing(names):
+    """Names sort alike however the folder lists them, even 1 and 01."""
+    forwards = sorted(names, key=sample.natural_key)
+    names.reverse()
+    assert sorted(names, key=sample.natural_key) == forwards
