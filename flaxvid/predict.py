@@ -1,7 +1,6 @@
 """Name the action in a video file: `python -m flaxvid.predict RUN VIDEO`."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Annotated
 

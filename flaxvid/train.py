@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from flax import nnx
 
-from flaxvid import errors
-from flaxvid.data import batches, manifest
+from flaxvid import errors, progress
+from flaxvid.data import batches
 from flaxvid.figures import curves
 from flaxvid.models import cost, zoo
 from flaxvid.training import (
@@ -27,7 +27,6 @@ from flaxvid.training import (
     optimizer,
     options,
     parallel,
-    progress,
     run,
     step,
 )

@@ -59,7 +59,9 @@ class Loader:
                 num_frames, settings.num_frames, settings.stride, rng
             )
 
-        return self._row(index, choose, lambda clip: transform.train_clip(clip, self.preprocessing, rng))
+        return self._row(
+            index, choose, lambda clip: transform.train_clip(clip, self.preprocessing, rng)
+        )
 
     def test_row(self, index: int) -> Batch:
         """The middle clip of video `index`, cropped at the centre."""
@@ -71,16 +73,16 @@ class Loader:
             views = sample.view_indices(num_frames, settings.num_frames, settings.stride, 1)
             return views[0]
 
-        return self._row(index, choose, lambda clip: transform.test_clips(clip, self.preprocessing)[0])
+        return self._row(
+            index, choose, lambda clip: transform.test_clips(clip, self.preprocessing)[0]
+        )
 
     def _row(self, index, choose, crop):
         row = self.manifest.rows[index]
         label = np.int32(self.manifest.label_index(row))
         settings = self.preprocessing
         try:
-            frames = decode.read_clip(
-                self.manifest.path(row), choose, start=row.start, end=row.end
-            )
+            frames = decode.read_clip(self.manifest.path(row), choose, start=row.start, end=row.end)
         except decode.VideoError as error:
             if self.bad_videos == "error":
                 raise

@@ -111,7 +111,9 @@ def read(path: Path) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: can't be read as text ({error}); give a CSV or JSON") from None
+        raise ManifestError(
+            f"{path}: can't be read as text ({error}); give a CSV or JSON"
+        ) from None
     if path.suffix == ".json":
         records, labels = _read_json(path, text)
     elif path.suffix == ".csv":
@@ -254,7 +256,9 @@ def check_leakage(manifest: Manifest) -> None:
             splits[getattr(row, what)].add(row.split)
         leaks = {name: found for name, found in splits.items() if len(found) > 1}
         if leaks:
-            shown = ", ".join(f"{name!r} ({'+'.join(sorted(leaks[name]))})" for name in list(leaks)[:3])
+            shown = ", ".join(
+                f"{name!r} ({'+'.join(sorted(leaks[name]))})" for name in list(leaks)[:3]
+            )
             raise ManifestError(
                 f"{manifest.root}: {len(leaks)} {what}(s) stand in more than one split: {shown}; "
                 "give each one split, or pass --allow-leakage"

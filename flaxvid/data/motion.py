@@ -15,9 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from tqdm.auto import tqdm
 
-from flaxvid import errors
+from flaxvid import errors, progress
 from flaxvid.data import manifest
 from flaxvid.video import write as video_write
 
@@ -78,9 +77,8 @@ def draw_track(forwards: str, rng: np.random.Generator) -> Track:
             x, y = (along, across) if forwards == "move_right" else (across, along)
         case "circle_clockwise":
             orbit = rng.uniform(14, 20)
-            reach = orbit + radius + 1
-            centre_x, centre_y = rng.uniform(min(reach, SIZE / 2), max(SIZE - reach, SIZE / 2), 2)
-            angle = rng.uniform(0, 2 * np.pi) + rng.uniform(1.2, 2.0) * np.pi * steps
+            centre_x, centre_y = rng.uniform(SIZE / 2 - 4, SIZE / 2 + 4, 2)
+            angle = rng.uniform(0, 2 * np.pi) + rng.uniform(1.4, 2.0) * np.pi * steps
             # y grows downwards on a screen, so a growing angle is clockwise.
             x, y = centre_x + orbit * np.cos(angle), centre_y + orbit * np.sin(angle)
         case "grow":
@@ -122,7 +120,9 @@ def _background(rng, level):
     image = np.broadcast_to(shade, (SIZE, SIZE, 3))
     if level == "easy":
         return image.astype(np.uint8)
-    texture = cv2.resize(rng.normal(0, 25, (12, 12, 3)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    texture = cv2.resize(
+        rng.normal(0, 25, (12, 12, 3)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
+    )
     image = np.clip(image + texture, 0, 255).astype(np.uint8)
     for _ in range(2):
         colour = _rgb(rng.integers(180), 220, rng.uniform(100, 255))
@@ -191,7 +191,7 @@ def open_or_draw(
 
     with futures.ThreadPoolExecutor() as threads:
         drawn = threads.map(draw, pairs)
-        for _ in tqdm(drawn, total=len(pairs), desc=f"drawing {folder}", unit="pair"):
+        for _ in progress.track(drawn, len(pairs), f"drawing {folder}", "pair of clip"):
             pass
     rows = tuple(row for pair in pairs for row in pair)
     manifest.write(manifest.Manifest(root=partial, rows=rows, labels=CLASSES), partial / index.name)

@@ -80,15 +80,17 @@ class Attention(nnx.Module):
             head=self.num_heads,
         )
         attended = scaled_dot_product(query, key, value, mask)
-        return self.proj(einops.rearrange(attended, "batch token head dim -> batch token (head dim)"))
+        return self.proj(
+            einops.rearrange(attended, "batch token head dim -> batch token (head dim)")
+        )
 
 
 def over_time(
     attend: Callable,
-    patches: Float[Array, "batch time*space dim"],
+    patches: Float[Array, "batch token dim"],
     num_frames: int,
     mask: Bool[Array, "batch time"] | None = None,
-) -> Float[Array, "batch time*space dim"]:
+) -> Float[Array, "batch token dim"]:
     """Lets every patch attend to the patches at its own place in all frames.
 
     `attend(tokens, mask)` sees `(batch space) time dim` and the mask of frames `(batch space)
@@ -107,10 +109,10 @@ def over_time(
 def over_space(
     attend: Callable,
     cls: Float[Array, "batch 1 dim"],
-    patches: Float[Array, "batch time*space dim"],
+    patches: Float[Array, "batch token dim"],
     num_frames: int,
     mask: Bool[Array, "batch time"] | None = None,
-) -> tuple[Float[Array, "batch 1 dim"], Float[Array, "batch time*space dim"]]:
+) -> tuple[Float[Array, "batch 1 dim"], Float[Array, "batch token dim"]]:
     """Lets every patch attend to the CLS token and to the patches of its own frame.
 
     Every frame gets a copy of the CLS token; the copies' outputs are averaged over the real

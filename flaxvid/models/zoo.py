@@ -1,6 +1,6 @@
 """Every architecture by name: its sizes, what it eats, how its pixels are prepared, its recipe.
 
-    model = zoo.create("timesformer", size="base", num_classes=101, rngs=nnx.Rngs(0))
+model = zoo.create("timesformer", size="base", num_classes=101, rngs=nnx.Rngs(0))
 """
 
 import dataclasses
@@ -148,4 +148,6 @@ def configure(name: str, size: str = "tiny", **overrides):
     except TypeError:
         fields = [f.name for f in dataclasses.fields(preset.config(num_classes=1))]
         wrong = next(field for field in overrides if field not in fields)
-        raise errors.UserError(f"{name} {size} has no field {wrong!r}: {_unknown(wrong, fields)}") from None
+        raise errors.UserError(
+            f"{name} {size} has no field {wrong!r}: {_unknown(wrong, fields)}"
+        ) from None

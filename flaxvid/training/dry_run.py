@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import optax
 
+from flaxvid import progress
 from flaxvid.data import manifest
 from flaxvid.models import cost
-from flaxvid.training import progress, run, step
+from flaxvid.training import run, step
 from flaxvid.training import state as states
 
 STEPS = 5

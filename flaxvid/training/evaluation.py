@@ -41,7 +41,5 @@ def judge(
     threads: int = 2,
 ) -> dict[str, float]:
     """Loss, top-1 and top-5 accuracy over the loader's manifest."""
-    logits, labels = logits_of(
-        eval_step, params, stats, loader, batch_size, mesh, threads=threads
-    )
+    logits, labels = logits_of(eval_step, params, stats, loader, batch_size, mesh, threads=threads)
     return metrics.summarise(logits, labels)

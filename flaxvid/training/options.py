@@ -104,9 +104,7 @@ def open_data(options: config.Data, seed: int) -> manifest.Manifest:
     name, _, level = options.data.partition(":")
     if name == "motion" and not Path(options.data).exists():
         return motion.open_or_draw(level or "easy")
-    return manifest.open_data(
-        Path(options.data), allow_leakage=options.allow_leakage, seed=seed
-    )
+    return manifest.open_data(Path(options.data), allow_leakage=options.allow_leakage, seed=seed)
 
 
 def settle(options: Options, videos: manifest.Manifest) -> run.Settings:

@@ -43,9 +43,7 @@ def take_apart(model: nnx.Module) -> Parts:
     if jax.tree.leaves(rest):
         raise ValueError(f"a model holds nothing but parameters and statistics; found {rest}")
     in_use = nnx.view(model, use_running_average=True, raise_if_not_found=False)
-    return Parts(
-        train_def, nnx.graphdef(in_use), nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
-    )
+    return Parts(train_def, nnx.graphdef(in_use), nnx.to_pure_dict(params), nnx.to_pure_dict(stats))
 
 
 def put_together(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:

@@ -67,9 +67,7 @@ def make_train_step(
             "accuracy": metrics.accuracy(logits, batch["label"], batch["weight"]),
             "gradient_norm": optax.tree.norm(gradients),
         }
-        state = state._replace(
-            step=state.step + 1, params=params, stats=stats, opt_state=opt_state
-        )
+        state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state)
         return state, measured
 
     return train_step

@@ -2,8 +2,28 @@
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from tqdm.auto import tqdm
+
+Item = TypeVar("Item")
+
+
+def _live() -> bool:
+    """Whether someone looks on: a terminal or a notebook, and not a log file."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def track(items: Iterable[Item], total: int, what: str, unit: str) -> Iterator[Item]:
+    """The items, with a bar of how many have come; in a log file, one line before and after."""
+    if _live():
+        yield from tqdm(items, total=total, desc=what, unit=unit, dynamic_ncols=True)
+        return
+    began = time.monotonic()
+    print(f"{what}: {total} {unit}s", file=sys.stderr, flush=True)
+    yield from items
+    print(f"{what}: done in {duration(time.monotonic() - began)}", file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -14,7 +34,7 @@ class Progress:
         self._began = self._last_line = time.monotonic()
         self._every = seconds_between_lines
         self._bar = None
-        if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        if _live():
             self._bar = tqdm(initial=start, total=total, unit="step", dynamic_ncols=True)
 
     def __enter__(self):

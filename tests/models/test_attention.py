@@ -1,0 +1,223 @@
+"""Attention: the formula, masks, and that time never mixes places nor space frames."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import attention
+
+dot_product = pytest.mark.exercise("models.attention.scaled_dot_product")
+over_time = pytest.mark.exercise("models.attention.over_time")
+over_space = pytest.mark.exercise("models.attention.over_space")
+
+
+def normal(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
+
+
+def attend_in_loops(query, key, value, mask=None):
+    """The formula, one query and one head at a time."""
+    query, key, value = (np.asarray(a, np.float64) for a in (query, key, value))
+    batch, queries, heads, dim = query.shape
+    out = np.zeros((batch, queries, heads, value.shape[-1]))
+    for b, q, h in np.ndindex(batch, queries, heads):
+        odds = np.exp([query[b, q, h] @ k / np.sqrt(dim) for k in key[b, :, h]])
+        if mask is not None:
+            odds = odds * np.asarray(mask[b])
+        out[b, q, h] = odds / odds.sum() @ value[b, :, h]
+    return out
+
+
+@dot_product
+def test_dot_product_shape():
+    """Each of 5 queries gets one vector a head, though there are 7 keys."""
+    query, key = normal(2, 5, 3, 4), normal(2, 7, 3, 4)
+    assert attention.scaled_dot_product(query, key, key).shape == (2, 5, 3, 4)
+
+
+@dot_product
+def test_dot_product_by_hand():
+    """With scores log 3 and 0 the values weigh 3/4 and 1/4."""
+    query = jnp.full((1, 1, 1, 4), 1.0)
+    key = jnp.stack([jnp.full((1, 1, 4), jnp.log(3.0) / 2), jnp.zeros((1, 1, 4))], axis=1)
+    value = jnp.asarray([[[[8.0]], [[4.0]]]])
+    value = jnp.broadcast_to(value, (1, 2, 1, 4))
+    out = attention.scaled_dot_product(query, key, value)
+    np.testing.assert_allclose(out, np.full((1, 1, 1, 4), 7.0), rtol=1e-6)
+
+
+@dot_product
+def test_dot_product_equals_loops():
+    """Batch, queries and heads never mix."""
+    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+    out = attention.scaled_dot_product(query, key, value)
+    np.testing.assert_allclose(out, attend_in_loops(query, key, value), atol=1e-5)
+
+
+@dot_product
+def test_dot_product_mask():
+    """A key whose mask is False has no say, whatever its value."""
+    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+    mask = jnp.asarray([[True] * 7, [True] * 3 + [False] * 4])
+    out = attention.scaled_dot_product(query, key, value, mask)
+    np.testing.assert_allclose(out, attend_in_loops(query, key, value, mask), atol=1e-5)
+    changed = attention.scaled_dot_product(query, key, value.at[1, 3:].set(1e3), mask)
+    np.testing.assert_array_equal(out, changed)
+
+
+@dot_product
+def test_dot_product_large_scores():
+    """Scores in the hundreds give finite weights: the largest one wins."""
+    query, key = (
+        jnp.full((1, 1, 1, 4), 50.0),
+        jnp.asarray(
+            [
+                [
+                    [[9.0] * 4],
+                ],
+                [[[1.0] * 4]],
+            ]
+        ),
+    )
+    key = key.reshape(1, 2, 1, 4)
+    out = attention.scaled_dot_product(query, key, key)
+    np.testing.assert_allclose(out, np.full((1, 1, 1, 4), 9.0))
+
+
+@dot_product
+def test_dot_product_gradient():
+    """The gradient with respect to the query is that of finite differences."""
+    query, key, value = normal(1, 2, 1, 3), normal(1, 4, 1, 3, seed=1), normal(1, 4, 1, 3, seed=2)
+
+    def total(query):
+        return jnp.sum(attention.scaled_dot_product(query, key, value) ** 2)
+
+    nudge = normal(1, 2, 1, 3, seed=3)
+    slope = (total(query + 1e-2 * nudge) - total(query - 1e-2 * nudge)) / 2e-2
+    np.testing.assert_allclose(jnp.vdot(jax.grad(total)(query), nudge), slope, rtol=1e-2)
+
+
+def test_attention_module_splits_heads():
+    """The module is its formula on the three thirds of qkv, heads side by side."""
+    module = attention.Attention(6, 2, rngs=nnx.Rngs(0))
+    tokens = normal(2, 5, 6)
+    qkv = np.asarray(tokens @ module.qkv.kernel[...]) + np.asarray(module.qkv.bias[...])
+    query, key, value = (part.reshape(2, 5, 2, 3) for part in np.split(qkv, 3, axis=-1))
+    mixed = attend_in_loops(query, key, value).reshape(2, 5, 6)
+    expected = mixed @ np.asarray(module.proj.kernel[...]) + np.asarray(module.proj.bias[...])
+    np.testing.assert_allclose(module(tokens), expected, atol=1e-5)
+
+
+def test_attention_module_wide_heads():
+    """Heads may be wider than their share; the output keeps the width."""
+    module = attention.Attention(6, 2, head_dim=6, rngs=nnx.Rngs(0))
+    assert module.qkv.kernel.shape == (6, 36)
+    assert module(normal(2, 5, 6)).shape == (2, 5, 6)
+
+
+def test_attention_module_refuses_a_broken_split():
+    """A width that does not divide into the heads is refused with both numbers."""
+    with pytest.raises(errors.UserError, match="width of 7 .* 2 heads"):
+        attention.Attention(7, 2, rngs=nnx.Rngs(0))
+
+
+@over_time
+def test_over_time_shows_one_place_through_time():
+    """What `attend` sees as a row is one place, frame after frame."""
+    patches = jnp.arange(2 * 3 * 4, dtype=jnp.float32).reshape(2, 12, 1)
+    seen = []
+    attention.over_time(lambda rows, mask: seen.append(rows) or rows, patches, 3)
+    assert seen[0].shape == (8, 3, 1)
+    assert seen[0][0, :, 0].tolist() == [0, 4, 8]
+    assert seen[0][5, :, 0].tolist() == [13, 17, 21]
+
+
+@over_time
+def test_over_time_puts_everything_back():
+    """With nothing done to the rows, the patches come back as they were."""
+    patches = normal(2, 12, 5)
+    np.testing.assert_array_equal(attention.over_time(lambda rows, mask: rows, patches, 3), patches)
+
+
+@over_time
+def test_over_time_never_mixes_places():
+    """A change at one place of one clip changes that place only, in all its frames."""
+    patches = normal(2, 12, 5)
+
+    def mean(rows, mask):
+        return jnp.broadcast_to(rows.mean(1, keepdims=True), rows.shape)
+
+    before = attention.over_time(mean, patches, 3)
+    after = attention.over_time(mean, patches.at[1, 4 + 2].add(1.0), 3)
+    touched = np.asarray((before != after).any(-1)).reshape(2, 3, 4)
+    expected = np.zeros((2, 3, 4), bool)
+    expected[1, :, 2] = True
+    np.testing.assert_array_equal(touched, expected)
+
+
+@over_time
+def test_over_time_repeats_the_mask_for_every_place():
+    """Each of the 4 places of clip 1 sees the mask of clip 1."""
+    mask = jnp.asarray([[True, True, True], [True, False, False]])
+    seen = []
+    attention.over_time(lambda rows, m: seen.append(m) or rows, normal(2, 12, 5), 3, mask)
+    np.testing.assert_array_equal(seen[0], np.repeat(np.asarray(mask), 4, axis=0))
+
+
+@over_space
+def test_over_space_shows_cls_and_one_frame():
+    """What `attend` sees as a row is the clip's CLS token and the places of one frame."""
+    patches = jnp.arange(2 * 3 * 4, dtype=jnp.float32).reshape(2, 12, 1)
+    cls = jnp.asarray([[[100.0]], [[200.0]]])
+    seen = []
+    attention.over_space(lambda rows: seen.append(rows) or rows, cls, patches, 3)
+    assert seen[0].shape == (6, 5, 1)
+    assert seen[0][1, :, 0].tolist() == [100, 4, 5, 6, 7]
+    assert seen[0][3, :, 0].tolist() == [200, 12, 13, 14, 15]
+
+
+@over_space
+def test_over_space_never_mixes_frames():
+    """A change in one frame changes the patches of that frame only."""
+
+    def mean(rows):
+        return jnp.broadcast_to(rows.mean(1, keepdims=True), rows.shape)
+
+    cls, patches = normal(2, 1, 5), normal(2, 12, 5, seed=1)
+    _, before = attention.over_space(mean, cls, patches, 3)
+    _, after = attention.over_space(mean, cls, patches.at[1, 4 + 2].add(1.0), 3)
+    touched = np.asarray((before != after).any(-1)).reshape(2, 3, 4)
+    expected = np.zeros((2, 3, 4), bool)
+    expected[1, 1] = True
+    np.testing.assert_array_equal(touched, expected)
+
+
+@over_space
+def test_over_space_averages_the_cls_copies():
+    """The CLS token comes back as the mean of what it became in each frame."""
+
+    def add_first_patch(rows):
+        return rows.at[:, 0].add(rows[:, 1])
+
+    cls, patches = normal(2, 1, 5), normal(2, 12, 5, seed=1)
+    out, _ = attention.over_space(add_first_patch, cls, patches, 3)
+    expected = cls + patches[:, jnp.asarray([0, 4, 8])].mean(1, keepdims=True)
+    assert out.shape == (2, 1, 5)
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+@over_space
+def test_over_space_leaves_padded_frames_out_of_the_mean():
+    """A frame whose mask is False does not reach the CLS token."""
+
+    def add_first_patch(rows):
+        return rows.at[:, 0].add(rows[:, 1])
+
+    mask = jnp.asarray([[True, True, True], [True, True, False]])
+    cls, patches = normal(2, 1, 5), normal(2, 12, 5, seed=1)
+    out, _ = attention.over_space(add_first_patch, cls, patches, 3, mask)
+    expected = cls[1] + patches[1, jnp.asarray([0, 4])].mean(0, keepdims=True)
+    np.testing.assert_allclose(out[1], expected, atol=1e-6)

@@ -1,0 +1,104 @@
+"""Patches, MLP, dropout: small pieces with values one can work out by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import layers
+
+patchify = pytest.mark.exercise("models.layers.patchify")
+
+
+def video_of(shape):
+    return jnp.asarray(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+
+
+@patchify
+def test_patchify_shape():
+    """A 4x6 frame in patches of 2 has 2 x 3 places of 2 x 2 x 3 numbers."""
+    assert layers.patchify(video_of((2, 5, 4, 6, 3)), 2).shape == (2, 5, 6, 12)
+
+
+@patchify
+def test_patchify_runs_row_by_row():
+    """Places run along the rows of the frame, so place 1 lies right of place 0."""
+    frame = jnp.arange(4 * 6, dtype=jnp.float32).reshape(1, 1, 4, 6, 1)
+    patches = np.asarray(layers.patchify(frame, 2))[0, 0]
+    assert patches[0].tolist() == [0, 1, 6, 7]
+    assert patches[1].tolist() == [2, 3, 8, 9]
+    assert patches[3].tolist() == [12, 13, 18, 19]
+
+
+@patchify
+def test_patchify_equals_a_loop():
+    """Every patch is the frame's square at that place, flattened as it lies in memory."""
+    video = video_of((2, 3, 4, 6, 3))
+    patches = np.asarray(layers.patchify(video, 2))
+    for b, t, row, column in np.ndindex(2, 3, 2, 3):
+        square = video[b, t, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        np.testing.assert_array_equal(patches[b, t, 3 * row + column], np.ravel(square))
+
+
+def test_patch_count_of_vit_base():
+    """A frame of 224 pixels in patches of 16 has 196 places."""
+    assert layers.patch_count(224, 16) == 196
+
+
+def test_patch_count_refuses_a_broken_grid():
+    """A size that is no multiple of the patch is refused with both numbers."""
+    with pytest.raises(errors.UserError, match="225 pixels .* patches of 16"):
+        layers.patch_count(225, 16)
+
+
+def test_check_clip_names_both_shapes():
+    """A clip of another length is refused, not stretched."""
+    with pytest.raises(errors.UserError, match=r"\(8, 32, 32\).*\(7, 32, 32\)"):
+        layers.check_clip(jnp.zeros((1, 7, 32, 32, 3)), 8, 32)
+
+
+def test_mlp_uses_the_exact_gelu():
+    """GELU(1) is 0.8413447, by the normal distribution; the tanh form gives 0.8411920."""
+    mlp = layers.MLP(1, 1, rngs=nnx.Rngs(0))
+    for linear in (mlp.fc1, mlp.fc2):
+        linear.kernel[...] = jnp.ones((1, 1))
+    np.testing.assert_allclose(mlp(jnp.ones((2, 1))), 0.8413447, atol=1e-6)
+
+
+def test_layer_norm_keeps_its_precision():
+    """Far from zero the variance still comes out right, as it does in two passes."""
+    values = 1e3 + np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
+    norm = layers.layer_norm(64, rngs=nnx.Rngs(0))
+    exact = values.astype(np.float64)
+    exact = (exact - exact.mean(-1, keepdims=True)) / exact.std(-1, keepdims=True)
+    np.testing.assert_allclose(norm(jnp.asarray(values)), exact, atol=1e-3)
+
+
+def test_dropout_without_rngs_drops_nothing():
+    """A call without rngs is for use."""
+    values = video_of((4, 5))
+    np.testing.assert_array_equal(layers.Dropout(0.9)(values), values)
+
+
+def test_dropout_keeps_the_mean():
+    """What is kept is scaled up by 1 / (1 - rate)."""
+    dropped = layers.Dropout(0.25)(jnp.ones((100, 100)), rngs=nnx.Rngs(dropout=0))
+    np.testing.assert_allclose(np.unique(dropped), [0, 4 / 3], rtol=1e-6)
+    assert abs(float(dropped.mean()) - 1) < 0.02
+
+
+def test_drop_path_drops_whole_rows():
+    """A row of `row token dim` is dropped as a whole or not at all."""
+    dropped = layers.drop_path(0.5)(jnp.ones((64, 3, 4)), rngs=nnx.Rngs(dropout=0))
+    rows = np.asarray(dropped).reshape(64, -1)
+    assert all(len(np.unique(row)) == 1 for row in rows)
+    assert 0 < (rows[:, 0] == 0).sum() < 64
+
+
+def test_dropout_repeats_with_its_key():
+    """The same key drops the same places."""
+    values, drop = jnp.ones((8, 8)), layers.Dropout(0.5)
+    first, second = (drop(values, rngs=nnx.Rngs(dropout=jax.random.key(3))) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
