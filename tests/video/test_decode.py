@@ -1,0 +1,423 @@
+"""Decoding: the very frames asked for, in RGB, and a plain sentence when there are none."""
+
+import itertools
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from flaxvid import errors
+from flaxvid.video import decode
+
+HERE = pathlib.Path(__file__).parent
+
+read = pytest.mark.exercise("video.decode.read_frames")
+count = pytest.mark.exercise("video.decode.count_frames")
+
+
+def which(clip):
+    """The indices of frames of `counting_frames`, from their red."""
+    return (clip[:, 0, 0, 0] // 6).tolist()
+
+
+# --- read_frames --------------------------------------------------------------------------
+
+
+@read
+def test_all_frames_in_order(video, frames):
+    """Without indices, every frame comes back, first to last, as it was written."""
+    clip = decode.read_frames(video)
+    assert clip.shape == (40, 48, 64, 3)
+    assert clip.dtype == np.uint8
+    np.testing.assert_array_equal(clip, frames)
+
+
+@read
+def test_frames_are_rgb(video):
+    """Frame 0 is red 0, green 100, blue 200: OpenCV's own order, BGR, stays inside."""
+    assert decode.read_frames(video, [0])[0, 0, 0].tolist() == [0, 100, 200]
+
+
+@read
+@pytest.mark.parametrize("indices", [[7], [0, 39], [3, 4, 30], list(range(0, 40, 3))])
+def test_wanted_frames_are_the_very_ones(video, frames, indices):
+    """Frame i is the i-th frame of the file, counted from 0."""
+    clip = decode.read_frames(video, indices)
+    assert which(clip) == indices
+    np.testing.assert_array_equal(clip, frames[indices])
+
+
+@read
+def test_any_order_and_repeats(video):
+    """Frames come in the order of the indices, and an index given twice gives its frame twice."""
+    clip = decode.read_frames(video, np.array([9, 2, 9, 30, 2]))
+    assert which(clip) == [9, 2, 9, 30, 2]
+
+
+@read
+def test_no_indices_are_no_frames(video):
+    """An empty list is an empty clip of the right size, where None would be the whole video."""
+    assert decode.read_frames(video, []).shape == (0, 48, 64, 3)
+
+
+@read
+@pytest.mark.parametrize(
+    ("start", "end", "first", "stop"),
+    [
+        (0.4, None, 10, 40),
+        (0, 0.4, 0, 10),
+        (0.4, 0.8, 10, 20),
+        (0.28, 0.29, 7, 8),
+        (1.5, 9, 38, 40),
+    ],
+)
+def test_segment_is_from_start_up_to_end(video, start, end, first, stop):
+    """At 25 fps a segment from 0.4 s to 0.8 s has frames 10 to 19: its end is excluded."""
+    clip = decode.read_frames(video, start=start, end=end)
+    assert which(clip) == list(range(first, stop))
+
+
+@read
+def test_indices_count_from_the_start_of_the_segment(video):
+    """Index 0 of the segment from 0.4 s is frame 10 of the file."""
+    assert which(decode.read_frames(video, [5, 0, 9], start=0.4, end=0.8)) == [15, 10, 19]
+
+
+@read
+def test_segments_that_meet_share_no_frame(video):
+    """Third after third of a second, at 25 fps, no frame is lost and none comes twice."""
+    borders = [0.0, 1 / 3, 2 / 3, 1.0]
+    found = []
+    for start, end in itertools.pairwise(borders):
+        found += which(decode.read_frames(video, start=start, end=end))
+    assert found == list(range(25))
+
+
+@read
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.avi", "MJPG"), ("a.avi", "XVID"), ("a.mp4", "mp4v"), ("a.webm", "VP80")]
+)
+def test_common_codecs(write, frames, name, codec):
+    """Lossy codecs give the same frames too, within a few grey levels."""
+    clip = decode.read_frames(write(name, frames, codec=codec), [38, 1, 20])
+    assert np.abs(clip.astype(int) - frames[[38, 1, 20]]).max() <= 8
+
+
+@read
+def test_h264_with_b_frames_and_a_quarter_turn():
+    """A phone's upright video: frames in the order they are shown, turned as it asks."""
+    clip = decode.read_frames(HERE / "rotated.mp4")
+    assert clip.shape == (6, 64, 48, 3)
+    grey = 40 * np.arange(1, 7)
+    corners = clip[:, [4, 4, -4, -4], [4, -4, 4, -4]].astype(int)
+    # Clockwise, the red quarter goes from the top left to the top right, and so on around.
+    expected = grey[:, None, None] * np.array([[0, 0, 1], [1, 0, 0], [1, 1, 1], [0, 1, 0]])
+    assert np.abs(corners - expected).max() <= 4
+
+
+@read
+def test_one_frame_video(write, frames):
+    """A video of one frame is a clip of one frame."""
+    path = write("one.avi", frames[5:6])
+    assert which(decode.read_frames(path)) == [5]
+    assert which(decode.read_frames(path, [0, 0])) == [5, 5]
+
+
+@read
+@pytest.mark.parametrize("name", ["two words/a b.avi", "été/日本 ü.avi", "12:30.avi", "50%d.avi"])
+def test_any_name(tmp_path, video, monkeypatch, name):
+    """Spaces, letters of all alphabets, colons and per cent signs in a path are nothing special."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    video.rename(path)
+    monkeypatch.chdir(tmp_path)
+    assert which(decode.read_frames(name, [39])) == [39]
+
+
+@read
+@pytest.mark.parametrize("indices", [[40], [0, 1000, 3]])
+def test_index_past_the_end(video, indices):
+    """An index past the last frame is a VideoError that tells which frames there are."""
+    with pytest.raises(decode.VideoError, match=rf"frame {max(indices)} .* 0 to 39") as caught:
+        decode.read_frames(video, indices)
+    assert caught.value.path == str(video)
+
+
+@read
+def test_index_past_the_end_of_a_segment(video):
+    """Frame 10 of a segment of 10 frames is an error, though the file goes on."""
+    with pytest.raises(decode.VideoError, match=r"frame 10 .* 0 to 9 .*between 0.4 s and 0.8 s"):
+        decode.read_frames(video, [10], start=0.4, end=0.8)
+
+
+@read
+def test_index_past_what_was_cut_off(cut_short):
+    """In a file cut short, the error tells the frames that are there, not those of the header."""
+    there = len(readable(cut_short))
+    assert 1 <= there < 39
+    with pytest.raises(decode.VideoError, match=f"frame 39 .* 0 to {there - 1} "):
+        decode.read_frames(cut_short, [39])
+
+
+@read
+def test_negative_index(video):
+    """Indices do not count from the end."""
+    for indices in ([-1], [3, -1]):
+        with pytest.raises(ValueError, match="-1 is not one"):
+            decode.read_frames(video, indices)
+
+
+@read
+def test_reading_stops_after_the_last_wanted_frame(cut_short, frames):
+    """The first frames of a damaged file can be used, since nothing past them is read."""
+    np.testing.assert_array_equal(decode.read_frames(cut_short, [1, 0]), frames[[1, 0]])
+
+
+@read
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ({"start": 1.6}, "after 40 frames, at 1.6 s"),
+        ({"start": 99.0, "end": 100.0}, "starts at 99 s"),
+        ({"start": 0.41, "end": 0.42}, "no frame starts between 0.41 s and 0.42 s"),
+        ({"start": 0.8, "end": 0.4}, "from 0.8 s to 0.4 s"),
+        ({"start": -1.0}, "from -1.0 s"),
+    ],
+)
+def test_segment_without_frames(video, segment, message):
+    """A segment past the end, between two frames or the wrong way round is a VideoError."""
+    with pytest.raises(decode.VideoError, match=message):
+        decode.read_frames(video, **segment)
+
+
+# --- count_frames, probe ------------------------------------------------------------------
+
+
+def readable(path):
+    """Every frame of a file, read in the plainest way."""
+    capture, found = cv2.VideoCapture(str(path)), []
+    while (pair := capture.read())[0]:
+        found.append(pair[1])
+    capture.release()
+    return found
+
+
+@count
+@pytest.mark.parametrize("num_frames", [1, 2, 40])
+def test_count_of_a_sound_file(write, frames, num_frames):
+    """A file of 40 frames has 40 frames."""
+    assert decode.count_frames(write("clip.avi", frames[:num_frames])) == num_frames
+
+
+@count
+@pytest.mark.parametrize("claimed", [0, 3, 55])
+def test_count_does_not_trust_the_header(claim, claimed):
+    """40 frames are 40, whether the header claims 0, 3 or 55."""
+    assert decode.count_frames(claim(claimed)) == 40
+
+
+@count
+def test_count_of_a_file_cut_short(cut_short):
+    """Of a broken download, the frames that can be read count, not the 40 of the header."""
+    there = len(readable(cut_short))
+    assert 1 <= there < 40
+    assert decode.count_frames(cut_short) == there
+
+
+@count
+def test_count_of_unreadable_frames():
+    """A file that claims 5 frames and gives none is an error, not a video of 0 or 5 frames."""
+    with pytest.raises(decode.VideoError, match="no frame can be read"):
+        decode.count_frames(HERE / "av1.mp4")
+
+
+def test_probe_tells_what_the_header_claims(claim):
+    """Size, rate and length come from the header, true or not."""
+    path = claim(55)
+    info = decode.probe(path)
+    assert info == decode.VideoInfo(str(path), 64, 48, fps=25.0, frame_count=55, seconds=2.2)
+
+
+def test_probe_gives_the_size_after_rotation():
+    """Stored 64x48 and turned by a quarter, a video is 48 wide and 64 high."""
+    info = decode.probe(HERE / "rotated.mp4")
+    assert (info.width, info.height) == (48, 64)
+
+
+def test_probe_of_a_header_that_does_not_say(tmp_path, frames):
+    """JPEGs one after another have no header: the claims are 0, and all frames can be read."""
+    path = tmp_path / "stream.mjpeg"
+    path.write_bytes(b"".join(cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames))
+    info = decode.probe(path)
+    assert (info.frame_count, info.seconds) == (0, 0.0)
+    assert decode.count_frames(path) == 40
+    assert len(decode.read_clip(path, range)) == 40
+
+
+# --- read_clip ----------------------------------------------------------------------------
+
+
+def every_tenth(num_frames):
+    return range(0, num_frames, 10)
+
+
+def last_frame(num_frames):
+    return [num_frames - 1]
+
+
+def test_clip_is_what_the_rule_chooses(video):
+    """The rule is given the number of frames, 40, and its choice is read."""
+    assert which(decode.read_clip(video, every_tenth)) == [0, 10, 20, 30]
+    assert which(decode.read_clip(video, last_frame)) == [39]
+
+
+def test_clip_of_a_segment(video):
+    """The rule is given the number of frames of the segment, at most what the video has."""
+    assert which(decode.read_clip(video, last_frame, start=0.4, end=0.8)) == [19]
+    assert which(decode.read_clip(video, last_frame, start=0.4, end=60.0)) == [39]
+
+
+@pytest.mark.parametrize(
+    ("segment", "num_frames"),
+    [({}, 40), ({"start": 0.4}, 30), ({"start": 0.4, "end": 0.8}, 10), ({"end": 60.0}, 40)],
+)
+def test_clip_of_a_sound_file_asks_the_rule_once(video, segment, num_frames):
+    """The header is right, so the first answer is read and the file is not opened again."""
+    asked = []
+    decode.read_clip(video, lambda count: asked.append(count) or [count - 1], **segment)
+    assert asked == [num_frames]
+
+
+@pytest.mark.parametrize("claimed", [0, 41, 1000])
+def test_clip_when_the_header_lies(claim, claimed):
+    """The last frame is frame 39, whatever the header claims."""
+    assert which(decode.read_clip(claim(claimed), last_frame)) == [39]
+    assert which(decode.read_clip(claim(claimed), last_frame, start=0.4)) == [39]
+    assert which(decode.read_clip(claim(claimed), last_frame, start=0.4, end=0.8)) == [19]
+
+
+def test_clip_asks_the_rule_again_with_the_number_really_there(cut_short):
+    """First with the header's 40, then with what reading found; the clip is of the second."""
+    there, asked = len(readable(cut_short)), []
+
+    def middle_and_last(num_frames):
+        asked.append(num_frames)
+        return [num_frames // 2, num_frames - 1]
+
+    clip = decode.read_clip(cut_short, middle_and_last)
+    assert asked == [40, there]
+    assert which(clip) == [there // 2, there - 1]
+
+
+def test_clip_past_the_end(video):
+    """A segment past the end has nothing to choose from: a VideoError."""
+    with pytest.raises(decode.VideoError, match="after 40 frames"):
+        decode.read_clip(video, every_tenth, start=5.0)
+
+
+# --- files that are no videos -------------------------------------------------------------
+
+
+@pytest.fixture(params=["missing", "folder", "empty", "text", "text.txt", "headless", "av1"])
+def broken(request, tmp_path, write, frames):
+    """A path with no readable video, and a word that the error must have."""
+    path = tmp_path / "broken.mp4"
+    match request.param:
+        case "missing":
+            return path, "no such file"
+        case "folder":
+            path.mkdir()
+            return path, "folder"
+        case "empty":
+            path.touch()
+            return path, "empty"
+        case "text":
+            path.write_text("not a video " * 100)
+            return path, "ffmpeg -i"
+        case "text.txt":
+            path = path.with_suffix(".txt")
+            path.write_text("not a video " * 100)
+            return path, "text file"
+        case "headless":
+            # An mp4 has its table of contents at the end, so half of one is nothing.
+            path = write("broken.mp4", frames, codec="mp4v")
+            path.write_bytes(path.read_bytes()[:1500])
+            return path, "cut short"
+        case "av1":
+            return HERE / "av1.mp4", "AV1"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        decode.count_frames,
+        decode.read_frames,
+        lambda path: decode.read_frames(path, [0]),
+        lambda path: decode.read_clip(path, last_frame),
+    ],
+    ids=["count_frames", "read_frames", "one frame", "read_clip"],
+)
+def test_a_file_that_is_no_video(broken, function):
+    """The error names the file and what to do, in one line, and carries the path."""
+    path, word = broken
+    with pytest.raises(decode.VideoError, match=word) as caught:
+        function(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    assert caught.value.path == str(path)
+    assert isinstance(caught.value, errors.UserError)
+
+
+def test_nothing_else_is_printed(tmp_path, monkeypatch):
+    """OpenCV and FFmpeg keep quiet about a bad file: the error is all that is said."""
+    path = tmp_path / "text.mp4"
+    path.write_text("not a video " * 100)
+    program = (
+        "import sys\n"
+        "from flaxvid.video import decode\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        decode.read_frames(path)\n"
+        "    except decode.VideoError as error:\n"
+        "        print(error)\n"
+    )
+    # Both are read when OpenCV is imported, so this needs a process of its own.
+    monkeypatch.delenv("OPENCV_FFMPEG_LOGLEVEL", raising=False)
+    monkeypatch.delenv("OPENCV_LOG_LEVEL", raising=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, path, HERE / "av1.mp4"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=HERE.parents[1],
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_error_passes_from_process_to_process():
+    """A VideoError survives pickling whole, as it must to leave a data-loading process."""
+    error = pickle.loads(pickle.dumps(decode.VideoError("a b.avi", "is empty")))
+    assert (error.path, str(error)) == ("a b.avi", "a b.avi: is empty")
+
+
+def test_captures_are_released(video, monkeypatch):
+    """Every capture that is opened is closed again, also when reading fails."""
+    opened, open_capture = [], cv2.VideoCapture
+
+    def recorded(*arguments):
+        opened.append(open_capture(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(cv2, "VideoCapture", recorded)
+    decode.read_frames(video)
+    decode.count_frames(video)
+    with pytest.raises(decode.VideoError):
+        decode.read_frames(video, [99])
+    assert len(opened) == 3
+    assert not any(capture.isOpened() for capture in opened)
