@@ -28,7 +28,7 @@ def interval_indices(num_frames: int, num_samples: int) -> Int64[np.ndarray, "sa
     """
     _at_least_one(num_frames=num_frames, num_samples=num_samples)
     interval = max(1, num_frames // num_samples)
-    return window_indices(num_frames, num_samples, interval, start=0)
+    return interval * np.arange(min(num_samples, num_frames), dtype=np.int64)
 
 
 def uniform_indices(num_frames: int, num_samples: int) -> Int64[np.ndarray, "samples"]:
@@ -45,7 +45,10 @@ def uniform_indices(num_frames: int, num_samples: int) -> Int64[np.ndarray, "sam
 
     Source: Wang et al., "Temporal Segment Networks" (2016): sampling at test time.
     """
-    return view_indices(num_frames, num_samples, stride=None, num_views=1)[0]
+    _at_least_one(num_frames=num_frames, num_samples=num_samples)
+    segments = min(num_samples, num_frames)
+    # (i + 1/2) / segments of the way, in whole numbers, so that nothing is rounded twice.
+    return (2 * np.arange(segments, dtype=np.int64) + 1) * num_frames // (2 * segments)
 
 
 def random_segment_indices(
@@ -142,8 +145,8 @@ def view_indices(
     views = np.arange(num_views, dtype=np.int64)[:, None]
     if stride is None:
         segments = min(num_samples, num_frames)
-        # Frame (i + (view + 1/2) / num_views) / segments of the way, in whole numbers: no rounding.
-        steps = np.arange(segments) * 2 * num_views + 2 * views + 1
+        # (i + (view + 1/2) / num_views) / segments of the way, in whole numbers.
+        steps = 2 * num_views * np.arange(segments) + 2 * views + 1
         return steps * num_frames // (2 * num_views * segments)
     _at_least_one(stride=stride)
     fitting = min(num_samples, (num_frames - 1) // stride + 1)
