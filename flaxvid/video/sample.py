@@ -1,8 +1,8 @@
 """Which frames: index arithmetic only, no pixels read and no file opened.
 
-Every `*_indices` function returns ascending frame indices, `num_samples` of them or fewer: a video
-with fewer frames than samples gives each of its frames once, and `pad_clip` fills the clip up
-after decoding. So no index is ever out of range and no frame is decoded twice.
+Every `*_indices` function returns ascending frame indices, none of them out of range and none
+twice: `num_samples` of them, or as many as a short video has, and `pad_clip` fills the clip up
+after decoding.
 """
 
 import re
