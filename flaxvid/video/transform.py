@@ -218,7 +218,7 @@ def train_clip(
 def test_clips(
     frames: Frames,
     preprocessing: Preprocessing,
-    num_crops: int = 1,  # noqa: PT028 (clips for testing, not a test)
+    num_crops: int = 1,
 ) -> UInt8[np.ndarray, "{num_crops} time size size 3"]:
     """The clips of which evaluation averages the logits: the centre crop, or `three_crops`.
 
