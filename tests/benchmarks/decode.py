@@ -6,10 +6,10 @@
 Both ways open the file, decode 20 frames spread over it and resize them to 224x224 pixels. They
 take turns, and the medians are compared, so that a busy machine slows both alike.
 
-Aim: reading on is at least 3 times as fast on H.264, which most videos are: 9 to 22 times on
-two dozen clips of some seconds, whose key frames are far apart. Here it is about 2 times, since
-OpenCV writes a key frame every 12 frames, and 1.3 times for MJPG, where every frame is one and a
-seek has nothing to decode twice.
+Aim: reading on is at least 3 times as fast. On H.264, which most videos are, it was 9 to 22 times
+on 23 clips of 3 to 12 seconds with one key frame each. The clips drawn here miss the aim: about 2
+times for those with a key frame every 12 frames, as OpenCV writes mpeg4, and 1.3 for MJPG, where
+every frame is one and a seek has nothing to decode twice.
 """
 
 import pathlib
