@@ -1,6 +1,11 @@
-"""Strict ground for every test: shapes checked at run time, two devices, no silent promotion."""
+"""Strict ground for every test: shapes checked at run time, two devices, no silent promotion.
 
+`pytest --mine FILE` runs the tests of the exercises that FILE defines, against its versions.
+"""
+
+import contextlib
 import os
+from pathlib import Path
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -9,6 +14,25 @@ import jax
 from jaxtyping import install_import_hook
 
 install_import_hook("flaxvid", "beartype.beartype")
-jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_num_cpu_devices", 2)
+# In a learner's kernel JAX has begun already, and keeps the devices it has.
+with contextlib.suppress(RuntimeError):
+    jax.config.update("jax_num_cpu_devices", 2)
+    jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--mine", type=Path, help="a file with exercises, tested in flaxvid's place")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--mine") is None:
+        return
+    from flaxvid import exercise
+
+    mine = set(exercise.install_from(config.getoption("--mine")))
+    items[:] = [
+        item
+        for item in items
+        if any(mine & set(marker.args) for marker in item.iter_markers("exercise"))
+    ]

@@ -12,6 +12,7 @@ from flaxvid.models import attention
 dot_product = pytest.mark.exercise("models.attention.scaled_dot_product")
 over_time = pytest.mark.exercise("models.attention.over_time")
 over_space = pytest.mark.exercise("models.attention.over_space")
+module = pytest.mark.exercise("models.attention.Attention")
 
 
 def normal(*shape, seed=0):
@@ -100,6 +101,7 @@ def test_dot_product_gradient():
     np.testing.assert_allclose(jnp.vdot(jax.grad(total)(query), nudge), slope, rtol=1e-2)
 
 
+@module
 def test_attention_module_splits_heads():
     """The module is its formula on the three thirds of qkv, heads side by side."""
     module = attention.Attention(6, 2, rngs=nnx.Rngs(0))
@@ -111,6 +113,7 @@ def test_attention_module_splits_heads():
     np.testing.assert_allclose(module(tokens), expected, atol=1e-5)
 
 
+@module
 def test_attention_module_wide_heads():
     """Heads may be wider than their share; the output keeps the width."""
     module = attention.Attention(6, 2, head_dim=6, rngs=nnx.Rngs(0))
@@ -118,6 +121,7 @@ def test_attention_module_wide_heads():
     assert module(normal(2, 5, 6)).shape == (2, 5, 6)
 
 
+@module
 def test_attention_module_refuses_a_broken_split():
     """A width that does not divide into the heads is refused with both numbers."""
     with pytest.raises(errors.UserError, match="width of 7 .* 2 heads"):

@@ -10,6 +10,7 @@ from flaxvid import errors
 from flaxvid.models import layers
 
 patchify = pytest.mark.exercise("models.layers.patchify")
+mlp = pytest.mark.exercise("models.layers.MLP")
 
 
 def video_of(shape):
@@ -59,6 +60,7 @@ def test_check_clip_names_both_shapes():
         layers.check_clip(jnp.zeros((1, 7, 32, 32, 3)), 8, 32)
 
 
+@mlp
 def test_mlp_uses_the_exact_gelu():
     """GELU(1) is 0.8413447, by the normal distribution; the tanh form gives 0.8411920."""
     mlp = layers.MLP(1, 1, rngs=nnx.Rngs(0))

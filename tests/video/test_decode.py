@@ -64,7 +64,6 @@ def test_no_indices_are_no_frames(video):
     assert decode.read_frames(video, []).shape == (0, 48, 64, 3)
 
 
-@read
 @pytest.mark.parametrize(
     ("start", "end", "first", "stop"),
     [
@@ -81,13 +80,11 @@ def test_segment_is_from_start_up_to_end(video, start, end, first, stop):
     assert which(clip) == list(range(first, stop))
 
 
-@read
 def test_indices_count_from_the_start_of_the_segment(video):
     """Index 0 of the segment from 0.4 s is frame 10 of the file."""
     assert which(decode.read_frames(video, [5, 0, 9], start=0.4, end=0.8)) == [15, 10, 19]
 
 
-@read
 def test_segments_that_meet_share_no_frame(video):
     """Third after third of a second, at 25 fps, no frame is lost and none comes twice."""
     borders = [0.0, 1 / 3, 2 / 3, 1.0]
@@ -127,7 +124,6 @@ def test_one_frame_video(write, frames):
     assert which(decode.read_frames(path, [0, 0])) == [5, 5]
 
 
-@read
 @pytest.mark.parametrize("name", ["two words/a b.avi", "été/日本 ü.avi", "12:30.avi", "50%d.avi"])
 def test_any_name(tmp_path, video, monkeypatch, name):
     """Spaces, letters of all alphabets, colons and per cent signs in a path are nothing special."""
@@ -147,7 +143,6 @@ def test_index_past_the_end(video, indices):
     assert caught.value.path == str(video)
 
 
-@read
 def test_index_past_the_end_of_a_segment(video):
     """Frame 10 of a segment of 10 frames is an error, though the file goes on."""
     with pytest.raises(decode.VideoError, match=r"frame 10 .* 0 to 9 .*between 0.4 s and 0.8 s"):
@@ -177,7 +172,6 @@ def test_reading_stops_after_the_last_wanted_frame(cut_short, frames):
     np.testing.assert_array_equal(decode.read_frames(cut_short, [1, 0]), frames[[1, 0]])
 
 
-@read
 @pytest.mark.parametrize(
     ("segment", "message"),
     [

@@ -13,7 +13,6 @@ interval = pytest.mark.exercise("video.sample.interval_indices")
 uniform = pytest.mark.exercise("video.sample.uniform_indices")
 random_segment = pytest.mark.exercise("video.sample.random_segment_indices")
 window = pytest.mark.exercise("video.sample.window_indices")
-random_window = pytest.mark.exercise("video.sample.random_window_indices")
 view = pytest.mark.exercise("video.sample.view_indices")
 pad = pytest.mark.exercise("video.sample.pad_clip")
 natural = pytest.mark.exercise("video.sample.natural_key")
@@ -222,7 +221,6 @@ def test_window_refuses_what_is_outside(arguments, value):
         sample.window_indices(*arguments)
 
 
-@random_window
 @given(frames_st, samples_st, stride_st, seed_st)
 @unhurried
 def test_random_window_fits_if_it_can(num_frames, num_samples, stride, seed):
@@ -237,7 +235,6 @@ def test_random_window_fits_if_it_can(num_frames, num_samples, stride, seed):
         assert indices.tolist() == list(range(0, num_frames, stride))
 
 
-@random_window
 def test_random_window_starts_everywhere():
     """3 samples at stride 4 span 9 frames, so in 12 frames the starts are 0, 1, 2 and 3."""
     rng = np.random.default_rng(0)
@@ -245,7 +242,6 @@ def test_random_window_starts_everywhere():
     assert starts == {0, 1, 2, 3}
 
 
-@random_window
 def test_random_window_repeats_with_its_seed():
     """Equal seeds give equal windows."""
     one, two = (sample.random_window_indices(300, 8, 4, np.random.default_rng(7)) for _ in range(2))

@@ -1,0 +1,81 @@
+"""The unit tests are the exercises: the tests that check flaxvid check the learner's own version.
+
+In a notebook:
+
+    from flaxvid.exercise import check, hint, show
+    check(uniform_indices)
+
+On the command line: `python -m flaxvid.exercise --help`.
+"""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+from flaxvid import errors
+from flaxvid.exercise import board, catalogue, mine
+
+SECONDS = 30.0
+
+
+def check(thing: Callable, name: str | None = None, seconds: float = SECONDS) -> None:
+    """Runs the tests of an exercise against `thing`, and prints the verdict.
+
+    A version that passes takes the place of flaxvid's own, in this kernel, from then on. Until
+    then everything falls back on flaxvid's. A call that never returns is ended after `seconds`,
+    where the system has timers and the loop runs in Python; one inside compiled code can only be
+    interrupted from outside, as `python -m flaxvid.exercise check FILE` does.
+
+    Args:
+        thing: your function, or your `nnx.Module` class.
+        name: which exercise, if the name of `thing` does not tell.
+        seconds: the time that all tests together may take.
+    """
+    # Here, so that board, hints and stubs need neither pytest nor JAX.
+    from flaxvid.exercise import checking
+
+    try:
+        exercise = catalogue.find(name or getattr(thing, "__name__", repr(thing)))
+        verdict = checking.judge(thing, exercise.name, seconds)
+    except errors.UserError as error:
+        print(f"{board.CROSS} {error}")
+        return
+    print(verdict.text())
+    if verdict.passed:
+        checking.install(thing, exercise.name)
+        print("  Your version is now used in place of flaxvid's in this kernel.")
+        print(board.after_success(exercise.name))
+
+
+def hint(name: str) -> None:
+    """Prints the hint of an exercise; its short name is enough."""
+    print(catalogue.find(name).hint)
+
+
+def show(name: str) -> None:
+    """Prints flaxvid's own solution of an exercise; its short name is enough."""
+    exercise = catalogue.find(name)
+    print(f"# {catalogue.place(exercise.name)}")
+    print(inspect.getsource(catalogue.reference(exercise.name)).rstrip())
+
+
+def install_from(path: Path) -> list[str]:
+    """Puts every exercise that is written in a file in the place of flaxvid's own.
+
+    Stubs that are not written yet are passed over.
+
+    Returns:
+        The dotted names of what was replaced, in the order of the file.
+
+    Raises:
+        UserError: if the file is missing, does not run, or has no exercise that is written.
+    """
+    from flaxvid.exercise import checking
+
+    names = [name for name, written in mine.names_in(path).items() if written]
+    if not names:
+        raise errors.UserError(f"{path}: has stubs only, none of them written: write one first")
+    defined = mine.load(path)
+    for name in names:
+        checking.install(defined[name.rpartition(".")[2]], name)
+    return names

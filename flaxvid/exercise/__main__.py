@@ -1,0 +1,124 @@
+"""Exercises from the command line: the board, checks of a file, hints, stubs, references."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from flaxvid import errors, exercise
+from flaxvid.exercise import board, catalogue, mine
+
+COMMAND = "python -m flaxvid.exercise"
+
+
+def main() -> None:
+    """The command `python -m flaxvid.exercise`."""
+    with errors.one_line_errors():
+        sys.exit(run(_parser().parse_args()))
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Does what was asked; 1 if a check did not pass."""
+    match chosen.command:
+        case None:
+            print(board.text())
+        case "check":
+            return check(chosen.file, chosen.name, chosen.seconds)
+        case "check-here":
+            return check_here(chosen.file, chosen.name, chosen.seconds)
+        case "show":
+            exercise.show(chosen.name)
+        case "hint":
+            exercise.hint(chosen.name)
+        case "stub":
+            stub(chosen.name, chosen.file)
+        case "reset":
+            done = set(board.passed())
+            board.keep(done - {catalogue.find(chosen.name).name} if chosen.name else [])
+            print(board.text())
+    return 0
+
+
+def check(file: Path, name: str | None, seconds: float) -> int:
+    """Checks one exercise of a file, or all in it, each in a process of its own.
+
+    So a crash ends that process only, and a loop that even the timer cannot reach ends with it.
+    """
+    written = mine.names_in(file)
+    if name is not None:
+        found = catalogue.find(name).name
+        if found not in written:
+            raise errors.UserError(f"{file}: does not define {name}, but {', '.join(written)}")
+        written = {found: written[found]}
+    failed = False
+    for full in written:
+        command = [sys.executable, "-m", "flaxvid.exercise", "check-here", str(file), full]
+        try:
+            code = subprocess.run(
+                [*command, f"--seconds={seconds}"], timeout=2 * seconds + 30
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code, told = 1, "took too long and was stopped"
+        else:
+            told = f"ended Python itself, with code {code}" if code not in (0, 1, 2) else ""
+        if told:
+            print(board.red(f"{board.CROSS} {full.rpartition('.')[2]}: the check {told}"))
+        failed |= code != 0
+    return int(failed)
+
+
+def check_here(file: Path, name: str, seconds: float) -> int:
+    """Checks one exercise of a file in this process."""
+    from flaxvid.exercise import checking  # late: the board needs neither pytest nor JAX
+
+    verdict = checking.judge(mine.load(file)[name.rpartition(".")[2]], name, seconds)
+    print(verdict.text())
+    if verdict.passed:
+        print(board.after_success(name))
+    return int(not verdict.passed)
+
+
+def stub(name: str, file: Path | None) -> None:
+    """Prints the stub of an exercise, or writes it at the end of a file that does not have it."""
+    found = catalogue.find(name).name
+    text = mine.stub(found)
+    if file is None:
+        print(text, end="")
+        return
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    if before and found in mine.names_in(file):
+        raise errors.UserError(f"{file}: defines {name} already: edit it there, or name a new file")
+    if before:
+        text = f"{before.rstrip()}\n\n\n{text}"
+    file.write_text(text, encoding="utf-8")
+    print(f"{file}: written. Then  {COMMAND} check {file}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name, help, *arguments):
+        added = commands.add_parser(name, help=help, description=help)
+        for argument, options in arguments:
+            added.add_argument(argument, **options)
+
+    exercise_name = ("name", {"help": "an exercise; its short name is enough"})
+    optional_name = ("name", {"nargs": "?", "help": "one exercise; all if left out"})
+    file = ("file", {"type": Path, "help": "your Python file"})
+    seconds = ("--seconds", {"type": float, "default": exercise.SECONDS, "help": "time limit"})
+    command("check", "check the exercises that a file defines", file, optional_name, seconds)
+    command("show", "print flaxvid's own version", exercise_name)
+    command("hint", "print a hint", exercise_name)
+    new_file = ("file", {"type": Path, "nargs": "?", "help": "a new file; printed if left out"})
+    command("stub", "write what to begin from", exercise_name, new_file)
+    command("reset", "forget what was passed", optional_name)
+    # Not listed: what `check` runs in a process of its own.
+    here = commands.add_parser("check-here")
+    for argument, options in (file, exercise_name, seconds):
+        here.add_argument(argument, **options)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""A learner's file: the stubs it begins with, and what it defines."""
+
+import ast
+import inspect
+import runpy
+import textwrap
+from pathlib import Path
+
+from flaxvid import errors
+from flaxvid.exercise import catalogue
+
+NOT_WRITTEN = "raise NotImplementedError"
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+def names_in(path: Path) -> dict[str, bool]:
+    """The exercises that a file defines, in its order, and whether each is more than a stub.
+
+    The file is read and not run.
+
+    Raises:
+        UserError: if the file is missing, is not Python, or defines no exercise.
+    """
+    try:
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise errors.UserError(
+            f"{path}: cannot be read ({error.strerror}): check the path"
+        ) from None
+    except SyntaxError as error:
+        raise errors.UserError(f"{path}: line {error.lineno} is not Python: {error.msg}") from None
+    except ValueError as error:
+        raise errors.UserError(f"{path}: is not a Python file: {error}") from None
+    short = {name.rpartition(".")[2] for name in catalogue.exercises()}
+    found = {
+        catalogue.find(node.name).name: not is_stub(node)
+        for node in tree.body
+        if isinstance(node, Definition) and node.name in short
+    }
+    if not found:
+        raise errors.UserError(
+            f"{path}: defines no exercise: begin one with "
+            f"`python -m flaxvid.exercise stub NAME {path}`"
+        )
+    return found
+
+
+def load(path: Path) -> dict[str, object]:
+    """Runs a learner's file and returns what it defines.
+
+    Raises:
+        UserError: if running it raises an exception.
+    """
+    try:
+        return runpy.run_path(str(path))
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise errors.UserError(f"{path}: does not run ({told}): try `python {path}`") from error
+
+
+def stub(name: str) -> str:
+    """The text to begin an exercise from: imports, signature, docstring, and nothing done."""
+    own = inspect.unwrap(catalogue.reference(name))
+    module = inspect.getmodule(own)
+    source = textwrap.dedent(inspect.getsource(own))
+    emptied = _emptied(source)
+    used, needed = _names(source), _names(emptied)
+    imports = []
+    for line in ast.parse(inspect.getsource(module)).body:
+        if isinstance(line, ast.Import | ast.ImportFrom):
+            bound = {alias: (alias.asname or alias.name).partition(".")[0] for alias in line.names}
+            line.names = [alias for alias, name in bound.items() if name in used]
+            needed -= set(bound.values())
+            if line.names:
+                imports.append(ast.unparse(line))
+    # Types and constants that the signature takes from its own module.
+    local = sorted(needed & set(vars(module)) - {own.__name__})
+    if local:
+        imports.append(f"from {module.__name__} import {', '.join(local)}")
+    return "\n".join(imports) + f"\n\n\n{emptied}"
+
+
+def is_stub(node: Definition) -> bool:
+    """Whether a function, or each method of a class, only raises NotImplementedError."""
+    if isinstance(node, ast.ClassDef):
+        methods = [child for child in node.body if isinstance(child, ast.FunctionDef)]
+        return bool(methods) and all(is_stub(method) for method in methods)
+    *before, last = node.body
+    return ast.unparse(last).startswith(NOT_WRITTEN) and all(
+        isinstance(line, ast.Expr) for line in before
+    )
+
+
+def _emptied(source: str) -> str:
+    """A definition with the body of every function in it gone, and private methods too."""
+    lines = source.splitlines()
+    (top,) = ast.parse(source).body
+    methods = top.body if isinstance(top, ast.ClassDef) else [top]
+    for method in reversed(methods):
+        if not isinstance(method, ast.FunctionDef):
+            continue
+        if method.name.startswith("_") and not method.name.startswith("__"):
+            del lines[method.lineno - 1 : method.end_lineno]
+            continue
+        first = method.body[0]
+        documented = ast.get_docstring(method) is not None
+        keep = first.end_lineno if documented else first.lineno - 1
+        while lines[keep - 1].lstrip().startswith("#"):
+            keep -= 1
+        lines[keep : method.end_lineno] = [" " * first.col_offset + NOT_WRITTEN]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _names(source: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}

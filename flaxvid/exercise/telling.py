@@ -1,0 +1,172 @@
+"""A verdict in plain words: the first failure only, with the call, what it gave, what was due."""
+
+import dataclasses
+import inspect
+import linecache
+import os
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import jax
+import jaxtyping
+import numpy as np
+
+from flaxvid.exercise import board, catalogue
+
+PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written yet"
+INDENT = "  "
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What came of a check."""
+
+    name: str
+    state: str
+    """`PASSED`, `FAILED` or `NOT_WRITTEN`."""
+    lines: tuple[str, ...] = ()
+    """The account of the first failure."""
+    tests: int = 0
+    """How many tests passed."""
+
+    @property
+    def passed(self) -> bool:
+        return self.state == PASSED
+
+    def text(self) -> str:
+        """The verdict as it is printed."""
+        short = self.name.rpartition(".")[2]
+        tests = f"{self.tests} test{'' if self.tests == 1 else 's'}"
+        match self.state:
+            case "passed":
+                head = board.green(f"{board.TICK} {short}: passed, {tests}")
+            case "not written yet":
+                head = f"{board.DOT} {short}: not written yet; flaxvid's own is used until then"
+            case _:
+                head = board.red(f"{board.CROSS} {short}: not right yet, {tests} passed before:")
+        return "\n".join([head, *(f"{INDENT}{line}".rstrip() for line in self.lines)])
+
+
+def failure(name: str, run, watch, thing: Callable) -> Verdict:
+    """The account of the first test that failed in a `checking.Run`."""
+    item, caught = run.failure
+    error, traceback = caught.value, caught.tb
+    while isinstance(error, BaseExceptionGroup):  # hypothesis found several; the last ran last
+        error = error.exceptions[-1]
+        traceback = error.__traceback__
+    raised = watch.raised is not None and error is watch.raised
+    if raised and isinstance(error, NotImplementedError):
+        return Verdict(name, NOT_WRITTEN)
+    sentence = " ".join((inspect.getdoc(item.function) or item.name).split("\n\n")[0].split())
+    lines = [*textwrap.wrap(sentence, 92), ""]
+    if watch.calls:
+        lines += textwrap.wrap(watch.call, 92, subsequent_indent=INDENT)
+        lines += _raised(error, thing) if raised else _gave(error, watch)
+    else:
+        lines += [f"Your version was not called: {_one_line(error)}"]
+    lines += ["", *_where(item, traceback)]
+    if run.printed:
+        lines += ["", "you printed", *run.printed.rstrip().splitlines()[-5:]]
+    return Verdict(name, FAILED, tuple(lines), tests=run.passed)
+
+
+def call(name: str, arguments: Sequence, options: Mapping) -> str:
+    """A call as one would write it: `uniform_indices(9, 3)`."""
+    given = [value(argument) for argument in arguments]
+    given += [f"{key}={value(argument)}" for key, argument in options.items()]
+    return f"{name}({', '.join(given)})"
+
+
+def value(thing: object) -> str:
+    """A value in a few words: small arrays in full, large ones as their type and shape."""
+    if isinstance(thing, jax.core.Tracer):
+        return f"traced {thing.dtype} array of shape {thing.shape}"
+    if isinstance(thing, np.ndarray | jax.Array):
+        if thing.size <= 24:
+            return " ".join(np.array2string(np.asarray(thing), separator=", ").split())
+        return f"{thing.dtype} array of shape {thing.shape}"
+    if isinstance(thing, tuple):
+        inside = ", ".join(map(value, thing))
+        return f"({inside},)" if len(thing) == 1 else f"({inside})"
+    if isinstance(thing, os.PathLike):
+        return repr(Path(thing).name)
+    told = re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
+    return textwrap.shorten(told, 200, placeholder=" ...")
+
+
+def _gave(error, watch) -> list[str]:
+    """The learner's version returned, and the test did not like what it saw."""
+    lines = _pair("gave", value(watch.result))
+    if watch.comparison is not None:
+        op, left, right = watch.comparison
+        seen, due = value(left), value(right)
+        if op != "==":
+            return lines + _pair("untrue", f"{seen} {op} {due}")
+        if seen != value(watch.result):
+            lines += _pair("compared", seen)
+        return lines + _pair("expected", due)
+    told = [line.strip() for line in str(error).split("ACTUAL:")[0].splitlines()]
+    told = [line for line in told if line and not line.startswith(("assert ", "+ "))]
+    return lines + [line for part in told[:6] for line in _pair("", part)]
+
+
+def _raised(error, thing) -> list[str]:
+    """The learner's version did not come to its end."""
+    if isinstance(error, jaxtyping.TypeCheckError):
+        return _shapes(str(error))
+    if type(error).__name__ == "TimeLimitError":
+        lines = _pair("took", "too long, and was stopped: is there a loop that never ends?")
+    else:
+        lines = _pair("raised", _one_line(error))
+    code = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing).__code__
+    numbers, traceback = [], error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == code.co_filename:
+            numbers.append(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    if numbers:
+        source = linecache.getline(code.co_filename, numbers[-1]).strip()
+        lines += _pair("in", f"line {numbers[-1]}: {source}" if source else f"line {numbers[-1]}")
+    return lines
+
+
+def _shapes(report: str) -> list[str]:
+    """The lines of jaxtyping's report that speak of the learner's shapes."""
+    lines, axes = [], []
+    for line in report.splitlines():
+        if line.startswith("Actual value: "):
+            lines += _pair("gave", line.removeprefix("Actual value: ").rstrip("."))
+        elif line.startswith("Expected type: "):
+            lines += _pair("expected", line.removeprefix("Expected type: ").rstrip("."))
+        elif "=" in line and line.partition("=")[0].isidentifier():
+            axes.append(line.strip())
+    return (lines + _pair("where", ", ".join(axes))) if axes else lines
+
+
+def _where(item, traceback) -> list[str]:
+    """The line of the test, and where it stands."""
+    number = None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == str(item.path):
+            number = traceback.tb_lineno
+        traceback = traceback.tb_next
+    path = os.path.relpath(item.path, catalogue.ROOT)
+    if number is None:
+        return [board.dim(path)]
+    source = linecache.getline(str(item.path), number).strip()
+    return [board.dim(f"{path}:{number}  {source}")]
+
+
+def _pair(key: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, 92, initial_indent=f"{INDENT}{key:<10}", subsequent_indent=f"{INDENT}{'':<10}"
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return textwrap.shorten(
+        f"{type(error).__name__}: {text}" if text else type(error).__name__, 300
+    )

@@ -1,0 +1,27 @@
+"""Rule 5: mistakes that people make are rejected, and the verdict is one that helps."""
+
+import pytest
+
+from flaxvid.exercise import catalogue, checking, telling
+from tests.course import wrong_answers
+
+CASES = [(name, wrong) for name, several in wrong_answers.WRONG.items() for wrong in several]
+
+
+@pytest.mark.parametrize(("name", "wrong"), CASES, ids=[wrong.__name__ for _, wrong in CASES])
+def test_a_known_wrong_answer_is_rejected(name, wrong):
+    """The verdict fits a screen, and has the call and a sentence."""
+    verdict = checking.judge(wrong, name, 60.0)
+    assert verdict.state == telling.FAILED
+    text = verdict.text()
+    assert len(text.splitlines()) <= 25
+    assert f"{wrong.__name__}(" in text, text
+    assert "parameters must stay" not in text
+    assert "Traceback" not in text
+
+
+def test_three_wrong_answers_for_every_exercise_of_a_finished_lesson():
+    """An exercise whose lesson is there has at least three planted mistakes."""
+    for name, exercise in catalogue.exercises().items():
+        if (catalogue.TABLE.parent / f"{exercise.lesson}.ipynb").exists():
+            assert len(wrong_answers.WRONG.get(name, ())) >= 3, name

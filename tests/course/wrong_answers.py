@@ -1,0 +1,336 @@
+"""Known wrong answers, each a mistake that people make: the checks must reject every one."""
+
+import re
+
+import cv2
+import numpy as np
+
+from flaxvid.video import decode
+
+
+# --- natural_key --------------------------------------------------------------------------
+def natural_key_plain_strings(name):  # 1, 10, 2
+    return (name,)
+
+
+def natural_key_first_number_only(name):
+    found = re.search(r"\d+", name)
+    return (int(found[0]) if found else -1,)
+
+
+def natural_key_numbers_only(name):
+    return tuple(map(int, re.findall(r"\d+", name)))
+
+
+def natural_key_without_a_tie_break(name):  # img_2 and img_02 in the order of listing
+    parts = re.split(r"(\d+)", name)
+    parts[1::2] = map(int, parts[1::2])
+    return tuple(parts)
+
+
+def natural_key_by_length(name):
+    return len(name), name
+
+
+# --- count_frames -------------------------------------------------------------------------
+def count_frames_of_the_header(path):
+    return int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def count_frames_and_the_failed_read(path):
+    capture, count = cv2.VideoCapture(str(path)), 1
+    while capture.grab():
+        count += 1
+    return count
+
+
+def count_frames_without_an_error(path):
+    capture, count = cv2.VideoCapture(str(path)), 0
+    while capture.grab():
+        count += 1
+    return count
+
+
+def count_frames_after_a_first_look(path):  # the frame that was looked at is gone
+    capture, count = cv2.VideoCapture(str(path)), 0
+    if not capture.grab():
+        raise decode.VideoError(path, "no frame can be read")
+    while capture.grab():
+        count += 1
+    return count
+
+
+# --- read_frames --------------------------------------------------------------------------
+def _read_all(path):
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while (pair := capture.read())[0]:
+        frames.append(cv2.cvtColor(pair[1], cv2.COLOR_BGR2RGB))
+    return np.stack(frames)
+
+
+def read_frames_bgr(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)[..., ::-1]
+    return frames if indices is None else frames[np.array(indices, int)]
+
+
+def read_frames_sorted(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames if indices is None else frames[sorted(set(indices))]
+
+
+def read_frames_off_by_one(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames if indices is None else frames[np.array(indices, int) - 1]
+
+
+def read_frames_nothing_is_everything(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames[np.array(indices, int)] if indices else frames
+
+
+def read_frames_clamped(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames if indices is None else frames[np.minimum(indices, len(frames) - 1).astype(int)]
+
+
+def read_frames_seek(path, indices=None, *, start=0, end=None):  # and stop where a read fails
+    capture, frames = cv2.VideoCapture(str(path)), []
+    total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    for index in range(total) if indices is None else indices:
+        capture.set(cv2.CAP_PROP_POS_FRAMES, int(index))
+        found, frame = capture.read()
+        if not found:
+            break
+        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    return np.array(frames)
+
+
+# --- pad_clip -----------------------------------------------------------------------------
+def _mask(frames, num_samples):
+    return np.arange(num_samples) < len(frames)
+
+
+def pad_clip_black(frames, num_samples):
+    padding = np.zeros((num_samples - len(frames), *frames.shape[1:]), np.uint8)
+    return np.concatenate([frames, padding]), _mask(frames, num_samples)
+
+
+def pad_clip_loop(frames, num_samples):
+    return frames[np.arange(num_samples) % len(frames)], _mask(frames, num_samples)
+
+
+def pad_clip_mask_of_padding(frames, num_samples):
+    last = np.minimum(np.arange(num_samples), len(frames) - 1)
+    return frames[last], ~_mask(frames, num_samples)
+
+
+def pad_clip_all_real(frames, num_samples):
+    last = np.minimum(np.arange(num_samples), len(frames) - 1)
+    return frames[last], np.ones(num_samples, bool)
+
+
+def pad_clip_cuts(frames, num_samples):  # a clip that is too long loses its end, unsaid
+    last = np.minimum(np.arange(num_samples), len(frames) - 1)
+    return frames[last], _mask(frames[:num_samples], num_samples)
+
+
+# --- interval_indices ---------------------------------------------------------------------
+def _refuse_nothing(num_frames, num_samples):
+    if min(num_frames, num_samples) < 1:
+        raise ValueError(f"at least 1, not {min(num_frames, num_samples)}")
+
+
+def interval_indices_of_zero(num_frames, num_samples):  # frame 0 again and again
+    _refuse_nothing(num_frames, num_samples)
+    return num_frames // num_samples * np.arange(num_samples)
+
+
+def interval_indices_past_the_end(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return max(1, num_frames // num_samples) * np.arange(num_samples)
+
+
+def interval_indices_one_too_many(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return np.arange(0, num_frames, max(1, num_frames // num_samples))
+
+
+def interval_indices_rounded_up(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return np.arange(0, num_frames, -(-num_frames // num_samples))
+
+
+# --- uniform_indices ----------------------------------------------------------------------
+def uniform_indices_starts(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    return np.arange(segments) * num_frames // segments
+
+
+def uniform_indices_ends(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return np.linspace(0, num_frames - 1, min(num_frames, num_samples)).astype(np.int64)
+
+
+def uniform_indices_repeat(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return (2 * np.arange(num_samples) + 1) * num_frames // (2 * num_samples)
+
+
+def uniform_indices_whole_intervals(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    interval = num_frames // segments
+    return interval * np.arange(segments) + interval // 2
+
+
+def uniform_indices_floats(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    return (np.arange(segments) + 0.5) * num_frames / segments
+
+
+# --- random_segment_indices ---------------------------------------------------------------
+def random_segment_indices_anywhere(num_frames, num_samples, rng):
+    return np.sort(rng.choice(num_frames, min(num_frames, num_samples), replace=False))
+
+
+def random_segment_indices_lose_the_rest(num_frames, num_samples, rng):  # of the division
+    segments = min(num_frames, num_samples)
+    width = num_frames // segments
+    return width * np.arange(segments) + rng.integers(width, size=segments)
+
+
+def random_segment_indices_never_the_last(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return rng.integers(edges[:-1], np.maximum(edges[1:] - 1, edges[:-1] + 1))
+
+
+def random_segment_indices_own_seed(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return np.random.default_rng().integers(edges[:-1], edges[1:])
+
+
+def random_segment_indices_always_the_same(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return np.random.default_rng(0).integers(edges[:-1], edges[1:])
+
+
+# --- window_indices -----------------------------------------------------------------------
+def _refuse_outside(num_frames, stride, start):
+    if stride < 1 or not 0 <= start < num_frames:
+        raise ValueError(f"not {stride if stride < 1 else start}")
+
+
+def window_indices_past_the_end(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    return start + stride * np.arange(num_samples)
+
+
+def window_indices_clamped(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    return np.minimum(start + stride * np.arange(num_samples), num_frames - 1)
+
+
+def window_indices_to_the_end(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    return np.arange(start, num_frames, stride)
+
+
+def window_indices_without_the_last(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    indices = start + stride * np.arange(num_samples)
+    return indices[indices < num_frames - 1]
+
+
+# --- view_indices -------------------------------------------------------------------------
+def _starts(num_frames, num_samples, stride, num_views, last):
+    if min(num_frames, num_samples, num_views, stride or 1) < 1:
+        raise ValueError(f"not {min(num_frames, num_samples, num_views, stride or 1)}")
+    starts = np.linspace(0, last, num_views).astype(np.int64)[:, None]
+    return starts + (stride or num_frames // num_samples) * np.arange(num_samples)
+
+
+def view_indices_past_the_end(num_frames, num_samples, stride, num_views):
+    return _starts(num_frames, num_samples, stride, num_views, num_frames - 1)
+
+
+def view_indices_single_at_the_start(num_frames, num_samples, stride, num_views):
+    last = max(0, num_frames - 1 - (stride or 1) * (num_samples - 1))
+    return _starts(num_frames, num_samples, stride, num_views, last)
+
+
+def view_indices_all_the_same(num_frames, num_samples, stride, num_views):
+    return _starts(num_frames, num_samples, stride, num_views, 0)
+
+
+def view_indices_one_short_of_the_end(num_frames, num_samples, stride, num_views):
+    last = max(0, num_frames - (stride or 1) * num_samples)
+    return _starts(num_frames, num_samples, stride, num_views, last)
+
+
+WRONG = {
+    "video.sample.natural_key": (
+        natural_key_plain_strings,
+        natural_key_first_number_only,
+        natural_key_numbers_only,
+        natural_key_without_a_tie_break,
+        natural_key_by_length,
+    ),
+    "video.decode.count_frames": (
+        count_frames_of_the_header,
+        count_frames_and_the_failed_read,
+        count_frames_without_an_error,
+        count_frames_after_a_first_look,
+    ),
+    "video.decode.read_frames": (
+        read_frames_bgr,
+        read_frames_sorted,
+        read_frames_off_by_one,
+        read_frames_nothing_is_everything,
+        read_frames_clamped,
+        read_frames_seek,
+    ),
+    "video.sample.pad_clip": (
+        pad_clip_black,
+        pad_clip_loop,
+        pad_clip_mask_of_padding,
+        pad_clip_all_real,
+        pad_clip_cuts,
+    ),
+    "video.sample.interval_indices": (
+        interval_indices_of_zero,
+        interval_indices_past_the_end,
+        interval_indices_one_too_many,
+        interval_indices_rounded_up,
+    ),
+    "video.sample.uniform_indices": (
+        uniform_indices_starts,
+        uniform_indices_ends,
+        uniform_indices_repeat,
+        uniform_indices_whole_intervals,
+        uniform_indices_floats,
+    ),
+    "video.sample.random_segment_indices": (
+        random_segment_indices_anywhere,
+        random_segment_indices_lose_the_rest,
+        random_segment_indices_never_the_last,
+        random_segment_indices_own_seed,
+        random_segment_indices_always_the_same,
+    ),
+    "video.sample.window_indices": (
+        window_indices_past_the_end,
+        window_indices_clamped,
+        window_indices_to_the_end,
+        window_indices_without_the_last,
+    ),
+    "video.sample.view_indices": (
+        view_indices_past_the_end,
+        view_indices_single_at_the_start,
+        view_indices_all_the_same,
+        view_indices_one_short_of_the_end,
+    ),
+}
