@@ -45,6 +45,8 @@ def check(thing: Callable, name: str | None = None, seconds: float = SECONDS) ->
         checking.install(thing, exercise.name)
         print("  Your version is now used in place of flaxvid's in this kernel.")
         print(board.after_success(exercise.name))
+    else:
+        print(f"  Stuck? hint({exercise.name.rpartition('.')[2]!r})")
 
 
 def hint(name: str) -> None:

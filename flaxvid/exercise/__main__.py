@@ -75,6 +75,8 @@ def check_here(file: Path, name: str, seconds: float) -> int:
     print(verdict.text())
     if verdict.passed:
         print(board.after_success(name))
+    else:
+        print(f"  Stuck? {COMMAND} hint {name.rpartition('.')[2]}")
     return int(not verdict.passed)
 
 

@@ -85,7 +85,8 @@ def value(thing: object) -> str:
         return f"traced {thing.dtype} array of shape {thing.shape}"
     if isinstance(thing, np.ndarray | jax.Array):
         if thing.size <= 24:
-            return " ".join(np.array2string(np.asarray(thing), separator=", ").split())
+            told = " ".join(np.array2string(np.asarray(thing), separator=", ").split())
+            return told.replace("[ ", "[")
         return f"{thing.dtype} array of shape {thing.shape}"
     if isinstance(thing, tuple):
         inside = ", ".join(map(value, thing))
@@ -109,7 +110,7 @@ def _gave(error, watch) -> list[str]:
         return lines + _pair("expected", due)
     told = [line.strip() for line in str(error).split("ACTUAL:")[0].splitlines()]
     told = [line for line in told if line and not line.startswith(("assert ", "+ "))]
-    return lines + [line for part in told[:6] for line in _pair("", part)]
+    return lines + [line for part in told[:5] for line in _pair("", part)]
 
 
 def _raised(error, thing) -> list[str]:

@@ -1,0 +1,105 @@
+"""The command line: each check in a process of its own, and one line for every mistake."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flaxvid.exercise import catalogue
+
+RIGHT = "import numpy as np\ndef natural_key(name):\n    import re\n"
+RIGHT += "    parts = re.split(r'(\\d+)', name)\n    parts[1::2] = map(int, parts[1::2])\n"
+RIGHT += "    return tuple(parts), name\n"
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Runs `python -m flaxvid.exercise` from a folder of its own; code, stdout and stderr."""
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "flaxvid.exercise", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(catalogue.ROOT)},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_from_the_stub_to_the_board(command, tmp_path):
+    """Stub, check, board, reset: the way of one exercise."""
+    path = tmp_path / "mine.py"
+    assert command("stub", "natural_key", path)[0] == 0
+    code, out, _ = command("check", path)
+    assert (code, "not written yet" in out) == (1, True)
+    code, _, err = command("stub", "natural_key", path)
+    assert (code, "defines natural_key already" in err) == (2, True)
+    assert command("stub", "pad_clip", path)[0] == 0  # at the end of the same file
+    path.write_text(path.read_text().replace("raise NotImplementedError", "return name", 1))
+    code, out, _ = command("check", path, "natural_key")
+    assert (code, "frame_2 comes before frame_10" in out) == (1, True)
+    path.write_text(RIGHT)
+    code, out, err = command("check", path)
+    assert (code, err) == (0, "")
+    assert "✓ natural_key: passed" in out
+    assert "✓ video.sample.natural_key" in command()[1]
+    assert "✓" not in command("reset")[1]
+
+
+def test_a_crash_takes_nothing_with_it(command, tmp_path):
+    """After a function that ends Python, the next one is checked all the same."""
+    path = tmp_path / "mine.py"
+    path.write_text("import os\ndef pad_clip(frames, num_samples):\n    os._exit(7)\n" + RIGHT)
+    code, out, _ = command("check", path)
+    assert code == 1
+    assert "✗ pad_clip: the check ended Python itself, with code 7" in out
+    assert "✓ natural_key: passed" in out
+
+
+def test_a_loop_that_no_timer_reaches_is_killed(command, tmp_path):
+    """A learner's file that never ends as it is run does not hold the command for ever."""
+    path = tmp_path / "mine.py"
+    path.write_text("def pad_clip(frames, num_samples):\n    return frames\nwhile True: pass\n")
+    code, out, _ = command("check", path, "--seconds=-14.0")  # 2 * -14 + 30: two seconds
+    assert (code, "took too long" in out) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("check", "none.py"), "none.py: cannot be read"),
+        (("show", "nothing"), "nothing: no exercise has this name"),
+    ],
+)
+def test_mistakes_are_one_line(command, arguments, told):
+    """Exit code 2, and no traceback."""
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_show_and_hint(command):
+    """The reference with its place, and the hint."""
+    assert "def pad_clip(" in command("show", "pad_clip")[1]
+    assert "flaxvid/video/sample.py:" in command("show", "pad_clip")[1]
+    assert "np.minimum" in command("hint", "pad_clip")[1]
+
+
+def test_pytest_itself_checks_a_file(tmp_path):
+    """`pytest --mine FILE` runs the tests of what FILE defines, with pytest's own report."""
+    path = tmp_path / "mine.py"
+    path.write_text("def natural_key(name):\n    return (name,)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--mine", path, "tests/video/test_sample.py"],
+        capture_output=True,
+        text=True,
+        cwd=catalogue.ROOT,
+    )
+    assert done.returncode == 1
+    assert "test_natural_order_counts" in done.stdout
+    assert "uniform" not in done.stdout

@@ -1,0 +1,136 @@
+"""A learner's file: what it defines, and the stubs it begins with."""
+
+import ast
+import inspect
+
+import pytest
+
+from flaxvid import errors, exercise
+from flaxvid.exercise import catalogue, mine
+from flaxvid.video import sample
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def definition(source):
+    return next(
+        node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    )
+
+
+def outside(node):
+    """All of a definition but its bodies: signatures and docstrings, of methods too."""
+    found = [ast.get_docstring(node)]
+    if isinstance(node, ast.FunctionDef):
+        return [*found, ast.dump(node.args), ast.dump(node.returns) if node.returns else None]
+    return found + [
+        (child.name, outside(child))
+        for child in node.body
+        if isinstance(child, ast.FunctionDef)
+        and (child.name.startswith("__") or not child.name.startswith("_"))
+    ]
+
+
+@pytest.mark.parametrize("name", list(catalogue.exercises()))
+def test_a_stub_has_signature_and_docstring_and_runs(name):
+    """Both equal flaxvid's own, its imports suffice, and it counts as not written."""
+    text = mine.stub(name)
+    node = definition(text)
+    own = inspect.getsource(inspect.unwrap(catalogue.reference(name)))
+    assert outside(node) == outside(definition(own))
+    assert mine.is_stub(node)
+    exec(text, {"__name__": "mine"})
+
+
+def test_names_in_a_file(write):
+    """Exercises in the order of the file, and which of them are written; helpers are no matter."""
+    path = write(
+        "def helper(): ...\n"
+        "def uniform_indices(a, b):\n    return a\n"
+        'def pad_clip(a, b):\n    """Sentence."""\n    raise NotImplementedError("later")\n'
+        "class MLP:\n    def __init__(self):\n        raise NotImplementedError\n"
+    )
+    assert mine.names_in(path) == {
+        "video.sample.uniform_indices": True,
+        "video.sample.pad_clip": False,
+        "models.layers.MLP": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def f(:\n", "line 1 is not Python"),
+        ("x = 1\n", "defines no exercise"),
+        ("\0", "not .*Python"),
+        ("def pad_clip(a, b):\n    raise NotImplementedError\n", "none of them written"),
+        ("1 / 0\ndef pad_clip(a, b):\n    return a\n", "ZeroDivisionError"),
+    ],
+)
+def test_a_file_that_cannot_be_used(write, text, told):
+    """One line that names the file."""
+    path = write(text)
+    with pytest.raises(errors.UserError, match=told) as caught:
+        exercise.install_from(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    """So for a folder."""
+    for path in (tmp_path / "none.py", tmp_path):
+        with pytest.raises(errors.UserError, match="cannot be read"):
+            mine.names_in(path)
+
+
+def test_install_from_replaces_what_is_written(write, monkeypatch):
+    """The names come back; the stub in the file changes nothing."""
+    own = sample.uniform_indices
+    monkeypatch.setattr(sample, "uniform_indices", own)  # puts it back
+    monkeypatch.setattr(catalogue, "replaced", {})
+    pad = sample.pad_clip
+    path = write(
+        "def uniform_indices(a, b):\n    return 'mine'\n"
+        "def pad_clip(a, b):\n    raise NotImplementedError\n"
+    )
+    assert exercise.install_from(path) == ["video.sample.uniform_indices"]
+    assert sample.uniform_indices(1, 1) == "mine"
+    assert sample.pad_clip is pad
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("uniform_indicies", "did you mean uniform_indices"), ("xyz", "python -m flaxvid.exercise")],
+)
+def test_an_unknown_exercise(name, told):
+    """The error helps with what was meant."""
+    with pytest.raises(errors.UserError, match=told):
+        catalogue.find(name)
+
+
+def test_a_name_that_several_have(monkeypatch):
+    """All are named, and the long name decides."""
+    one = catalogue.find("video.sample.pad_clip")
+    several = {"a.f": one, "b.f": one}
+    monkeypatch.setattr(catalogue, "exercises", lambda: several)
+    with pytest.raises(errors.UserError, match=r"several .*a\.f.*b\.f"):
+        catalogue.find("f")
+    assert catalogue.find("b.f") is one
+
+
+def test_without_tests_there_are_no_exercises(tmp_path, monkeypatch):
+    """An installed wheel says what to do."""
+    monkeypatch.setattr(catalogue, "TESTS", tmp_path / "tests")
+    catalogue.exercises.cache_clear()
+    try:
+        with pytest.raises(errors.UserError, match="clone"):
+            catalogue.exercises()
+    finally:
+        catalogue.exercises.cache_clear()
