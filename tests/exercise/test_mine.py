@@ -1,6 +1,5 @@
 """A learner's file: what it defines, and the stubs it begins with."""
 
-import ast
 import inspect
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from flaxvid import errors, exercise
 from flaxvid.exercise import catalogue, mine
 from flaxvid.video import sample
+from tests.exercise import definitions
 
 
 @pytest.fixture
@@ -20,32 +20,13 @@ def write(tmp_path):
     return write
 
 
-def definition(source):
-    return next(
-        node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    )
-
-
-def outside(node):
-    """All of a definition but its bodies: signatures and docstrings, of methods too."""
-    found = [ast.get_docstring(node)]
-    if isinstance(node, ast.FunctionDef):
-        return [*found, ast.dump(node.args), ast.dump(node.returns) if node.returns else None]
-    return found + [
-        (child.name, outside(child))
-        for child in node.body
-        if isinstance(child, ast.FunctionDef)
-        and (child.name.startswith("__") or not child.name.startswith("_"))
-    ]
-
-
 @pytest.mark.parametrize("name", list(catalogue.exercises()))
 def test_a_stub_has_signature_and_docstring_and_runs(name):
     """Both equal flaxvid's own, its imports suffice, and it counts as not written."""
     text = mine.stub(name)
-    node = definition(text)
+    node = definitions.definition(text)
     own = inspect.getsource(inspect.unwrap(catalogue.reference(name)))
-    assert outside(node) == outside(definition(own))
+    assert definitions.outside(node) == definitions.outside(definitions.definition(own))
     assert mine.is_stub(node)
     exec(text, {"__name__": "mine"})
 

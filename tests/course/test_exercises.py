@@ -1,0 +1,104 @@
+"""Rule 6: markers, table and notebooks speak of the same exercises, in the same words."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from flaxvid.exercise import catalogue, mine
+from tests.exercise import definitions
+
+# Lessons that the table names before they are written. This list only shrinks.
+UNWRITTEN = {
+    "04_convolving_time",
+    "05_the_semantic_gap",
+    "06_attention_over_frames",
+    "08_patches_and_divided_attention",
+    "13_judging_a_model",
+}
+EXERCISES = catalogue.exercises()
+NOTEBOOKS = {
+    path.stem: nbformat.read(path, as_version=4)
+    for path in sorted(catalogue.TABLE.parent.glob("*.ipynb"))
+}
+HEADING = re.compile(r"^### Exercise `([\w.]+)` · (\w+) · (\d+) minutes$", re.MULTILINE)
+
+
+def set_in(notebook):
+    """The exercises that a notebook sets, each with its heading and its stub."""
+    found = {}
+    for text, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+        if text.cell_type == "markdown":
+            for name, difficulty, minutes in HEADING.findall(text.source):
+                found[name] = difficulty, int(minutes), cell.source
+    return found
+
+
+def test_markers_and_table_are_the_same_exercises():
+    """Every marker in the tests has its entry in course/exercises.toml, and the reverse."""
+    marked = set()
+    for path in catalogue.TESTS.rglob("test_*.py"):
+        if path.parent.name not in ("course", "exercise"):
+            text = path.read_text(encoding="utf-8")
+            marked |= set(re.findall(r'mark\.exercise\(\s*"([\w.]+)"', text))
+    assert marked == set(EXERCISES)
+
+
+@pytest.mark.parametrize("name", list(EXERCISES))
+def test_a_marker_names_something_of_flaxvid(name):
+    """It can be found, is documented, and has a place."""
+    reference = catalogue.reference(name)
+    assert callable(reference)
+    assert inspect.getdoc(reference)
+    assert re.fullmatch(r"flaxvid/[\w/]+\.py:\d+", catalogue.place(name))
+
+
+def test_lessons_are_in_order_and_written_or_listed():
+    """The table follows the course; a lesson without a notebook is in the list above."""
+    lessons = [exercise.lesson for exercise in EXERCISES.values()]
+    assert lessons == sorted(lessons)
+    assert set(lessons) - set(NOTEBOOKS) == UNWRITTEN
+
+
+@pytest.mark.parametrize("lesson", list(NOTEBOOKS))
+def test_a_notebook_sets_its_exercises_once(lesson):
+    """2 to 5 of them, headed by difficulty and minutes as the table has them."""
+    found = set_in(NOTEBOOKS[lesson])
+    of_table = {
+        name: (exercise.difficulty, exercise.minutes)
+        for name, exercise in EXERCISES.items()
+        if exercise.lesson == lesson
+    }
+    assert {name: entry[:2] for name, entry in found.items()} == of_table
+    assert 2 <= len(found) <= 5
+    text = "\n".join(cell.source for cell in NOTEBOOKS[lesson].cells)
+    assert len(HEADING.findall(text)) == len(found)
+
+
+@pytest.mark.parametrize("lesson", list(NOTEBOOKS))
+def test_a_stub_in_a_notebook_is_that_of_flaxvid(lesson):
+    """Signature and docstring are equal, nothing is done, and `check` follows."""
+    for name, (_, _, source) in set_in(NOTEBOOKS[lesson]).items():
+        node = definitions.definition(source)
+        own = inspect.getsource(inspect.unwrap(catalogue.reference(name)))
+        assert definitions.outside(node) == definitions.outside(definitions.definition(own)), name
+        assert mine.is_stub(node), name
+        assert ast.unparse(ast.parse(source).body[-1]) == f"check({node.name})"
+
+
+def test_short_names_are_unique():
+    """So that a function's own name says which exercise it is."""
+    short = [name.rpartition(".")[2] for name in EXERCISES]
+    assert len(short) == len(set(short))
+
+
+def test_difficulties_and_hints():
+    """Three words for difficulty, and no hint that is empty or gives away a whole solution."""
+    for exercise in EXERCISES.values():
+        assert exercise.difficulty in ("easy", "medium", "hard")
+        assert 20 < len(exercise.hint) < 600
+        assert "\n    return" not in exercise.hint
+        assert Path(exercise.lesson).name == exercise.lesson
