@@ -21,7 +21,7 @@ from flaxvid.exercise import catalogue, telling
 PYTEST_OPTIONS = (
     *("-c", str(catalogue.ROOT / "pyproject.toml"), f"--rootdir={catalogue.ROOT}"),
     # Plain and quiet: no report but ours, no files left behind, one time limit and it is ours.
-    *("-o", "addopts=", "-o", "timeout=0", "--import-mode=importlib", "--capture=sys"),
+    *("-o", "addopts=", "-o", "timeout=0", "--import-mode=importlib", "--capture=fd"),
     *(f"-pno:{plugin}" for plugin in ("terminal", "cacheprovider", "warnings", "faulthandler")),
     *(f"-pno:{plugin}" for plugin in ("unraisableexception", "threadexception")),
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import jaxtyping
 import numpy as np
+import pytest
 
 from flaxvid.exercise import board, catalogue
 
@@ -39,13 +40,12 @@ class Verdict:
         """The verdict as it is printed."""
         short = self.name.rpartition(".")[2]
         tests = f"{self.tests} test{'' if self.tests == 1 else 's'}"
-        match self.state:
-            case "passed":
-                head = board.green(f"{board.TICK} {short}: passed, {tests}")
-            case "not written yet":
-                head = f"{board.DOT} {short}: not written yet; flaxvid's own is used until then"
-            case _:
-                head = board.red(f"{board.CROSS} {short}: not right yet, {tests} passed before:")
+        if self.state == PASSED:
+            head = board.green(f"{board.TICK} {short}: passed, {tests}")
+        elif self.state == NOT_WRITTEN:
+            head = f"{board.DOT} {short}: not written yet; flaxvid's own is used until then"
+        else:
+            head = board.red(f"{board.CROSS} {short}: not right yet, {tests} passed before:")
         return "\n".join([head, *(f"{INDENT}{line}".rstrip() for line in self.lines)])
 
 
@@ -98,8 +98,11 @@ def value(thing: object) -> str:
 
 
 def _gave(error, watch) -> list[str]:
-    """The learner's version returned, and the test did not like what it saw."""
-    lines = _pair("gave", value(watch.result))
+    """The test did not like what the learner's version gave, or how it refused."""
+    if watch.raised is not None:
+        lines = _pair("raised", _one_line(watch.raised))
+    else:
+        lines = _pair("gave", value(watch.result))
     if watch.comparison is not None:
         op, left, right = watch.comparison
         seen, due = value(left), value(right)
@@ -108,8 +111,12 @@ def _gave(error, watch) -> list[str]:
         if seen != value(watch.result):
             lines += _pair("compared", seen)
         return lines + _pair("expected", due)
-    told = [line.strip() for line in str(error).split("ACTUAL:")[0].splitlines()]
-    told = [line for line in told if line and not line.startswith(("assert ", "+ "))]
+    if not isinstance(error, AssertionError | pytest.fail.Exception):
+        return lines + _pair("so", _one_line(error))
+    # NumPy and pytest say what was expected, and then repeat what was given.
+    told = re.split("ACTUAL:|Actual message:", str(error))[0].splitlines()
+    told = [line.strip() for line in told if line.strip()]
+    told = [line for line in told if not line.startswith(("assert ", "+ "))]
     return lines + [line for part in told[:5] for line in _pair("", part)]
 
 

@@ -158,7 +158,6 @@ def test_index_past_what_was_cut_off(cut_short):
         decode.read_frames(cut_short, [39])
 
 
-@read
 def test_negative_index(video):
     """Indices do not count from the end."""
     for indices in ([-1], [3, -1]):
