@@ -8,7 +8,9 @@ In a notebook:
 On the command line: `python -m flaxvid.exercise --help`.
 """
 
+import importlib
 import inspect
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,10 +33,8 @@ def check(thing: Callable, name: str | None = None, seconds: float = SECONDS) ->
         name: which exercise, if the name of `thing` does not tell.
         seconds: the time that all tests together may take.
     """
-    # Here, so that board, hints and stubs need neither pytest nor JAX.
-    from flaxvid.exercise import checking
-
     try:
+        checking = import_checking()
         exercise = catalogue.find(name or getattr(thing, "__name__", repr(thing)))
         verdict = checking.judge(thing, exercise.name, seconds)
     except errors.UserError as error:
@@ -72,8 +72,7 @@ def install_from(path: Path) -> list[str]:
     Raises:
         UserError: if the file is missing, does not run, or has no exercise that is written.
     """
-    from flaxvid.exercise import checking
-
+    checking = import_checking()
     names = [name for name, written in mine.names_in(path).items() if written]
     if not names:
         raise errors.UserError(f"{path}: has stubs only, none of them written: write one first")
@@ -81,3 +80,17 @@ def install_from(path: Path) -> list[str]:
     for name in names:
         checking.install(defined[name.rpartition(".")[2]], name)
     return names
+
+
+def import_checking() -> types.ModuleType:
+    """`flaxvid.exercise.checking`, when it is needed: it takes pytest and JAX, a board does not.
+
+    Raises:
+        UserError: if pytest is not installed.
+    """
+    try:
+        return importlib.import_module("flaxvid.exercise.checking")
+    except ModuleNotFoundError as error:
+        raise errors.UserError(
+            f"{error.name} is not installed, and checks run on it: `pip install -e '.[course]'`"
+        ) from None

@@ -69,9 +69,9 @@ def check(file: Path, name: str | None, seconds: float) -> int:
 
 def check_here(file: Path, name: str, seconds: float) -> int:
     """Checks one exercise of a file in this process."""
-    from flaxvid.exercise import checking  # late: the board needs neither pytest nor JAX
-
-    verdict = checking.judge(mine.load(file)[name.rpartition(".")[2]], name, seconds)
+    verdict = exercise.import_checking().judge(
+        mine.load(file)[name.rpartition(".")[2]], name, seconds
+    )
     print(verdict.text())
     if verdict.passed:
         print(board.after_success(name))

@@ -128,16 +128,10 @@ def _raised(error, thing) -> list[str]:
         lines = _pair("took", "too long, and was stopped: is there a loop that never ends?")
     else:
         lines = _pair("raised", _one_line(error))
-    code = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing).__code__
-    numbers, traceback = [], error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == code.co_filename:
-            numbers.append(traceback.tb_lineno)
-        traceback = traceback.tb_next
-    if numbers:
-        source = linecache.getline(code.co_filename, numbers[-1]).strip()
-        lines += _pair("in", f"line {numbers[-1]}: {source}" if source else f"line {numbers[-1]}")
-    return lines
+    own = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing)
+    file = own.__code__.co_filename if hasattr(own, "__code__") else ""
+    number, source = _last_line(error.__traceback__, file)
+    return lines + (_pair("in", f"line {number}: {source}") if number else [])
 
 
 def _shapes(report: str) -> list[str]:
@@ -154,17 +148,20 @@ def _shapes(report: str) -> list[str]:
 
 
 def _where(item, traceback) -> list[str]:
-    """The line of the test, and where it stands."""
-    number = None
+    """Where the line of the test stands, and what it says."""
+    path = os.path.relpath(item.path, catalogue.ROOT)
+    number, source = _last_line(traceback, str(item.path))
+    return [board.dim(f"{path}:{number}  {source}" if number else path)]
+
+
+def _last_line(traceback, file: str) -> tuple[int, str]:
+    """The innermost line of a file that a traceback passes through; 0 if it passes through none."""
+    number = 0
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == str(item.path):
+        if traceback.tb_frame.f_code.co_filename == file:
             number = traceback.tb_lineno
         traceback = traceback.tb_next
-    path = os.path.relpath(item.path, catalogue.ROOT)
-    if number is None:
-        return [board.dim(path)]
-    source = linecache.getline(str(item.path), number).strip()
-    return [board.dim(f"{path}:{number}  {source}")]
+    return number, linecache.getline(file, number).strip()
 
 
 def _pair(key: str, text: str) -> list[str]:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flaxvid.exercise import catalogue, checking, telling
+from flaxvid.exercise import catalogue, checking, telling, watching
 
 EXERCISES = list(catalogue.exercises())
 
@@ -16,7 +16,7 @@ def not_written(*_arguments, **_options):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_marked_test_needs_its_exercise(name):
     """With the exercise replaced by NotImplementedError, no test of it passes."""
-    run = checking.Run(name, checking.Watch(deadline=0.0))
+    run = checking.Run(name, watching.Watch(deadline=0.0))
     checking.run_tests(run, not_written)
     assert run.failure is not None
     assert run.passed == 0
