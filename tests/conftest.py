@@ -11,6 +11,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
+import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("flaxvid", "beartype.beartype")
@@ -28,9 +29,12 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--mine") is None:
         return
-    from flaxvid import exercise
+    from flaxvid import errors, exercise
 
-    mine = set(exercise.install_from(config.getoption("--mine")))
+    try:
+        mine = set(exercise.install_from(config.getoption("--mine")))
+    except errors.UserError as error:
+        raise pytest.UsageError(str(error)) from None
     items[:] = [
         item
         for item in items
