@@ -1,0 +1,148 @@
+"""Weight files of other projects to arrays: safetensors and PyTorch's, without PyTorch.
+
+arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
+"""
+
+import functools
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import ml_dtypes  # noqa: F401  (gives NumPy the name bfloat16, which safetensors looks up)
+import numpy as np
+import safetensors
+import safetensors.numpy
+from huggingface_hub import errors as hub_errors
+
+from flaxvid import errors
+from flaxvid.weights import pickles, torch_files
+
+# Where training scripts keep the weights in what they save, the likeliest first.
+WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
+# What a repository or folder calls its weights, the safest first.
+FILES = ("model.safetensors", "pytorch_model.bin")
+REMEDY = "nothing of it was run; find a .safetensors file, or one of a state_dict() alone"
+
+_DAMAGED = (
+    *(ValueError, LookupError, TypeError, OverflowError, EOFError, MemoryError, RuntimeError),
+    *(struct.error, zipfile.BadZipFile, safetensors.SafetensorError),
+)
+
+
+class WeightsError(errors.UserError):
+    """A weight file that is missing, damaged, unsafe, or of another model."""
+
+
+def locate(spec: str) -> Path:
+    """The file that `PATH` or `hf:owner/name[@revision]` means, fetched from the hub if need be.
+
+    A path may be a folder; of a folder or repository, the first of `FILES` is taken.
+
+    Raises:
+        WeightsError: if the repository or its weights can't be had.
+    """
+    if spec.startswith("hf:"):
+        return _fetch(spec)
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        found = [path / name for name in FILES if (path / name).exists()]
+        if not found:
+            raise WeightsError(f"{spec}: the folder has no {' or '.join(FILES)}; name the file")
+        return found[0]
+    return path
+
+
+def _fetch(spec):
+    repository, _, revision = spec.removeprefix("hf:").partition("@")
+    try:
+        for name in FILES:
+            try:
+                return Path(
+                    huggingface_hub.hf_hub_download(repository, name, revision=revision or None)
+                )
+            except hub_errors.EntryNotFoundError as error:
+                missing = error
+    except (OSError, hub_errors.HFValidationError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsError(f"{spec}: {reason}; check owner, name and revision") from None
+    if isinstance(missing, hub_errors.LocalEntryNotFoundError):
+        raise WeightsError(
+            f"{spec}: the hub can't be reached and its files were not fetched before; "
+            "go online, or give the path of a file"
+        )
+    raise WeightsError(f"{spec}: has no {' or '.join(FILES)}; fetch its file and give the path")
+
+
+def read(path: Path | str) -> dict[str, np.ndarray]:
+    """The weights in a `.safetensors`, `.pth`, `.pt`, `.pyth`, `.ckpt` or `.bin` file, by name.
+
+    What kind of file it is follows from its contents. Of nested dictionaries the weights are,
+    in this order: what stands under one of `WRAPPERS`; the tensors at the top; the only
+    dictionary of tensors below. The rest (epoch, optimizer, settings) is left out. No code in
+    the file is ever run. Arrays are read-only, and share memory where tensors shared storage.
+
+    Raises:
+        WeightsError: if the file can't be read, is damaged, holds no weights, or would run code.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: can't be read ({error.strerror}); give a weight file or hf:owner/name"
+        ) from None
+    try:
+        if start[8:9] == b"{":
+            return _printable(safetensors.numpy.load_file(path))
+        if start.startswith(torch_files.ZIP_START):
+            return _printable(_from_torch(torch_files.open_zip(path)))
+        if start.startswith(torch_files.LEGACY_START):
+            return _printable(_from_torch(torch_files.open_legacy(path)))
+    except pickles.Refused as error:
+        raise WeightsError(f"{path}: {error}; {REMEDY}") from None
+    except _DAMAGED as error:
+        raise WeightsError(f"{path}: is damaged or cut short ({error}); fetch it again") from None
+    raise WeightsError(
+        f"{path}: is no weight file, as it starts with {start!r}; "
+        "give a .safetensors file, or one that torch.save wrote"
+    )
+
+
+def _from_torch(opened):
+    with opened as (tree, fetch):
+        fetch = functools.cache(fetch)
+        tensors = _weights(tree)
+        return {name: tensor.array(fetch(tensor.storage)) for name, tensor in tensors.items()}
+
+
+def _printable(arrays):
+    # Names end up in messages and tables, where a terminal would obey them.
+    if not all(name.isprintable() for name in arrays):
+        raise pickles.Refused("has a name in it that can't be printed")
+    return arrays
+
+
+def _weights(tree: Any) -> dict[str, pickles.Tensor]:
+    if not isinstance(tree, dict):
+        raise pickles.Refused("holds no dictionary of tensors")
+    for wrapper in WRAPPERS:
+        if isinstance(tree.get(wrapper), dict):
+            return _weights(tree[wrapper])
+    if tensors := _tensors(tree):
+        return tensors
+    below = [tree[name] for name in tree if isinstance(tree[name], dict) and _tensors(tree[name])]
+    if len(below) != 1:
+        names = ", ".join(ascii(name)[:30] for name in list(tree)[:5])
+        raise pickles.Refused(f"holds no weights that can be told from the rest, only {names}")
+    return _tensors(below[0])
+
+
+def _tensors(tree):
+    return {
+        name: value
+        for name, value in tree.items()
+        if isinstance(name, str) and isinstance(value, pickles.Tensor)
+    }
