@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from flaxvid import errors, progress
+from flaxvid import errors, exercise, progress
 from flaxvid.data import batches
 from flaxvid.figures import curves
 from flaxvid.models import cost, zoo
@@ -44,6 +44,10 @@ def main() -> None:
 def train(chosen: options.Options) -> Path | None:
     """The story of a run, from options to its directory; None after a dry run."""
     began = time.monotonic()
+
+    if chosen.run.mine is not None:
+        names = exercise.install_from(chosen.run.mine)
+        print(f"{chosen.run.mine}: training with your {', '.join(names)}")
 
     # ------------------------------------------------------------------ data
     videos = options.open_data(chosen.data, chosen.run.seed)

@@ -78,8 +78,10 @@ def draw_track(forwards: str, rng: np.random.Generator) -> Track:
         case "circle_clockwise":
             orbit = rng.uniform(14, 20)
             centre_x, centre_y = rng.uniform(SIZE / 2 - 4, SIZE / 2 + 4, 2)
-            angle = rng.uniform(0, 2 * np.pi) + rng.uniform(1.4, 2.0) * np.pi * steps
-            # y grows downwards on a screen, so a growing angle is clockwise.
+            # From somewhere near the top. On a screen y grows downwards, so a growing angle is
+            # clockwise.
+            start = rng.uniform(-0.75, -0.25) * np.pi
+            angle = start + rng.uniform(1.2, 1.8) * np.pi * steps
             x, y = centre_x + orbit * np.cos(angle), centre_y + orbit * np.sin(angle)
         case "grow":
             radius = np.linspace(rng.uniform(4, 7), rng.uniform(13, 18), NUM_FRAMES)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import jax
+import jax.extend
 from flax import nnx
 from jaxtyping import PyTree
 
@@ -46,5 +47,6 @@ def _count(jaxpr):
             case "cond":
                 total += max(_count(branch.jaxpr) for branch in equation.params["branches"])
             case _:
-                total += sum(_count(inner) for inner in jax.core.jaxprs_in_params(equation.params))
+                inner_programs = jax.extend.core.jaxprs_in_params(equation.params)
+                total += sum(map(_count, inner_programs))
     return total

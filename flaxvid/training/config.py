@@ -70,6 +70,8 @@ class Run:
     """Steps between evaluations, each with a checkpoint; None: ten in a run."""
     log_every: int = 20
     """Steps between lines of metrics.jsonl."""
+    mine: Path | None = None
+    """File with your solutions of exercises, to train with in place of flaxvid's own."""
     dry_run: bool = False
     """Print shapes, parameters, multiply-adds, memory and step time; train nothing."""
 

@@ -86,9 +86,9 @@ def from_run(folder: Path) -> Options:
 
 
 def _refuse_another_model(options, saved):
-    for name in ("arch", "size", "model", "data"):
+    for name in ("arch", "size", "model"):
         asked, kept = getattr(options, name), getattr(saved, name)
-        if asked != kept and name != "data":
+        if asked != kept:
             raise errors.UserError(
                 f"--resume {options.run.resume}: that run's {name} is {kept}, not {asked}; "
                 f"leave --{name} out, or start a new run"
