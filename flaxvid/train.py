@@ -76,7 +76,7 @@ def train(chosen: options.Options) -> Path | None:
     parts = states.take_apart(model)
     total = optimizer.total_steps(settings.recipe, num_videos, batch_size)
     rate = optimizer.schedule(settings.recipe, total)
-    update = optimizer.create(settings.recipe, total)
+    update = optimizer.create(settings.recipe, total, parts.params)
     prepare = step.prepare_pixels(settings.preprocessing)
     train_step = step.make_train_step(parts, update, prepare, settings.recipe.label_smoothing)
     eval_step = jax.jit(step.make_eval_step(parts, prepare))

@@ -22,6 +22,15 @@ with contextlib.suppress(RuntimeError):
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+@pytest.fixture(scope="session")
+def small_motion(tmp_path_factory):
+    """A small motion set on disk: 40 training, 10 validation and 20 test videos."""
+    from flaxvid.data import motion
+
+    counts = {"train": 40, "validation": 10, "test": 20}
+    return motion.open_or_draw(root=tmp_path_factory.mktemp("data"), counts=counts)
+
+
 def pytest_addoption(parser):
     parser.addoption("--mine", type=Path, help="a file with exercises, tested in flaxvid's place")
 

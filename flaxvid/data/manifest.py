@@ -11,8 +11,9 @@ import csv
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -175,17 +176,27 @@ def _row(path, number, record):
 
 
 def write(manifest: Manifest, path: Path) -> None:
-    """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`."""
+    """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`.
+
+    Paths in the file start from its own folder, so that it can be moved along with the videos.
+    """
     path = Path(path)
+    rows = manifest.rows
+    if manifest.root.resolve() != path.parent.resolve():
+        start = os.path.relpath(manifest.root.resolve(), path.parent.resolve())
+        rows = [dataclasses.replace(row, path=_joined(start, row.path)) for row in rows]
     if path.suffix == ".json":
-        rows = [dataclasses.asdict(row) for row in manifest.rows]
-        content = {"labels": manifest.labels, "rows": rows}
+        content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         return
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(dataclasses.astuple(row) for row in manifest.rows)
+        writer.writerows(dataclasses.astuple(row) for row in rows)
+
+
+def _joined(start, path):
+    return (PurePath(start) / path).as_posix()
 
 
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:

@@ -10,7 +10,7 @@ import matplotlib.figure
 TRAIN, VALIDATION = "#0072B2", "#D55E00"
 
 
-def draw(rows: Sequence[dict[str, float]], quantity: str, axes: matplotlib.axes.Axes):
+def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib.axes.Axes):
     """Draws `quantity` ("loss" or "accuracy") of a run's journal on `axes`, and returns them."""
     for key, label, colour, marker in (
         (quantity, "training", TRAIN, ""),
@@ -29,7 +29,7 @@ def draw(rows: Sequence[dict[str, float]], quantity: str, axes: matplotlib.axes.
     return axes
 
 
-def save(rows: Sequence[dict[str, float]], path: Path) -> None:
+def save(rows: Sequence[dict[str, int | float]], path: Path) -> None:
     """Writes loss and accuracy side by side as a PNG."""
     figure = matplotlib.figure.Figure(figsize=(10, 4), layout="constrained")
     for quantity, axes in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):

@@ -43,7 +43,7 @@ class TimeSformerConfig:
     @classmethod
     def tiny(cls, **overrides):
         """A laptop's: 8 frames of 32 pixels, 4 blocks of width 64."""
-        tiny = dict(image_size=32, patch_size=8, dim=64, depth=4, num_heads=4, mlp_dim=256)
+        tiny = dict(image_size=32, patch_size=8, dim=64, depth=4, num_heads=8, mlp_dim=256)
         return cls(**tiny | {"drop_path": 0.0, "init_std": 0.1} | overrides)
 
     @classmethod

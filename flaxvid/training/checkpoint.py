@@ -52,7 +52,7 @@ class Checkpoints:
 
         `position` is the place in the data, as plain JSON values (an iterator's `get_state()`).
         """
-        self._orbax.save_pytree_async(
+        self._orbax.save_async(
             int(state.step),
             _to_arrays(state),
             metrics={"accuracy": accuracy},
@@ -82,7 +82,7 @@ class Checkpoints:
             CheckpointError: naming the first leaf whose shape or type differs from `like`.
         """
         metadata = self._check(step, _to_arrays(like))
-        found = self._orbax.load_pytree(step, jax.tree.map(_abstract, _to_arrays(like)))
+        found = self._orbax.load(step, jax.tree.map(_abstract, _to_arrays(like)))
         return _from_arrays(found), metadata.custom_metadata["position"]
 
     def restore_model(self, step: int, like: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
@@ -92,14 +92,16 @@ class Checkpoints:
         context = orbax.Context()
         context.pytree_options.loading.partial_load = True
         with context:
-            found = self._orbax.load_pytree(step, jax.tree.map(_abstract, wanted))
+            found = self._orbax.load(step, jax.tree.map(_abstract, wanted))
         return found["params"], found["stats"]
 
     def _check(self, step, like):
         # Orbax casts types without a word and names no leaf when a shape differs.
-        metadata = self._orbax.pytree_metadata(step)
+        metadata = self._orbax.metadata(step)
         saved = _by_name(metadata.metadata)
-        for name, leaf in _by_name(like).items():
+        # The parameters first: their names say most about which model it is.
+        wanted = sorted(_by_name(like).items(), key=lambda item: not item[0].startswith("params"))
+        for name, leaf in wanted:
             if name not in saved:
                 raise CheckpointError(f"{self.folder}/{step}: holds no {name}; it is another model")
             expected = (tuple(leaf.shape), np.dtype(leaf.dtype))
@@ -132,8 +134,4 @@ def _from_arrays(values):
 
 def _by_name(tree):
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {_name(path): leaf for path, leaf in leaves}
-
-
-def _name(path):
-    return "/".join(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)
+    return {states.path_name(path): leaf for path, leaf in leaves}

@@ -54,6 +54,10 @@ class Recipe:
     clip_norm: float | None = 1.0
     """Largest norm of the whole gradient; None: unbounded."""
     label_smoothing: float = 0.0
+    rate_factors: tuple[str, ...] = ()
+    """REGEX=FACTOR on the learning rate of parameters whose path it is found in, as `^head=10`."""
+    freeze: tuple[str, ...] = ()
+    """REGEX: parameters whose path it is found in stay as they are, as `^blocks/[0-8]/`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a run would cost, measured on one step of random pixels."""
 
+import collections
 import statistics
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import optax
 from flaxvid import progress
 from flaxvid.data import manifest
 from flaxvid.models import cost
-from flaxvid.training import run, step
+from flaxvid.training import optimizer, run, step
 from flaxvid.training import state as states
 
 STEPS = 5
@@ -51,6 +52,7 @@ def report(
         "batch": shapes,
         "logits": f"{logits.dtype}{list(logits.shape)}",
         "parameters": f"{cost.count_parameters(parts.params):,}",
+        "learning": _groups(settings.recipe, parts.params),
         "multiply-adds": f"{multiply_adds / 1e9:,.2f} G a clip, forwards",
         "memory": f"{(memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20:,.0f} MiB "
         "for a training step",
@@ -59,6 +61,18 @@ def report(
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+def _groups(recipe, params):
+    """How many parameters learn at which multiple of the rate."""
+    counts = collections.Counter()
+    by_leaf = optimizer.factors(recipe, params)
+    for factor, leaf in zip(jax.tree.leaves(by_leaf), jax.tree.leaves(params), strict=True):
+        counts[factor] += leaf.size
+    return ", ".join(
+        f"{counts[factor]:,} {'frozen' if factor == 0 else f'at {factor:g}x the rate'}"
+        for factor in sorted(counts, reverse=True)
+    )
 
 
 def random_batch(settings: run.Settings) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
+from flaxvid import errors
 from flaxvid.data import batches
 from flaxvid.training import metrics, parallel
 
@@ -20,13 +21,23 @@ def logits_of(
     *,
     threads: int = 2,
 ) -> tuple[Float[np.ndarray, "clips classes"], Int[np.ndarray, " clips"]]:
-    """Logits and labels of all readable videos of the loader's manifest, in its order."""
+    """Logits and labels of all readable videos of the loader's manifest, in its order.
+
+    Raises:
+        UserError: if none of them can be read.
+    """
     logits, labels = [], []
     for batch in batches.test_batches(loader, batch_size, threads=threads):
         counts = batch["weight"] > 0
         out = eval_step(params, stats, parallel.put_batch(batch, mesh))
         logits.append(np.asarray(out)[counts])
         labels.append(batch["label"][counts])
+    if not any(map(len, labels)):
+        rows = loader.manifest.rows
+        raise errors.UserError(
+            f"{loader.manifest.root}: none of the {len(rows)} {rows[0].split} videos can be read: "
+            f"{next(iter(loader.skipped.reasons().values()))}"
+        )
     return np.concatenate(logits), np.concatenate(labels)
 
 

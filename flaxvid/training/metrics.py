@@ -50,13 +50,13 @@ class Journal:
             kept = [row for row in read_journal(self.path) if row["step"] <= resume_step]
         self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
-    def write(self, step: int, **values: float) -> None:
+    def write(self, step: int, **values: int | float) -> None:
         """Adds one line; it is on disk when this returns."""
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
 
-def read_journal(path: Path) -> list[dict[str, float]]:
+def read_journal(path: Path) -> list[dict[str, int | float]]:
     """The rows of a `metrics.jsonl`; a last line cut off by a crash is left out."""
     rows = []
     for line in Path(path).read_text().splitlines():

@@ -1,10 +1,14 @@
 """Recipes become optax: a schedule of the learning rate, and the chain of transformations."""
 
+import re
+
 import jax
 import optax
 from jaxtyping import PyTree
 
+from flaxvid import errors
 from flaxvid.training import config
+from flaxvid.training import state as states
 
 
 def total_steps(recipe: config.Recipe, num_videos: int, batch_size: int) -> int:
@@ -40,11 +44,60 @@ def decays(params: PyTree) -> PyTree:
     return jax.tree_util.tree_map_with_path(is_kernel, params)
 
 
-def create(recipe: config.Recipe, steps: int) -> optax.GradientTransformation:
+def factors(recipe: config.Recipe, params: PyTree) -> PyTree:
+    """What each leaf's learning rate is multiplied by: 1, its group's factor, or 0 if frozen.
+
+    The first of `recipe.rate_factors` whose regular expression is found in the leaf's path
+    counts; `recipe.freeze` comes before all of them.
+
+    Raises:
+        UserError: for what is not REGEX=FACTOR, or is found in no path.
+    """
+    groups = [(f"--freeze {text}", text, 0.0) for text in recipe.freeze]
+    for text in recipe.rate_factors:
+        pattern, _, number = text.rpartition("=")
+        try:
+            groups.append((f"--rate-factors {text}", pattern, float(number)))
+        except ValueError:
+            raise errors.UserError(
+                f"--rate-factors {text}: is not REGEX=FACTOR, as ^head=10"
+            ) from None
+    paths = [states.path_name(path) for path, _ in jax.tree.leaves_with_path(params)]
+    for option, pattern, _ in groups:
+        if not any(_search(option, pattern, path) for path in paths):
+            raise errors.UserError(
+                f"{option}: is found in no parameter; they are named as {paths[0]} or {paths[-1]}"
+            )
+
+    def factor(path, _leaf):
+        name = states.path_name(path)
+        found = (number for _, pattern, number in groups if re.search(pattern, name))
+        return next(found, 1.0)
+
+    return jax.tree.map_with_path(factor, params)
+
+
+def _search(option, pattern, path):
+    try:
+        return re.search(pattern, path)
+    except re.error as error:
+        raise errors.UserError(f"{option}: is no regular expression: {error}") from None
+
+
+def create(recipe: config.Recipe, steps: int, params: PyTree) -> optax.GradientTransformation:
     """The optimizer of a recipe: clip, then SGD, Adam or AdamW, with decay on kernels only.
 
     SGD and Adam add the decay to the gradient (L2, as in PyTorch); AdamW decouples it
-    (Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019)).
+    (Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019)). Frozen leaves have
+    no state, no decay and no share in the norm that is clipped.
+
+    Args:
+        recipe: its optimizer, rates, decay, clipping and groups.
+        steps: updates of the whole run.
+        params: the parameters, or their shapes.
+
+    Raises:
+        UserError: for groups that do not fit the parameters (see `factors`).
     """
     rate, decay = schedule(recipe, steps), recipe.weight_decay
     l2 = optax.add_decayed_weights(decay, mask=decays)
@@ -55,6 +108,13 @@ def create(recipe: config.Recipe, steps: int) -> optax.GradientTransformation:
             update = optax.chain(l2, optax.adam(rate))
         case "adamw":
             update = optax.adamw(rate, weight_decay=decay, mask=decays)
-    if recipe.clip_norm is None:
-        return update
-    return optax.chain(optax.clip_by_global_norm(recipe.clip_norm), update)
+    if recipe.clip_norm is not None:
+        update = optax.chain(optax.clip_by_global_norm(recipe.clip_norm), update)
+    by_leaf = factors(recipe, params)
+    for factor in sorted(set(jax.tree.leaves(by_leaf)) - {0.0, 1.0}):
+        group = jax.tree.map(lambda own, factor=factor: own == factor, by_leaf)
+        update = optax.chain(update, optax.masked(optax.scale(factor), group))
+    if 0.0 in jax.tree.leaves(by_leaf):
+        labels = jax.tree.map(lambda own: "frozen" if own == 0 else "learning", by_leaf)
+        return optax.partition({"learning": update, "frozen": optax.set_to_zero()}, labels)
+    return update

@@ -108,7 +108,17 @@ def open_data(options: config.Data, seed: int) -> manifest.Manifest:
 
 
 def settle(options: Options, videos: manifest.Manifest) -> run.Settings:
-    """Options and data together: the model gets its classes, the pixels their size."""
+    """Options and data together: the model gets its classes, the pixels their size.
+
+    Raises:
+        UserError: if a resumed run was trained on other data.
+    """
+    resumed = options.run.resume
+    if resumed is not None and run.load(resumed).manifest != videos.fingerprint():
+        raise errors.UserError(
+            f"--resume {resumed}: {options.data.data} is not the data of that run, or has changed "
+            "since: start a new run"
+        )
     wanted = options.data
     preprocessing = zoo.find(options.arch, options.size).preprocessing.fitted(
         num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size

@@ -46,6 +46,11 @@ def take_apart(model: nnx.Module) -> Parts:
     return Parts(train_def, nnx.graphdef(in_use), nnx.to_pure_dict(params), nnx.to_pure_dict(stats))
 
 
+def path_name(path: tuple) -> str:
+    """A leaf's place in a tree, `blocks/0/attn/qkv/kernel`, from the path that JAX gives it."""
+    return "/".join(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)
+
+
 def put_together(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:
     """The module that `definition`, `params` and `stats` describe."""
     return nnx.merge(definition, params, stats, {})

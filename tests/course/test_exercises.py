@@ -19,6 +19,7 @@ UNWRITTEN = {
     "06_attention_over_frames",
     "08_patches_and_divided_attention",
     "10_pretrained_weights",
+    "11_the_training_loop",
     "13_judging_a_model",
 }
 EXERCISES = catalogue.exercises()

@@ -1,0 +1,25 @@
+"""Learning curves: every value of the journal at its step."""
+
+import cv2
+import matplotlib.figure
+
+from flaxvid.figures import curves
+
+ROWS = [
+    {"step": 10, "loss": 2.0, "accuracy": 0.25},
+    {"step": 20, "loss": 1.0, "accuracy": 0.5},
+    {"step": 20, "validation_loss": 1.5, "validation_accuracy": 0.375},
+]
+
+
+def test_points_are_those_of_the_journal():
+    """Training as a line over its steps, validation with its own."""
+    axes = curves.draw(ROWS, "loss", matplotlib.figure.Figure().subplots())
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert lines == {"training": [[10, 2.0], [20, 1.0]], "validation": [[20, 1.5]]}
+
+
+def test_picture_is_written(tmp_path):
+    """Loss and accuracy side by side, 1200 x 480 pixels."""
+    curves.save(ROWS, tmp_path / "curves.png")
+    assert cv2.imread(str(tmp_path / "curves.png")).shape == (480, 1200, 3)

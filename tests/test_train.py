@@ -1,0 +1,321 @@
+"""Training from the command line: runs that repeat, stop, go on and fail in one line."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import errors, progress, train
+from flaxvid.data import manifest
+from flaxvid.models import zoo
+from flaxvid.training import checkpoint, metrics, optimizer, options, run
+from flaxvid.training import state as states
+from flaxvid.video import write
+
+# A model of a few hundred parameters: what is tested is the run, not what it learns.
+SMALL = ["--steps", "12", "--batch-size", "4", "--eval-every", "6", "--log-every", "3"]
+SMALL += ["--model.dim", "8", "--model.depth", "1", "--model.num-heads", "2"]
+SMALL += ["--model.mlp-dim", "8", "--num-frames", "4", "--model.patch-size", "16"]
+
+
+def arguments(small_motion, folder, *more):
+    return ["--data", str(small_motion.root / "manifest.csv"), "--out", str(folder), *SMALL, *more]
+
+
+def run_train(*words):
+    return train.train(options.parse(list(words), ""))
+
+
+def final_state(folder, step=12):
+    """Parameters and optimizer state of a step, and the place in the data."""
+    settings = run.load(folder)
+    module = zoo.find(settings.arch, settings.size).module(settings.model, rngs=nnx.Rngs(5))
+    parts = states.take_apart(module)
+    update = optimizer.create(settings.recipe, settings.recipe.steps, parts.params)
+    like = states.create(parts, update, seed=5)
+    with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
+        state, position = checkpoints.restore(step, like)
+    return state._replace(key=jax.random.key_data(state.key)), position
+
+
+def assert_same_bits(left, right):
+    jax.tree.map(np.testing.assert_array_equal, final_state(left), final_state(right))
+
+
+def without_times(folder):
+    rows = metrics.read_journal(folder / "metrics.jsonl")
+    return [{k: v for k, v in row.items() if k != "clips_per_second"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(small_motion, tmp_path_factory):
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    run_train(*arguments(small_motion, folder))
+    return folder
+
+
+def test_run_directory_is_complete(whole, small_motion):
+    """config.json, metrics.jsonl, curves.png and checkpoints, with what is in them."""
+    names = sorted(path.name for path in whole.iterdir())
+    assert names == ["checkpoints", "config.json", "curves.png", "metrics.jsonl"]
+    config = json.loads((whole / "config.json").read_text())
+    assert config["labels"] == list(small_motion.labels)
+    assert config["manifest"] == small_motion.fingerprint()
+    assert config["versions"]["jax"]
+    rows = metrics.read_journal(whole / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
+    assert {"test_accuracy", "test_loss", "best_step"} <= rows[-1].keys()
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+
+
+def test_same_seed_same_journal(whole, small_motion, tmp_path):
+    """A second run writes the same numbers, speeds aside, and ends in the same bits."""
+    run_train(*arguments(small_motion, tmp_path / "again"))
+    assert without_times(tmp_path / "again") == without_times(whole)
+    assert_same_bits(tmp_path / "again", whole)
+
+
+def test_another_seed_is_another_run(whole, small_motion, tmp_path):
+    """Seed 1 starts elsewhere and sees the videos in another order."""
+    run_train(*arguments(small_motion, tmp_path / "other", "--seed", "1"))
+    assert without_times(tmp_path / "other")[0]["loss"] != without_times(whole)[0]["loss"]
+
+
+def test_number_of_threads_changes_nothing(whole, small_motion, tmp_path):
+    """Five decoding threads instead of two give the same bits."""
+    run_train(*arguments(small_motion, tmp_path / "threads", "--threads", "5"))
+    assert_same_bits(tmp_path / "threads", whole)
+
+
+def test_interrupted_run_goes_on_to_the_same_bits(
+    whole, small_motion, tmp_path, monkeypatch, capsys
+):
+    """Ctrl-C after step 5, between two evaluations; --resume ends where the whole run did."""
+    folder, advance, calls = tmp_path / "stopped", progress.Progress.advance, []
+
+    def advance_and_interrupt(bar):
+        calls.append(bar)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        advance(bar)
+
+    monkeypatch.setattr(progress.Progress, "advance", advance_and_interrupt)
+    run_train(*arguments(small_motion, folder))
+    assert f"stopped after step 5; go on with\n  {train.COMMAND} --resume {folder}" in (
+        capsys.readouterr().out
+    )
+    run_train("--resume", str(folder))
+    assert_same_bits(folder, whole)
+    assert without_times(folder)[-1] == without_times(whole)[-1]
+
+
+def test_killed_run_goes_on_to_the_same_bits(whole, small_motion, tmp_path):
+    """SIGKILL in the middle of an epoch costs the steps since the last checkpoint, no more."""
+    folder = tmp_path / "killed run ä"
+    words = [sys.executable, "-m", "flaxvid.train", *arguments(small_motion, folder)]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
+    process = subprocess.Popen(words, env=environment, cwd=Path(__file__).parents[1])
+    journal, deadline = folder / "metrics.jsonl", time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if journal.exists() and any(row["step"] >= 9 for row in metrics.read_journal(journal)):
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    run_train("--resume", str(folder))
+    assert_same_bits(folder, whole)
+    assert without_times(folder) == without_times(whole)
+
+
+def test_finished_run_has_nothing_left_to_do(whole, capsys):
+    """--resume of a finished run trains no step, and says again what came out."""
+    before = final_state(whole)
+    run_train("--resume", str(whole))
+    jax.tree.map(np.testing.assert_array_equal, final_state(whole), before)
+    assert "steps 12 to 12" in (said := capsys.readouterr().out)
+    assert "test top-1" in said
+
+
+def test_dry_run_trains_nothing(small_motion, tmp_path, capsys):
+    """Shapes, parameters, multiply-adds, memory and time are printed; no folder is made."""
+    run_train(*arguments(small_motion, tmp_path / "none", "--dry-run"))
+    said = capsys.readouterr().out
+    for word in ("uint8[4, 4, 32, 32, 3]", "float32[4, 10]", "parameters", "MiB", "clips/s"):
+        assert word in said
+    assert not (tmp_path / "none").exists()
+
+
+def command(capsys, *words):
+    """Exit code and stderr of `python -m flaxvid.train WORDS`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train", *map(str, words)])
+        with pytest.raises(SystemExit) as exit_of:
+            train.main()
+    return exit_of.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--arch", "timesfromer"], "--arch 'timesfromer': did you mean 'timesformer'?"),
+        (["--size", "huge"], "--size 'huge' of timesformer: there are tiny, base"),
+        (["--data", "no/such/place"], "no/such/place"),
+        (["--resume", "no/run"], "no/run: is not a run directory"),
+        (["--data", "motion:medium"], "motion:medium: the levels are easy, hard"),
+        (["--image-size", "30"], "30"),
+        (["--batch-size", "7"], "--batch-size 7"),
+        (["--mine", "nobody.py"], "nobody.py"),
+    ],
+)
+def test_mistakes_are_one_line(words, message, small_motion, tmp_path, capsys):
+    """Exit code 2 and one line that names the option and what to do."""
+    usual = ["--data", small_motion.root / "manifest.csv", "--out", tmp_path / "run"]
+    code, said = command(capsys, *usual, *words)
+    assert (code, said.count("\n"), said.startswith("error: ")) == (2, 1, True)
+    assert message in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--size", "base"], "that run's size is tiny, not base"),
+        (["--model.depth", "2"], "that run's model is"),
+    ],
+)
+def test_resume_of_another_model_is_refused(whole, words, message, capsys):
+    """A run goes on as what it is."""
+    code, said = command(capsys, "--resume", whole, *words)
+    assert (code, said.count("\n")) == (2, 1)
+    assert message in said
+
+
+def test_second_run_does_not_overwrite_the_first(whole, small_motion, capsys):
+    """--out of a folder that holds a run is refused, with both ways out."""
+    code, said = command(capsys, *arguments(small_motion, whole))
+    assert code == 2
+    assert "holds a run already" in said
+    assert "--resume" in said
+
+
+def test_resume_with_changed_data_is_refused(small_motion, tmp_path, capsys):
+    """A manifest that is not the one trained on would repeat or leave out videos."""
+    folder, copy = tmp_path / "run", tmp_path / "manifest.csv"
+    videos = dataclasses.replace(small_motion, rows=small_motion.rows)
+    manifest.write(videos, copy)
+    words = arguments(small_motion, folder)
+    words[1] = str(copy)
+    run_train(*words)
+    manifest.write(dataclasses.replace(videos, rows=videos.rows[2:]), copy)
+    code, said = command(capsys, "--resume", folder)
+    assert code == 2
+    assert str(copy) in said
+
+
+# ---------------------------------------------------------------- videos that are no videos
+
+
+def folder_of_videos(root, frames=12):
+    """Two classes of two videos each for training and test, in class folders with spaces."""
+    rng = np.random.default_rng(0)
+    for label in ("wäve hello", "nod"):
+        for number in range(6):
+            path = root / label / f"clip {number}.avi"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write.write_video(path, rng.integers(0, 256, (frames, 32, 48, 3), np.uint8), fps=8.0)
+    return root
+
+
+def test_folder_with_spaces_and_umlauts_trains(tmp_path):
+    """Class folders and files may be named as people name them."""
+    folder = run_train("--data", str(folder_of_videos(tmp_path / "my vídeos")), *SMALL[2:],
+                       "--steps", "2", "--eval-every", "2", "--batch-size", "2",
+                       "--out", str(tmp_path / "a run"))  # fmt: skip
+    assert run.load(folder).labels == ("nod", "wäve hello")
+
+
+def test_video_of_one_frame_is_padded_and_masked(tmp_path):
+    """A video shorter than a clip trains all the same."""
+    folder = run_train("--data", str(folder_of_videos(tmp_path / "short", frames=1)), *SMALL[2:],
+                       "--steps", "2", "--eval-every", "2", "--batch-size", "2",
+                       "--out", str(tmp_path / "run"))  # fmt: skip
+    assert np.isfinite(metrics.read_journal(folder / "metrics.jsonl")[-1]["test_loss"])
+
+
+def broken(kind, path, av1):
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[:600])
+    elif kind == "text":
+        path.write_text("this is no video")
+    elif kind == "missing":
+        path.unlink()
+    elif kind == "av1":
+        shutil.copy(av1, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("empty", "the file is empty"),
+        ("truncated", "OpenCV cannot open it"),
+        ("text", "OpenCV cannot open it"),
+        ("missing", "there is no such file"),
+        ("av1", "it opens, but no frame"),
+    ],
+)
+def test_bad_video_stops_training_in_one_line(kind, reason, tmp_path, request, capsys):
+    """The line names the file; nothing is trained on black frames in its place."""
+    root = folder_of_videos(tmp_path / "videos")
+    videos = manifest.open_data(root)
+    index = tmp_path / "manifest.csv"
+    manifest.write(videos, index)
+    for path in root.rglob("clip *.avi"):
+        broken(kind, path, request.path.parent / "video" / "av1.mp4")
+    code, said = command(capsys, "--data", index, *SMALL, "--batch-size", "2",
+                         "--out", tmp_path / "run")  # fmt: skip
+    assert (code, said.count("\n")) == (2, 1)
+    assert re.match(rf"error: {root}/(nod|wäve hello)/clip \d.avi: {reason}", said)
+
+
+def test_empty_class_folder_is_named(tmp_path, capsys):
+    """A class without a video can't be learnt: the folder is named."""
+    root = folder_of_videos(tmp_path / "videos")
+    (root / "jump").mkdir()
+    code, said = command(capsys, "--data", root, *SMALL, "--out", tmp_path / "run")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "jump" in said
+
+
+def test_bad_videos_are_left_out_and_listed(small_motion, tmp_path, capsys):
+    """--bad-videos skip goes on and writes down which ones and why."""
+    root = folder_of_videos(tmp_path / "videos")
+    index = tmp_path / "manifest.csv"
+    manifest.write(manifest.open_data(root), index)
+    bad = sorted(root.rglob("clip *.avi"))[::4]
+    for path in bad:
+        path.write_bytes(b"")
+    folder = run_train("--data", str(index), *SMALL, "--batch-size", "2",
+                       "--out", str(tmp_path / "run"), "--bad-videos", "skip")  # fmt: skip
+    listed = json.loads((folder / "skipped.json").read_text(encoding="utf-8"))
+    assert set(listed) == set(map(str, bad))
+    assert "3 videos could not be read" in capsys.readouterr().out
+
+
+def test_errors_are_user_errors():
+    """A VideoError is a UserError: commands turn it into one line."""
+    from flaxvid.video import decode
+
+    assert issubclass(decode.VideoError, errors.UserError)

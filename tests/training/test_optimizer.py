@@ -1,0 +1,164 @@
+"""Optimizers: the rate at every step, who decays, who moves how far, who stays."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from flaxvid import errors
+from flaxvid.training import config, optimizer
+
+
+def params():
+    """A backbone and a head, kernels and biases."""
+    rng = np.random.default_rng(0)
+
+    def layer(rows, columns):
+        kernel = jnp.asarray(rng.normal(size=(rows, columns)).astype(np.float32))
+        return {"kernel": kernel, "bias": jnp.ones(columns)}
+
+    return {"blocks": {0: layer(3, 4), 1: layer(4, 4)}, "head": layer(4, 2)}
+
+
+def plain(**changes):
+    """SGD without anything else, so that an update is -rate x gradient."""
+    settings = dict(optimizer="sgd", schedule="constant", momentum=0.0, weight_decay=0.0)
+    return config.Recipe(**settings | dict(clip_norm=None, learning_rate=0.1) | changes)
+
+
+def updates_of(recipe, gradient=1.0):
+    weights = params()
+    update = optimizer.create(recipe, 10, weights)
+    gradients = jax.tree.map(lambda leaf: jnp.full_like(leaf, gradient), weights)
+    updates, _ = jax.jit(update.update)(gradients, update.init(weights), weights)
+    return updates, weights
+
+
+@pytest.mark.parametrize(
+    ("recipe", "videos", "batch", "steps"),
+    [
+        (config.Recipe(steps=7, epochs=3.0), 100, 10, 7),
+        (config.Recipe(epochs=3.0), 100, 10, 30),
+        (config.Recipe(epochs=2.0), 105, 10, 20),
+        (config.Recipe(epochs=0.01), 100, 10, 1),
+    ],
+)
+def test_total_steps(recipe, videos, batch, steps):
+    """Steps if given, else epochs of whole batches, and one step at least."""
+    assert optimizer.total_steps(recipe, videos, batch) == steps
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
+@pytest.mark.parametrize(
+    ("step", "share"),
+    [(0, 0.0), (5, 0.5), (10, 1.0), (55, 0.505), (100, 0.01)],
+)
+def test_cosine_warms_up_and_falls_to_a_hundredth(step, share):
+    """Of 100 steps 10 rise in a line; from 1 at step 10 half a cosine leads to 0.01 at 100."""
+    recipe = config.Recipe(learning_rate=0.2, warmup=0.1)
+    rate = optimizer.schedule(recipe, 100)
+    np.testing.assert_allclose(rate(step), 0.2 * share, atol=1e-7)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
+def test_cosine_in_between():
+    """A quarter of the way down it stands at 0.01 + 0.99 (1 + cos 45 degrees) / 2."""
+    rate = optimizer.schedule(config.Recipe(learning_rate=1.0, warmup=0.0), 80)
+    expected = 0.01 + 0.99 * (1 + math.cos(math.pi / 4)) / 2
+    np.testing.assert_allclose(rate(20), expected, rtol=1e-5)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
+@pytest.mark.parametrize(("step", "rate"), [(0, 1.0), (49, 1.0), (50, 0.1), (79, 0.1), (80, 0.01)])
+def test_step_schedule_falls_by_ten_at_each_milestone(step, rate):
+    """Milestones at 0.5 and 0.8 of 100 steps."""
+    recipe = config.Recipe(schedule="step", milestones=(0.5, 0.8), learning_rate=1.0)
+    np.testing.assert_allclose(optimizer.schedule(recipe, 100)(step), rate, rtol=1e-5)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
+def test_constant_schedule():
+    """The same rate at the start, in the middle and at the end."""
+    rate = optimizer.schedule(config.Recipe(schedule="constant", learning_rate=0.3), 10)
+    np.testing.assert_allclose([rate(0), rate(5), rate(10)], 0.3)
+
+
+def test_kernels_decay_and_nothing_else():
+    """With a gradient of zero SGD moves kernels by -rate x decay x kernel, biases not at all."""
+    updates, weights = updates_of(plain(weight_decay=0.5), gradient=0.0)
+    kernel = weights["head"]["kernel"]
+    np.testing.assert_allclose(updates["head"]["kernel"], -0.1 * 0.5 * kernel, rtol=1e-6)
+    assert not np.any(updates["head"]["bias"])
+
+
+def test_adamw_decays_beside_the_gradient_and_adam_within():
+    """Adam divides the decay by its own size, so the pull is rate; AdamW's is rate x decay."""
+    settings = dict(weight_decay=0.5, learning_rate=0.1)
+    adam, weights = updates_of(plain(optimizer="adam", **settings), gradient=0.0)
+    adamw, _ = updates_of(plain(optimizer="adamw", **settings), gradient=0.0)
+    kernel = weights["head"]["kernel"]
+    np.testing.assert_allclose(adam["head"]["kernel"], -0.1 * np.sign(kernel), rtol=1e-4)
+    np.testing.assert_allclose(adamw["head"]["kernel"], -0.1 * 0.5 * kernel, rtol=1e-5)
+
+
+def test_gradient_is_clipped_as_a_whole():
+    """A gradient of norm sqrt(46) is cut to norm 1, every number by the same share."""
+    updates, weights = updates_of(plain(clip_norm=1.0))
+    numbers = sum(leaf.size for leaf in jax.tree.leaves(weights))
+    for leaf in jax.tree.leaves(updates):
+        np.testing.assert_allclose(leaf, -0.1 / math.sqrt(numbers), rtol=1e-5)
+
+
+def test_head_moves_ten_times_as_far():
+    """--rate-factors ^head=10 under SGD: updates of -1 there and -0.1 elsewhere."""
+    updates, _ = updates_of(plain(rate_factors=("^head=10",)))
+    for leaf in jax.tree.leaves(updates["head"]):
+        np.testing.assert_allclose(leaf, -1.0, rtol=1e-6)
+    for leaf in jax.tree.leaves(updates["blocks"]):
+        np.testing.assert_allclose(leaf, -0.1, rtol=1e-6)
+
+
+def test_first_factor_that_matches_counts():
+    """A block's bias is named by both: the factor that stands first is taken."""
+    factors = optimizer.factors(plain(rate_factors=("bias=2", "^blocks=3")), params())
+    assert factors["blocks"][0] == {"kernel": 3.0, "bias": 2.0}
+    assert factors["head"] == {"kernel": 1.0, "bias": 2.0}
+
+
+def test_frozen_leaves_keep_every_bit():
+    """Ten steps of AdamW with decay do not touch block 0, and do move block 1."""
+    recipe = config.Recipe(freeze=("^blocks/0/",), rate_factors=("head=10",), weight_decay=0.5)
+    weights = start = params()
+    update = optimizer.create(recipe, 10, weights)
+    state = update.init(weights)
+    for _ in range(10):
+        gradients = jax.tree.map(jnp.ones_like, weights)
+        updates, state = update.update(gradients, state, weights)
+        weights = optax.apply_updates(weights, updates)
+    jax.tree.map(np.testing.assert_array_equal, weights["blocks"][0], start["blocks"][0])
+    assert np.all(weights["blocks"][1]["kernel"] != start["blocks"][1]["kernel"])
+
+
+def test_frozen_leaves_have_no_share_in_the_norm():
+    """With all but the head's 2 biases frozen, a gradient of ones has norm sqrt(2)."""
+    recipe = plain(clip_norm=1.0, freeze=("kernel", "^blocks"))
+    updates, _ = updates_of(recipe)
+    np.testing.assert_allclose(updates["head"]["bias"], -0.1 / math.sqrt(2), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (dict(freeze=("encoder",)), "--freeze encoder: is found in no parameter"),
+        (dict(rate_factors=("tail=2",)), "--rate-factors tail=2: is found in no parameter"),
+        (dict(rate_factors=("head",)), "--rate-factors head: is not REGEX=FACTOR"),
+        (dict(freeze=("blocks/(",)), "--freeze blocks/[(]: is no regular expression"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(groups, message):
+    """A misspelt group would train or freeze nothing, and nobody would know."""
+    with pytest.raises(errors.UserError, match=message):
+        optimizer.create(plain(**groups), 10, params())

@@ -1,0 +1,156 @@
+"""The training step: the loss against a loop, an update by hand, randomness that repeats."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from flaxvid.models import layers
+from flaxvid.training import state as states
+from flaxvid.training import step
+from flaxvid.video import transform
+
+LOGITS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+LABELS = np.array([2, 0, 1, 1], np.int32)
+WEIGHT = np.array([1, 1, 0, 1], np.float32)
+
+
+class Linear(nnx.Module):
+    """The smallest model there can be: pixels to logits, with dropout and BatchNorm if asked."""
+
+    def __init__(self, dropout=0.0, norm=False):
+        rngs = nnx.Rngs(0)
+        self.fc = nnx.Linear(6, 3, rngs=rngs)
+        self.norm = nnx.BatchNorm(6, rngs=rngs) if norm else None
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, inputs, mask=None, rngs=None):
+        if self.norm is not None:
+            inputs = self.norm(inputs)
+        return self.fc(self.dropout(inputs, rngs=rngs))
+
+
+def batch_of(rows=4):
+    rng = np.random.default_rng(1)
+    return {
+        "pixels": rng.normal(size=(rows, 6)).astype(np.float32),
+        "mask": np.ones((rows, 1), bool),
+        "label": LABELS[:rows],
+        "weight": WEIGHT[:rows],
+    }
+
+
+def stepper(model, optimizer):
+    parts = states.take_apart(model)
+    train_step = step.make_train_step(parts, optimizer, lambda batch: batch["pixels"])
+    return parts, states.create(parts, optimizer, seed=0), jax.jit(train_step)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_cross_entropy_of_a_loop(smoothing):
+    """The mean of -sum(target x log softmax) over the rows of weight 1, row by row."""
+    losses = []
+    for logits, label, weight in zip(LOGITS.astype(np.float64), LABELS, WEIGHT, strict=True):
+        target = np.full(3, smoothing / 3)
+        target[label] += 1 - smoothing
+        if weight:
+            losses.append(-np.sum(target * np.log(np.exp(logits) / np.exp(logits).sum())))
+    loss = step.cross_entropy(*map(jnp.asarray, (LOGITS, LABELS, WEIGHT)), smoothing)
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+def test_cross_entropy_of_the_undecided():
+    """Equal logits over 5 classes cost log 5 = 1.609 nats."""
+    arrays = jnp.zeros((2, 5)), jnp.array([0, 4]), jnp.ones(2)
+    np.testing.assert_allclose(step.cross_entropy(*arrays), np.log(5), rtol=1e-6)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+def test_cross_entropy_of_no_rows_is_zero():
+    """If no row counts the loss and its gradient are 0, not NaN."""
+
+    def loss(logits):
+        return step.cross_entropy(logits, jnp.asarray(LABELS), jnp.zeros(4))
+
+    value, gradient = jax.value_and_grad(loss)(jnp.asarray(LOGITS))
+    assert float(value) == 0.0
+    assert not np.any(gradient)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+def test_cross_entropy_is_pulled_by_weighted_rows_only():
+    """The gradient at a row of weight 0 is zero; elsewhere (softmax - target) / rows."""
+    gradient = jax.grad(lambda x: step.cross_entropy(x, jnp.asarray(LABELS), jnp.asarray(WEIGHT)))(
+        jnp.asarray(LOGITS)
+    )
+    odds = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    expected = WEIGHT[:, None] * (odds - np.eye(3)[LABELS]) / 3
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_step_of_gradient_descent_by_hand():
+    """kernel - 0.1 x inputs^T (softmax - target) / rows, and step 0 becomes 1."""
+    _, state, train_step = stepper(Linear(), optax.sgd(0.1))
+    batch = batch_of()
+    kernel, bias = (np.asarray(state.params["fc"][name]) for name in ("kernel", "bias"))
+    logits = batch["pixels"] @ kernel + bias
+    odds = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    error = WEIGHT[:, None] * (odds - np.eye(3)[LABELS]) / 3
+    state, measured = train_step(state, batch)
+    np.testing.assert_allclose(
+        state.params["fc"]["kernel"], kernel - 0.1 * batch["pixels"].T @ error, atol=1e-6
+    )
+    np.testing.assert_allclose(state.params["fc"]["bias"], bias - 0.1 * error.sum(0), atol=1e-6)
+    squares = np.sum((batch["pixels"].T @ error) ** 2) + np.sum(error.sum(0) ** 2)
+    np.testing.assert_allclose(measured["gradient_norm"], np.sqrt(squares), rtol=1e-5)
+    assert int(state.step) == 1
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_dropout_changes_from_step_to_step_and_repeats_with_the_seed():
+    """The same state gives the same loss; the next step, with equal weights, another."""
+    _, state, train_step = stepper(Linear(dropout=0.5), optax.sgd(0.0))
+    _, first = train_step(state, batch_of())
+    later, again = train_step(state, batch_of())
+    _, second = train_step(later, batch_of())
+    assert float(first["loss"]) == float(again["loss"]) != float(second["loss"])
+
+
+def test_evaluation_drops_nothing():
+    """Without rngs the logits are those of the bare layer."""
+    parts, state, _ = stepper(Linear(dropout=0.9), optax.sgd(0.1))
+    eval_step = jax.jit(step.make_eval_step(parts, lambda batch: batch["pixels"]))
+    batch = batch_of()
+    kernel, bias = (np.asarray(state.params["fc"][name]) for name in ("kernel", "bias"))
+    expected = batch["pixels"] @ kernel + bias
+    np.testing.assert_allclose(eval_step(state.params, state.stats, batch), expected, atol=1e-5)
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_batch_norm_learns_its_statistics_in_training_only():
+    """A step moves the running mean a hundredth of the way; evaluation uses and keeps it."""
+    parts, state, train_step = stepper(Linear(norm=True), optax.sgd(0.0))
+    batch = batch_of()
+    after, _ = train_step(state, batch)
+    np.testing.assert_allclose(
+        after.stats["norm"]["mean"], 0.01 * batch["pixels"].mean(axis=0), atol=1e-6
+    )
+    eval_step = jax.jit(step.make_eval_step(parts, lambda batch: batch["pixels"]))
+    alone = {name: values[:1] for name, values in batch.items()}
+    np.testing.assert_allclose(
+        eval_step(after.params, after.stats, alone),
+        eval_step(after.params, after.stats, batch)[:1],
+        atol=1e-6,
+    )
+
+
+def test_pixels_are_normalised_in_the_step():
+    """uint8 pixels in, (pixel / 255 - 0.45) / 0.225 out."""
+    prepare = step.prepare_pixels(transform.Preprocessing(crop_size=2, resize=2))
+    video = jnp.full((1, 1, 2, 2, 3), 51, jnp.uint8)
+    np.testing.assert_allclose(prepare({"video": video}), (0.2 - 0.45) / 0.225, rtol=1e-5)
