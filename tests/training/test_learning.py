@@ -12,7 +12,7 @@ from flaxvid.training import config, optimizer, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
-SIZE, FRAMES, STEPS, BATCH = 16, 8, 300, 32
+SIZE, FRAMES, STEPS, BATCH = 16, 8, 400, 32
 PREPROCESSING = transform.Preprocessing(num_frames=FRAMES, crop_size=SIZE, resize=SIZE)
 
 
@@ -35,7 +35,7 @@ def batch_of(videos, labels):
 
 def model_of(attention):
     """A small model whose time branch is awake: the wait for that is not what is tested here."""
-    small = dict(patch_size=8, dim=32, depth=2, num_heads=4, mlp_dim=64, init_std=0.1)
+    small = dict(patch_size=8, dim=32, depth=1, num_heads=4, mlp_dim=64, init_std=0.2)
     shape = dict(num_classes=2, num_frames=FRAMES, image_size=SIZE, drop_path=0.0)
     settings = timesformer.TimeSformerConfig(**shape, **small, attention=attention)
     model = timesformer.TimeSformer(settings, rngs=nnx.Rngs(0))
@@ -50,7 +50,7 @@ def model_of(attention):
 
 @pytest.fixture(scope="module")
 def learnt():
-    """A divided model after 300 steps on one pair: a function from videos to classes."""
+    """A divided model after 400 steps on one pair: a function from videos to classes."""
     videos, labels = lighten_and_darken(300, seed=0)
     recipe = config.Recipe(steps=STEPS, learning_rate=3e-3)
     parts, prepare = model_of("divided"), step.prepare_pixels(PREPROCESSING)
