@@ -62,7 +62,7 @@ def _kinetics(num_frames, stride, crop_size):
 _TIMESFORMER_RECIPE = dict(
     optimizer="sgd",
     learning_rate=0.005,
-    epochs=15,
+    epochs=15.0,
     schedule="step",
     milestones=(11 / 15, 14 / 15),
     weight_decay=1e-4,

@@ -120,7 +120,11 @@ def remove(folder: Path) -> None:
 
 
 def _abstract(array):
-    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=getattr(array, "sharding", None))
+    # A leaf that lies nowhere yet goes to one device, whatever machine the file comes from.
+    sharding = getattr(array, "sharding", None) or jax.sharding.SingleDeviceSharding(
+        jax.devices()[0]
+    )
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
 
 
 def _to_arrays(state):

@@ -1,0 +1,66 @@
+"""The compact TimeSformer: its size, its mask, its sense of order."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid.models import cost, timesformer_writeup
+
+Config = timesformer_writeup.WriteupConfig
+
+
+def small(**overrides):
+    sizes = dict(num_classes=5, num_frames=3, image_size=8, patch_size=4, dim=12, mlp_dim=20)
+    return Config(**sizes | dict(num_heads=2) | overrides)
+
+
+def fresh(config):
+    return timesformer_writeup.WriteupTimeSformer(config, rngs=nnx.Rngs(0))
+
+
+def clips(batch=2, frames=3):
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.normal(size=(batch, frames, 8, 8, 3)).astype(np.float32))
+
+
+def test_parameters_for_101_classes():
+    """18,674,277 for UCF101, counted from the published settings."""
+    model = cost.abstract_model(lambda: fresh(Config(num_classes=101)))
+    assert cost.count_parameters(nnx.state(model, nnx.Param)) == 18_674_277
+
+
+def test_logits_shape():
+    """One row of 5 logits a clip."""
+    assert fresh(small())(clips()).shape == (2, 5)
+
+
+def test_it_sees_order_from_the_start():
+    """Time embeddings start at random here: a clip played backwards has other logits."""
+    model, video = fresh(small()), clips()
+    assert jnp.abs(model(video) - model(video[:, ::-1])).max() > 1e-4
+
+
+def test_padded_frames_have_no_say():
+    """Whatever stands in a masked frame, the logits stay."""
+    model, video = fresh(small()), clips()
+    mask = jnp.array([[True, True, False], [True, True, True]])
+    changed = video.at[0, 2].set(9.0)
+    np.testing.assert_allclose(model(video, mask), model(changed, mask), atol=1e-5)
+    assert jnp.abs(model(video) - model(changed))[0].max() > 1e-4
+
+
+def test_dropout_acts_when_rngs_are_given():
+    """Two keys, two answers; without rngs always the same."""
+    model, video = fresh(small(dropout=0.5)), clips()
+    first, second = (model(video, rngs=nnx.Rngs(dropout=seed)) for seed in (1, 2))
+    assert jnp.abs(first - second).max() > 1e-4
+    np.testing.assert_array_equal(model(video), model(video))
+
+
+def test_config_is_frozen():
+    """A model's settings do not change under it."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        small().dim = 3

@@ -1,0 +1,92 @@
+"""Prediction: from a run directory and a video file to probabilities, as training saw them."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from flaxvid import predict, train
+from flaxvid.data import batches
+from flaxvid.training import metrics, options, run
+
+
+@pytest.fixture(scope="module")
+def trained(small_motion, tmp_path_factory):
+    """A run of two steps: what it says does not matter, that it says the same does."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    words = ["--data", str(small_motion.root / "manifest.csv"), "--out", str(folder)]
+    words += ["--steps", "2", "--batch-size", "4", "--eval-every", "2"]
+    words += ["--model.dim", "8", "--model.depth", "1", "--model.mlp-dim", "8"]
+    train.train(options.parse(words, ""))
+    return run.open_best(folder), folder
+
+
+def test_probabilities_are_those_of_the_evaluation(trained, small_motion):
+    """One video alone gets the softmax of its logits in the test split's batches."""
+    opened, _ = trained
+    videos = small_motion.split("test")
+    loader = batches.Loader(videos, opened.settings.preprocessing)
+    logits = np.asarray(opened.logits(next(batches.test_batches(loader, 4))))
+    odds = np.exp(logits[1].astype(np.float64))
+    found = predict.predict(opened, videos.path(videos.rows[1]))
+    np.testing.assert_allclose(found, odds / odds.sum(), rtol=1e-5)
+
+
+def test_evaluation_in_one_row_or_in_many(trained, small_motion):
+    """The journal's test accuracy is what predicting every test video alone gives."""
+    opened, folder = trained
+    videos = small_motion.split("test")
+    right = [
+        predict.predict(opened, videos.path(row)).argmax() == videos.label_index(row)
+        for row in videos.rows
+    ]
+    assert metrics.read_journal(folder / "metrics.jsonl")[-1]["test_accuracy"] == np.mean(right)
+
+
+def test_table_has_the_likeliest_first():
+    """Three of four classes, with percent and a bar of 30 characters for all of it."""
+    odds = np.array([0.1, 0.5, 0.0, 0.4])
+    lines = predict.table(("run", "jump", "sit", "stand"), odds, top=3).splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["jump", "50.0%"], ["stand", "40.0%"], ["run", "10.0%"],
+    ]  # fmt: skip
+    assert [line.count("█") for line in lines] == [15, 12, 3]
+
+
+def command(capsys, *words):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["predict", *map(str, words)])
+        try:
+            predict.main()
+        except SystemExit as end:
+            return end.code, capsys.readouterr()
+    return 0, capsys.readouterr()
+
+
+def test_command_prints_the_top_five(trained, small_motion, capsys):
+    """Five of the ten classes, a line each."""
+    _, folder = trained
+    code, said = command(capsys, folder, small_motion.root / small_motion.rows[0].path)
+    assert code == 0
+    assert len(said.out.splitlines()) == 5
+    assert {line.split()[0] for line in said.out.splitlines()} <= set(small_motion.labels)
+
+
+def test_mistakes_are_one_line(trained, tmp_path, small_motion, capsys):
+    """No run, no video, or no checkpoint yet: exit code 2 and the name of what is wrong."""
+    _, folder = trained
+    video = small_motion.root / small_motion.rows[0].path
+    young = tmp_path / "young"
+    young.mkdir()
+    (young / "config.json").write_bytes((folder / "config.json").read_bytes())
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    for words, message in (
+        ((tmp_path / "none", video), "is not a run directory"),
+        ((folder, tmp_path / "none.mp4"), "there is no such file"),
+        ((folder, text), "text.mp4: OpenCV cannot open it"),
+        ((young, video), "has no checkpoint yet"),
+    ):
+        code, said = command(capsys, *words)
+        assert (code, said.err.count("\n")) == (2, 1)
+        assert message in said.err
