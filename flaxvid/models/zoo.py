@@ -83,9 +83,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 dict(
                     steps=1600,
                     learning_rate=1e-3,
-                    # It starts at zero, behind a layer that does too: without a head start the
-                    # model takes half as long again to see that order matters.
-                    rate_factors=("time_embed=10",),
+                    # Time embeddings start at zero, behind a layer that does too: at the common
+                    # rate the model takes half as long again to see that order matters.
+                    rate_factors=("(time|pos)_embed=10",),
                     batch_size=16,
                 ),
             ),
