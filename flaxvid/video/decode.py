@@ -7,6 +7,8 @@ time, which for frames spread over a clip is slower than reading on (tests/bench
 
 What a header says is a claim: files are cut short, and some headers never knew. Counts of frames
 come from reading.
+
+A folder of images is read as a video is (`frame_folder.py`); only its captures differ.
 """
 
 import contextlib
@@ -22,8 +24,10 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from flaxvid import errors
+from flaxvid.video import frame_folder
 
 PathLike = str | os.PathLike[str]
+Capture = cv2.VideoCapture | frame_folder.FolderCapture
 Frames = UInt8[np.ndarray, "time height width 3"]
 Indices = Sequence[int] | Int[np.ndarray, "samples"]
 Seconds = float | int
@@ -61,7 +65,7 @@ class VideoInfo:
 
 
 def probe(path: PathLike) -> VideoInfo:
-    """Reads the header of a video file, and no frame.
+    """Reads the header of a video file, and no frame; of a folder, its first image.
 
     Raises:
         VideoError: if the file is missing, empty or not a video.
@@ -94,7 +98,7 @@ def read_frames(
     start in it, so segments that meet share none.
 
     Args:
-        path: a video file.
+        path: a video file, or a folder of images.
         indices: frames of the segment, counted from 0, in any order, repeats allowed; None is all.
         start: where the segment starts, in seconds.
         end: where the segment ends, in seconds, itself excluded; None is the end of the video.
@@ -134,7 +138,7 @@ def read_clip(
         read_clip("clip.avi", lambda num_frames: sample.uniform_indices(num_frames, 8))
 
     Args:
-        path: a video file.
+        path: a video file, or a folder of images.
         choose: from the number of frames in the segment, at least 1, to the indices wanted.
         start: where the segment starts, in seconds.
         end: where the segment ends, in seconds, itself excluded; None is the end of the video.
@@ -155,13 +159,53 @@ def read_clip(
     return read_frames(path, choose(num_frames), start=start, end=end)
 
 
+def each_frame(
+    path: PathLike,
+    *,
+    rate: float | int | None = None,
+    start: Seconds = 0,
+    end: Seconds | None = None,
+) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    """The frames of a video, or of a segment of it, one by one: memory for one is enough.
+
+    Args:
+        path: a video file, or a folder of images.
+        rate: frames per second wanted, above 0; None, or more than the video has, gives all.
+        start: where the segment starts, in seconds.
+        end: where the segment ends, in seconds, itself excluded; None is the end of the video.
+
+    Raises:
+        VideoError: as `read_frames`, and if a rate is wanted of a video that states none.
+    """
+    with _opened(path) as (capture, info):
+        first, stop = _segment(info, start, end)
+        if rate is not None and not info.fps:
+            raise VideoError(path, f"no frame rate is stated, so {rate:g} a second mean nothing")
+        step = 1.0 if rate is None else min(1.0, rate / info.fps)
+        passed = 0
+        for index in _grabbed(capture, stop):
+            # Wanted is the first frame at or after each multiple of 1 / rate seconds.
+            place = index - first
+            if place >= 0 and _floor(place * step) > _floor((place - 1) * step):
+                decoded, bgr = capture.retrieve()
+                if not decoded:
+                    break
+                yield _rgb(info, index, bgr)
+            passed = index + 1
+        _reached(info, passed, first)
+
+
 @contextlib.contextmanager
-def _opened(path: PathLike) -> Iterator[tuple[cv2.VideoCapture, VideoInfo]]:
+def _opened(path: PathLike) -> Iterator[tuple[Capture, VideoInfo]]:
     """A capture before its first frame, and its header; released on the way out."""
     if not os.path.exists(path):
         raise VideoError(path, "there is no such file: check the path")
     if os.path.isdir(path):
-        raise VideoError(path, "this is a folder: name one video file in it")
+        folder = frame_folder.FolderCapture(path)
+        if not folder.isOpened():
+            raise VideoError(path, "this folder holds no images: name a video, or a frame folder")
+        yield folder, _header(path, folder)
+        return
     if os.path.getsize(path) == 0:
         raise VideoError(path, "the file is empty, 0 bytes: download or copy it again")
     # An absolute path, because FFmpeg takes 12:30.mp4 for an address with the protocol 12.
@@ -182,7 +226,7 @@ def _opened(path: PathLike) -> Iterator[tuple[cv2.VideoCapture, VideoInfo]]:
         capture.release()
 
 
-def _header(path: PathLike, capture: cv2.VideoCapture) -> VideoInfo:
+def _header(path: PathLike, capture: Capture) -> VideoInfo:
     fps = capture.get(cv2.CAP_PROP_FPS)
     fps = fps if math.isfinite(fps) and fps > 0 else 0.0
     frame_count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -218,7 +262,7 @@ def _segment(info: VideoInfo, start: Seconds, end: Seconds | None) -> tuple[int,
     return first, stop
 
 
-def _grabbed(capture: cv2.VideoCapture, stop: int) -> Iterator[int]:
+def _grabbed(capture: Capture, stop: int) -> Iterator[int]:
     """Moves from frame to frame and yields the index of each; ends with the video or at `stop`."""
     index = 0
     while index < stop and capture.grab():
@@ -227,7 +271,7 @@ def _grabbed(capture: cv2.VideoCapture, stop: int) -> Iterator[int]:
 
 
 def _read(
-    capture: cv2.VideoCapture, info: VideoInfo, first: int, stop: int, indices: Indices | None
+    capture: Capture, info: VideoInfo, first: int, stop: int, indices: Indices | None
 ) -> tuple[dict[int, np.ndarray], int]:
     """The wanted frames of a segment that can be read, and the number of frames passed in it."""
     wanted = None if indices is None else {int(index) for index in indices}
@@ -241,9 +285,20 @@ def _read(
             decoded, bgr = capture.retrieve()
             if not decoded:
                 break
-            frames[index - first] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            frames[index - first] = _rgb(info, index, bgr)
         passed = index + 1
     return frames, _reached(info, passed, first)
+
+
+def _rgb(info: VideoInfo, index: int, bgr: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
+    height, width = bgr.shape[:2]
+    if (height, width) != (info.height, info.width):  # in damaged files, and some recordings
+        raise VideoError(
+            info.path,
+            f"frame {index} has {width}x{height} pixels, the header says {info.width}x{info.height}"
+            f": re-encode it with {_reencode(info.path)}",
+        )
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def _reached(info: VideoInfo, passed: int, first: int) -> int:
@@ -268,6 +323,11 @@ def _stacked(frames: dict[int, np.ndarray], indices: Indices, info: VideoInfo) -
     for position, index in enumerate(indices):
         clip[position] = frames[index]
     return clip
+
+
+def _floor(value: float) -> int:
+    """Rounded down, but for the dust that multiplying fractions leaves."""
+    return math.floor(value + 1e-6)
 
 
 def _between(start: Seconds, end: Seconds | None) -> str:
