@@ -12,13 +12,14 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from flaxvid import errors
-from flaxvid.video import sample
+from flaxvid.data import splits
+from flaxvid.video import frame_folder, sample
 
 SPLITS = ("train", "validation", "test")
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv")
@@ -80,6 +81,12 @@ class Manifest:
 
 def _times(row):
     return (str(float(row.start)), "" if row.end is None else str(float(row.end)))
+
+
+def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
+    """A manifest whose vocabulary is the sorted labels of its rows."""
+    labels = tuple(sorted({row.label for row in rows}))
+    return Manifest(root=Path(root), rows=tuple(rows), labels=labels)
 
 
 def open_data(path: Path, *, allow_leakage: bool = False, seed: int = 0) -> Manifest:
@@ -202,6 +209,8 @@ def _joined(start, path):
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:
     """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
 
+    A video is a file, or a folder of images.
+
     Without split folders a fifth of each class becomes the test split, drawn with `seed`; every
     file is its own group, so videos cut from one recording need a manifest that says so.
 
@@ -213,9 +222,15 @@ def from_folders(root: Path, *, seed: int = 0) -> Manifest:
     if given:
         rows = [row for split in given for row in _class_rows(root, root / split, split)]
     else:
-        rows = _hold_out(_class_rows(root, root, "train"), seed)
-    labels = tuple(sorted({row.label for row in rows}))
-    return Manifest(root=root, rows=tuple(rows), labels=labels)
+        rows = hold_out(_class_rows(root, root, "train"), 0.2, seed=seed)
+    return of_rows(root, rows)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a path looks like a video: by its suffix, or as a folder of images."""
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return True
+    return path.is_dir() and frame_folder.is_frame_folder(path)
 
 
 def _class_rows(root, folder, split):
@@ -225,11 +240,11 @@ def _class_rows(root, folder, split):
     rows = []
     for entry in classes:
         files = sorted(entry.iterdir(), key=lambda file: sample.natural_key(file.name))
-        videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        videos = [file for file in files if is_video(file)]
         if not videos:
             raise ManifestError(
-                f"{entry}: the class folder holds no video ({', '.join(VIDEO_SUFFIXES)}); "
-                "add some or remove the folder"
+                f"{entry}: the class folder holds no video ({', '.join(VIDEO_SUFFIXES)}) and no "
+                "frame folder; add some or remove it"
             )
         for video in videos:
             path = video.relative_to(root).as_posix()
@@ -237,22 +252,52 @@ def _class_rows(root, folder, split):
     return rows
 
 
-def _hold_out(rows: Iterable[Row], seed: int, share: float = 0.2) -> list[Row]:
-    by_label = collections.defaultdict(list)
-    for row in rows:
-        by_label[row.label].append(row)
-    rng, result = np.random.default_rng(seed), []
-    for label, members in sorted(by_label.items()):
-        if len(members) < 2:
+def hold_out(
+    rows: Sequence[Row], share: float, *, seed: int, split: str = "test"
+) -> tuple[Row, ...]:
+    """Moves about `share` of every class from training to another split, whole groups only.
+
+    Args:
+        rows: in any splits; only those for training are touched.
+        share: of the training rows, above 0 and up to 0.5.
+        seed: of the draw.
+        split: where they go.
+
+    Raises:
+        ManifestError: for a share out of its range, or a class that no draw of groups can both
+            train and test.
+    """
+    numbers = [number for number, row in enumerate(rows) if row.split == "train"]
+    labels = [rows[number].label for number in numbers]
+    groups = [rows[number].group or rows[number].path for number in numbers]
+    if not 0 < share <= 0.5:
+        raise ManifestError(f"{share} can't be the share held out: give more than 0, up to 0.5")
+    chosen = splits.hold_out(labels, groups, share, np.random.default_rng(seed))
+    result = list(rows)
+    for number, held in zip(numbers, chosen, strict=True):
+        if held:
+            result[number] = dataclasses.replace(rows[number], split=split)
+    for label in sorted(set(labels)):
+        found = {row.split for row in result if row.label == label}
+        if not {"train", split} <= found:
+            first = next(rows[number] for number in numbers if rows[number].label == label)
             raise ManifestError(
-                f"class {label!r} has one video, {members[0].path}: it takes two or more to "
-                "train and test; add videos or remove the class"
+                f"class {label!r} has one video or group, {first.group or first.path}: it takes "
+                f"two or more to stand in train and {split}; add videos, remove the class, or "
+                "take another --seed where groups have several classes"
             )
-        tests = set(rng.permutation(len(members))[: max(1, round(share * len(members)))].tolist())
-        for number, row in enumerate(members):
-            split = "test" if number in tests else "train"
-            result.append(dataclasses.replace(row, split=split))
-    return result
+    return tuple(result)
+
+
+def rerooted(manifest: Manifest, folder: Path) -> Manifest:
+    """The same manifest with paths that start from `folder`: absolute for videos outside it."""
+    folder, rows = Path(folder).absolute(), []
+    for row in manifest.rows:
+        path = manifest.path(row).absolute()
+        inside = path.is_relative_to(folder)
+        place = path.relative_to(folder).as_posix() if inside else str(path)
+        rows.append(dataclasses.replace(row, path=place))
+    return Manifest(root=folder, rows=tuple(rows), labels=manifest.labels)
 
 
 def check_leakage(manifest: Manifest) -> None:

@@ -21,13 +21,13 @@ PathLike = str | os.PathLike[str]
 
 def images(folder: PathLike) -> list[str]:
     """The names of the images in a folder, in natural order; none is opened."""
-    names = [entry.name for entry in os.scandir(folder) if _is_image(entry.name)]
-    return sorted(names, key=sample.natural_key)
+    return sorted(filter(_is_image, os.listdir(folder)), key=sample.natural_key)
 
 
 def is_frame_folder(folder: PathLike) -> bool:
     """Whether there is an image in it; looks no further than the first."""
-    return any(_is_image(entry.name) for entry in os.scandir(folder))
+    with os.scandir(folder) as entries:
+        return any(_is_image(entry.name) for entry in entries)
 
 
 def _is_image(name: str) -> bool:

@@ -182,3 +182,45 @@ def test_open_data_refuses_a_leak_unless_told(tmp_path):
     with pytest.raises(manifest.ManifestError, match="--allow-leakage"):
         manifest.open_data(path)
     assert len(manifest.open_data(path, allow_leakage=True).rows) == 2
+
+
+def test_frame_folders_are_videos(tmp_path):
+    """root/<split>/<class>/<folder of images> is a video as well."""
+    touch(tmp_path, "train/run/a/1.jpg", "train/run/a/2.jpg", "test/run/b.avi", "train/run/c/x.txt")
+    assert [row.path for row in manifest.open_data(tmp_path).rows] == [
+        "train/run/a",
+        "test/run/b.avi",
+    ]
+
+
+def test_held_out_are_whole_groups():
+    """Two actors of eight go to validation, and rows of other splits stay."""
+    rows = rows_of(*((f"{n}", f"actor_{n % 8}", "train") for n in range(40)), ("x", "x", "test"))
+    result = manifest.hold_out(rows, 0.25, seed=0, split="validation")
+    assert [row.split for row in result].count("validation") == 10
+    assert len({row.group for row in result if row.split == "validation"}) == 2
+    assert result[-1] == rows[-1]
+    manifest.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
+
+
+def test_one_group_can_not_be_held_out():
+    """A class from a single recording can't be trained and tested."""
+    rows = rows_of(("1", "g", "train"), ("2", "g", "train"))
+    with pytest.raises(manifest.ManifestError, match="class 'a' has one video or group, g"):
+        manifest.hold_out(rows, 0.5, seed=0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7])
+def test_a_share_out_of_range_is_named(share):
+    """More than a half is not held out."""
+    with pytest.raises(manifest.ManifestError, match=f"{share} can't be the share"):
+        manifest.hold_out(rows_of(("1", "g", "train")), share, seed=0)
+
+
+def test_rerooted(tmp_path):
+    """Videos below the new folder stay relative, others become absolute; the files are the same."""
+    opened = manifest.Manifest(tmp_path / "a", rows_of(("b/1.avi", "", "train")), ("a",))
+    inside, outside = (manifest.rerooted(opened, tmp_path / to) for to in ("a/b", "c"))
+    assert inside.rows[0].path == "1.avi"
+    assert outside.rows[0].path == str(tmp_path / "a/b/1.avi")
+    assert inside.path(inside.rows[0]) == outside.path(outside.rows[0])

@@ -1,0 +1,128 @@
+"""Holding out by groups: a group on one side, every class on both, the share about right."""
+
+import collections
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flaxvid.data import splits
+
+held_out = pytest.mark.exercise("data.splits.hold_out")
+
+
+def ucf101_like(seed=0, classes=6, groups=25):
+    """Labels and groups of 4 to 7 clips a group, every group of one class."""
+    rng = np.random.default_rng(seed)
+    pairs = [
+        (f"class_{c}", f"class_{c}_g{g:02d}")
+        for c in range(classes)
+        for g in range(groups)
+        for _ in range(rng.integers(4, 8))
+    ]
+    labels, group_names = zip(*pairs, strict=True)
+    return list(labels), list(group_names)
+
+
+def chosen(labels, groups, share=0.25, seed=0):
+    return splits.hold_out(labels, groups, share, np.random.default_rng(seed))
+
+
+@held_out
+def test_a_truth_value_for_every_video():
+    """Seven videos give seven truth values, some of them True and some False."""
+    labels, groups = ["run"] * 7, ["a", "a", "b", "c", "c", "c", "d"]
+    held = chosen(labels, groups, 0.3)
+    assert held.shape == (7,)
+    assert held.dtype == bool
+    assert 0 < held.sum() < 7
+
+
+@held_out
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_is_held_out_whole(seed):
+    """Of 150 groups none has videos on both sides."""
+    labels, groups = ucf101_like()
+    sides = collections.defaultdict(set)
+    for group, held in zip(groups, chosen(labels, groups, seed=seed), strict=True):
+        sides[group].add(bool(held))
+    assert all(len(found) == 1 for found in sides.values())
+
+
+@held_out
+@pytest.mark.parametrize("seed", range(5))
+def test_every_class_gives_its_share(seed):
+    """Of every class about a quarter is held out, give or take half of a group."""
+    labels, groups = ucf101_like()
+    held = chosen(labels, groups, seed=seed)
+    for name in sorted(set(labels)):
+        members = np.array(labels) == name
+        assert abs(held[members].sum() - 0.25 * members.sum()) <= 3.5, name
+
+
+@held_out
+def test_a_class_of_two_groups_is_on_both_sides():
+    """Even where a whole group is more than the share: a class must be trained and tested."""
+    labels = ["run"] * 6 + ["jump"] * 4
+    groups = ["r1", "r1", "r1", "r2", "r2", "r2", "j1", "j1", "j1", "j2"]
+    for seed in range(5):
+        held = chosen(labels, groups, 0.1, seed)
+        assert set(held[:6].tolist()) == {True, False}
+        assert held[6:].tolist() == [False, False, False, True]
+
+
+@held_out
+def test_the_same_generator_gives_the_same_split():
+    """The draw depends on the generator alone; another seed gives another split."""
+    labels, groups = ucf101_like()
+    np.testing.assert_array_equal(chosen(labels, groups, seed=3), chosen(labels, groups, seed=3))
+    assert (chosen(labels, groups, seed=3) != chosen(labels, groups, seed=4)).any()
+
+
+def test_the_order_of_the_videos_does_not_matter():
+    """Shuffled rows give the same groups."""
+    labels, groups = ucf101_like()
+    order = np.random.default_rng(0).permutation(len(labels))
+    shuffled = chosen([labels[i] for i in order], [groups[i] for i in order])
+    np.testing.assert_array_equal(shuffled, chosen(labels, groups)[order])
+
+
+def test_actors_who_do_everything():
+    """Four actors with all three classes: one is held out, and no one is on both sides."""
+    actors = np.repeat(["s1", "s2", "s3", "s4"], 30)
+    labels = np.tile(["fall", "sit", "stand"], 40)
+    held = chosen(labels.tolist(), actors.tolist())
+    assert len(set(actors[held])) == 1
+    assert held.sum() == 30
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 0.6, 1.0])
+def test_a_share_that_is_none(share):
+    """Nothing, or more than half, is not held out."""
+    with pytest.raises(ValueError, match=rf"not {share}"):
+        chosen(["a", "a"], ["g", "h"], share)
+
+
+def test_nothing_of_nothing():
+    """No videos, none held out."""
+    assert chosen([], []).shape == (0,)
+
+
+@settings(deadline=None, derandomize=True, max_examples=100)
+@given(
+    videos=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from("uvwxyz")), min_size=1, max_size=30
+    ),
+    share=st.floats(0.05, 0.5),
+    seed=st.integers(0, 9),
+)
+def test_whatever_the_videos(videos, share, seed):
+    """Groups stay whole, and a class with two groups is tested, also where groups mix classes."""
+    labels, groups = (list(values) for values in zip(*videos, strict=True))
+    held = chosen(labels, groups, share, seed)
+    assert not set(np.array(groups)[held]) & set(np.array(groups)[~held])
+    for name in set(labels):
+        mine = np.array(labels) == name
+        if len({g for g, of_class in zip(groups, mine, strict=True) if of_class}) > 1:
+            assert held[mine].any()
