@@ -6,16 +6,18 @@ counts for nothing, there only to fill the batch or in place of a video that can
 Order and content depend on the seed alone, never on the number of threads.
 """
 
+import collections
 import dataclasses
 import threading
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import grain
 import numpy as np
 
 from flaxvid import errors
 from flaxvid.data import manifest as manifests
+from flaxvid.data import packed
 from flaxvid.video import decode, sample, transform
 
 Batch = dict[str, np.ndarray]
@@ -81,8 +83,10 @@ class Loader:
         row = self.manifest.rows[index]
         label = np.int32(self.manifest.label_index(row))
         settings = self.preprocessing
+        path = self.manifest.path(row)
+        read_clip = packed.read_clip if packed.is_address(path) else decode.read_clip
         try:
-            frames = decode.read_clip(self.manifest.path(row), choose, start=row.start, end=row.end)
+            frames = read_clip(path, choose, start=row.start, end=row.end)
         except decode.VideoError as error:
             if self.bad_videos == "error":
                 raise
@@ -96,31 +100,93 @@ class Loader:
 
 
 def train_batches(
-    loader: Loader, batch_size: int, *, seed: int, threads: int = 2
+    loader: Loader,
+    batch_size: int,
+    *,
+    seed: int,
+    threads: int = 2,
+    clips_per_video: int = 1,
+    process: int = 0,
+    processes: int = 1,
 ) -> grain.DatasetIterator:
-    """Endless shuffled batches; every video once an epoch.
+    """Endless shuffled batches; every video once an epoch, or `clips_per_video` times.
 
     The iterator's `get_state()` and `set_state()` move it to the exact place, random crops
-    included.
+    included. Several processes share one order of clips: together their batches number k are
+    the batch number k of a single process, each clip in exactly one of them.
+
+    Args:
+        loader: of the training videos.
+        batch_size: clips of a batch, over all processes.
+        seed: of the order, the choice of frames and the crops.
+        threads: that decode.
+        clips_per_video: clips of every video in an epoch, at least 1.
+        process: the number of this process, from 0.
+        processes: how many there are.
 
     Raises:
-        UserError: if the manifest has fewer rows than one batch.
+        UserError: if an epoch has fewer clips than one batch, or the batch does not divide over
+            the processes.
     """
+    if clips_per_video < 1:
+        raise errors.UserError(f"--clips-per-video {clips_per_video}: give 1 or more")
     rows = len(loader.manifest.rows)
-    if rows < batch_size:
+    clips = rows * clips_per_video
+    if clips < batch_size:
         raise errors.UserError(
-            f"--batch-size {batch_size} is larger than the {rows} training videos of "
-            f"{loader.manifest.root}: choose {rows} or less"
+            f"--batch-size {batch_size} is larger than the {clips} training videos of "
+            f"{loader.manifest.root}: choose {clips} or less"
         )
-    dataset = (
-        grain.MapDataset.source(range(rows))
-        .seed(seed)
-        .shuffle()
-        .repeat()
-        .random_map(loader.train_row)
-        .batch(batch_size, drop_remainder=True)
-    )
+    if batch_size % processes:
+        raise errors.UserError(
+            f"--batch-size {batch_size} does not divide over {processes} processes: "
+            f"choose a multiple of {processes}"
+        )
+    numbers = grain.MapDataset.source(range(clips)).seed(seed).shuffle().repeat()
+    dataset = numbers.map(lambda number: number % rows).random_map(loader.train_row)
+    if processes > 1:
+        dataset = dataset[process::processes]
+    dataset = dataset.batch(batch_size // processes, drop_remainder=True)
     return iter(dataset.to_iter_dataset(_read_options(threads)))
+
+
+class Prefetched:
+    """Batches put on the device before they are asked for, while it still computes.
+
+    The position is that of the batches handed out, whatever waits on the device.
+    """
+
+    def __init__(
+        self, batches: grain.DatasetIterator, put: Callable[[Batch], Any], *, ahead: int = 1
+    ):
+        self._batches, self._put, self._ahead = batches, put, ahead
+        self._waiting: collections.deque = collections.deque()
+        self._position = batches.get_state()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        while len(self._waiting) <= self._ahead:
+            batch = self._put(next(self._batches))
+            self._waiting.append((batch, self._batches.get_state()))
+        batch, self._position = self._waiting.popleft()
+        return batch
+
+    def get_state(self) -> dict:
+        """The position after the last batch handed out."""
+        return self._position
+
+    def set_state(self, state: dict) -> None:
+        """Goes on from a position; what waits on the device is let go."""
+        self._waiting.clear()
+        self._batches.set_state(state)
+        self._position = state
+
+    def close(self) -> None:
+        """Ends the threads that decode."""
+        self._waiting.clear()
+        self._batches.close()
 
 
 def test_batches(loader: Loader, batch_size: int, *, threads: int = 2) -> Iterator[Batch]:

@@ -13,7 +13,8 @@ class Data:
     """What to learn from."""
 
     data: str = "motion"
-    """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
+    """A manifest (.csv, .json), a folder of class folders or of packed videos, `motion`,
+    `motion:hard`, or `tfds:NAME`."""
     batch_size: int = 16
     """Clips in a step, over all devices together."""
     num_frames: int = 8
@@ -22,6 +23,8 @@ class Data:
     """Frames from one to the next; None: spread over the whole video."""
     image_size: int = 32
     """Height and width that the model sees, in pixels."""
+    clips_per_video: int = 1
+    """Clips of each video in an epoch, each from a place of its own."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
     allow_leakage: bool = False

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import tyro
 
 from flaxvid import errors
-from flaxvid.data import manifest, motion
+from flaxvid.data import from_tfds, manifest, motion
 from flaxvid.models import zoo
 from flaxvid.training import config, run
 
@@ -104,6 +104,8 @@ def open_data(options: config.Data, seed: int) -> manifest.Manifest:
     name, _, level = options.data.partition(":")
     if name == "motion" and not Path(options.data).exists():
         return motion.open_or_draw(level or "easy")
+    if name == "tfds":
+        return from_tfds.open_tfds(level)
     return manifest.open_data(Path(options.data), allow_leakage=options.allow_leakage, seed=seed)
 
 

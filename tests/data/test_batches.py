@@ -124,3 +124,61 @@ def test_a_bad_video_can_be_skipped(with_a_bad_video):
     ((path, reason),) = loader.skipped.reasons().items()
     assert path.endswith("bad.avi")
     assert "empty" in reason
+
+
+def test_several_clips_of_every_video(loader):
+    """With 3 clips a video, 30 batches of 4 have every video three times."""
+    many = take(batches.train_batches(loader, 4, seed=0, clips_per_video=3), 30)
+    labels = np.concatenate([batch["label"] for batch in many]).tolist()
+    expected = [loader.manifest.label_index(row) for row in loader.manifest.rows]
+    assert sorted(labels) == sorted(3 * expected)
+
+
+def test_processes_share_one_order(loader):
+    """Two processes of 4 clips together have the clips of a single one's batch of 8."""
+    alone = take(batches.train_batches(loader, 8, seed=0), 6)
+    shares = [
+        take(batches.train_batches(loader, 8, seed=0, process=rank, processes=2), 6)
+        for rank in (0, 1)
+    ]
+    for whole, first, second in zip(alone, *shares, strict=True):
+        assert_equal({name: a[0::2] for name, a in whole.items()}, first)
+        assert_equal({name: a[1::2] for name, a in whole.items()}, second)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clips_per_video": 0}, "--clips-per-video 0"),
+        ({"processes": 3}, "--batch-size 4 does not divide over 3 processes"),
+    ],
+)
+def test_impossible_batches_are_named(loader, options, message):
+    """The error names the option."""
+    with pytest.raises(errors.UserError, match=message):
+        batches.train_batches(loader, 4, seed=0, **options)
+
+
+def test_prefetched_batches_are_the_same_and_ahead(loader):
+    """Two batches wait on the device when the first is handed out."""
+    put = []
+    ready = batches.Prefetched(
+        batches.train_batches(loader, 4, seed=0), lambda b: put.append(b) or b, ahead=2
+    )
+    plain = batches.train_batches(loader, 4, seed=0)
+    for number in range(5):
+        assert_equal(next(ready), next(plain))
+        assert len(put) == number + 3
+    ready.close()
+
+
+def test_the_position_is_that_of_batches_handed_out(loader):
+    """What waits on the device is not counted as seen."""
+    ready = batches.Prefetched(batches.train_batches(loader, 4, seed=0), lambda b: b)
+    take(ready, 5)
+    state = ready.get_state()
+    resumed = batches.Prefetched(batches.train_batches(loader, 4, seed=0), lambda b: b)
+    next(resumed)
+    resumed.set_state(state)
+    for first, second in zip(take(ready, 3), take(resumed, 3), strict=True):
+        assert_equal(first, second)

@@ -1,0 +1,115 @@
+"""Videos to folders of JPEGs, at so many a second: `Biking/v_Biking_g01_c01/frame_000001.jpg`.
+
+A folder appears under its name when it is whole, so a run that was interrupted goes on with the
+videos that are missing. Each holds a `frames.json` with its rate, and is read as a video is.
+"""
+
+import dataclasses
+import json
+import shutil
+from concurrent import futures
+from pathlib import Path, PurePath
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from flaxvid import errors, progress
+from flaxvid.data import manifest
+from flaxvid.video import decode, frame_folder, transform
+
+
+def encode(
+    frame: UInt8[np.ndarray, "height width 3"], short_side: int | None, quality: int
+) -> bytes:
+    """An RGB frame as a JPEG, made smaller if its short side is longer than asked; never larger."""
+    if short_side is not None and min(frame.shape[:2]) > short_side:
+        frame = transform.resize_short_side(frame[None], short_side)[0]
+    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def write(
+    videos: manifest.Manifest,
+    out: Path,
+    *,
+    fps: float | None = 1.0,
+    short_side: int | None = None,
+    quality: int = 95,
+    threads: int = 2,
+    skip: bool = False,
+) -> dict[str, str]:
+    """Writes the frames of every video of a manifest, and a manifest of the folders.
+
+    Args:
+        videos: what to write; parts of one video share a folder, and keep their seconds.
+        out: where to.
+        fps: frames per second; None: all.
+        short_side: pixels; None leaves the size.
+        quality: of the JPEGs, 1 to 100.
+        threads: that decode.
+        skip: leave out videos that can't be read.
+
+    Returns:
+        The videos left out -> why.
+
+    Raises:
+        UserError: if two videos would share a folder.
+        VideoError: for a video that can't be read, unless they are skipped.
+    """
+    out = Path(out)
+    folders = _folders(videos)
+    skipped = {}
+
+    def write_one(path):
+        try:
+            _write_video(videos.root / path, out / folders[path], fps, short_side, quality)
+        except decode.VideoError as error:
+            if not skip:
+                raise
+            return path, str(error)
+        return path, None
+
+    missing = [path for path, folder in folders.items() if not (out / folder).is_dir()]
+    with futures.ThreadPoolExecutor(threads) as pool:
+        done = pool.map(write_one, missing)
+        for path, problem in progress.track(done, len(missing), f"frames to {out}", "video"):
+            if problem is not None:
+                skipped[path] = problem
+    rows = [
+        dataclasses.replace(row, path=folders[row.path], group=row.group or folders[row.path])
+        for row in videos.rows
+        if row.path not in skipped
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    manifest.write(manifest.Manifest(out, tuple(rows), videos.labels), out / "manifest.csv")
+    return skipped
+
+
+def _folders(videos):
+    """Path of a video -> its folder, the same without suffix; of one outside the root, its name."""
+    folders = {}
+    for row in videos.rows:
+        path = PurePath(row.path)
+        inside = not path.is_absolute() and ".." not in path.parts
+        stem = path.with_suffix("") if path.suffix.lower() in manifest.VIDEO_SUFFIXES else path
+        folders[row.path] = stem.as_posix() if inside else stem.name
+    owners = {}
+    for path, folder in folders.items():
+        if owners.setdefault(folder, path) != path:
+            raise errors.UserError(
+                f"{owners[folder]} and {path} would share the frame folder {folder}; rename one"
+            )
+    return folders
+
+
+def _write_video(path, folder, fps, short_side, quality):
+    stated = decode.probe(path).fps
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for number, frame in enumerate(decode.each_frame(path, rate=fps), start=1):
+        (partial / f"frame_{number:06d}.jpg").write_bytes(encode(frame, short_side, quality))
+    rate = min(stated, fps) if fps and stated else stated
+    (partial / frame_folder.FACTS).write_text(json.dumps({"fps": rate}))
+    partial.rename(folder)

@@ -1,0 +1,275 @@
+"""Videos decoded once: a TFDS dataset in ArrayRecord files, each clip its frames as JPEGs.
+
+Only the wanted frames of a clip are decoded, and none on the way to them, which is what makes it
+fast. JPEG because raw frames take 12 to 20 times the space and then wait for the disk
+(tests/benchmarks/loading.py). No TensorFlow is needed to write or to read it, and
+`tfds.builder_from_directory(folder).as_data_source()` reads it as well.
+
+A packed folder has a `manifest.csv` whose paths are addresses, `FOLDER/train#17`: record 17 of the
+split. A shard is written under another name first and listed, with its checksum, when it is whole;
+a packing that was interrupted goes on with the next shard.
+"""
+
+import collections
+import dataclasses
+import functools
+import hashlib
+import io
+import itertools
+import json
+import re
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from flaxvid import errors, progress
+from flaxvid.data import frames as frame_files
+from flaxvid.data import manifest
+from flaxvid.video import decode
+
+NAME = "packed"
+PROGRESS = "packed.json"
+ADDRESS = re.compile(r"(\w+)#(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the packed frames are like."""
+
+    short_side: int | None = 256
+    """Pixels; smaller videos stay as they are. None: all stay."""
+    quality: int = 90
+    """Of the JPEGs, 1 to 100."""
+    fps: float | None = None
+    """Frames a second; None: all of them."""
+    clips_per_shard: int = 128
+
+
+def is_address(path: decode.PathLike) -> bool:
+    """Whether a path names a record of a packed dataset, and not a file."""
+    path = Path(path)
+    found = ADDRESS.fullmatch(path.name)
+    return found is not None and (path.parent / "features.json").exists()
+
+
+def read_clip(
+    path: decode.PathLike,
+    choose: Callable[[int], decode.Indices],
+    *,
+    start: decode.Seconds = 0,
+    end: decode.Seconds | None = None,
+) -> decode.Frames:
+    """Decodes the frames that a rule chooses of one record, as `decode.read_clip` does of a file.
+
+    Raises:
+        VideoError: if there is no such record, it is damaged, or a part of it is asked for.
+    """
+    path = Path(path)
+    split, number = ADDRESS.fullmatch(path.name).groups()
+    if start != 0 or end is not None:
+        raise decode.VideoError(path, "a packed clip has no parts: leave start and end out")
+    try:
+        encoded = records(path.parent, split)[int(number)]["video"]
+    except Exception as error:  # of protobuf, Riegeli or the operating system, as it happens
+        raise decode.VideoError(
+            path, f"can't be read ({type(error).__name__}: {error}); pack the videos again"
+        ) from None
+    if not len(encoded):
+        raise decode.VideoError(path, "has no frames; pack the videos again")
+    wanted = choose(len(encoded))
+    decoded = {int(index): _decoded(path, encoded[index]) for index in set(map(int, wanted))}
+    return np.stack([decoded[int(index)] for index in wanted])
+
+
+def _decoded(path, data):
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise decode.VideoError(path, "holds a frame that is no image; pack the videos again")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+@functools.lru_cache(maxsize=16)
+def records(folder: Path, split: str) -> Sequence[dict]:
+    """The records of a split of a TFDS folder, with the frames in `video` still encoded."""
+    # TFDS takes its time to import: only now.
+    import tensorflow_datasets as tfds
+
+    class Encoded(tfds.decode.SkipDecoding):
+        """TFDS skips decoding for TensorFlow only; this is the same for NumPy."""
+
+        def decode_batch_example_np(self, example):
+            return example
+
+    builder = tfds.builder_from_directory(folder)
+    return builder.as_data_source(split=split, decoders={"video": Encoded()})
+
+
+def pack(
+    videos: manifest.Manifest,
+    folder: Path,
+    settings: Settings = Settings(),
+    *,
+    threads: int = 2,
+    skip: bool = False,
+) -> dict[str, str]:
+    """Packs every row of a manifest into `folder`, or goes on with a packing interrupted there.
+
+    Args:
+        videos: what to pack; a row that is a part of a video becomes a record of its own.
+        folder: where to.
+        settings: size, quality and frames a second.
+        threads: that decode.
+        skip: leave out videos that can't be read.
+
+    Returns:
+        The videos left out -> why.
+
+    Raises:
+        UserError: if the folder holds another packing.
+        VideoError: for a video that can't be read, unless they are skipped.
+    """
+    folder = Path(folder)
+    state = _begin(videos, folder, settings)
+    features, rows = _features(videos.labels), []
+    numbers = collections.defaultdict(itertools.count)
+    for split in videos.splits():
+        members = videos.split(split).rows
+        shards = -(-len(members) // settings.clips_per_shard)
+        for shard in range(shards):
+            name = f"{NAME}-{split}.array_record-{shard:05d}-of-{shards:05d}"
+            if name not in state["shards"]:
+                first = shard * settings.clips_per_shard
+                chosen = members[first : first + settings.clips_per_shard]
+                state["shards"][name] = _write_shard(
+                    folder / name, videos, chosen, features, settings, threads, skip
+                )
+                _save(folder, state)
+            for path, label, group in state["shards"][name]["rows"]:
+                address = f"{split}#{next(numbers[split])}"
+                rows.append(manifest.Row(address, label, group or path, split))
+    _write_metadata(folder, features, state["shards"])
+    # Last, because it is the manifest that makes the folder usable.
+    manifest.write(manifest.Manifest(folder, tuple(rows), videos.labels), folder / "manifest.csv")
+    return {path: why for s in state["shards"].values() for path, why in s["skipped"].items()}
+
+
+def _begin(videos, folder, settings):
+    """The state of the packing in a folder: a new one, or what an interrupted one had done."""
+    wanted = dataclasses.asdict(settings) | {"manifest": videos.fingerprint()}
+    if not (folder / PROGRESS).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"settings": wanted, "shards": {}}
+    state = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+    if state["settings"] != wanted:
+        different = [key for key in wanted if state["settings"].get(key) != wanted[key]]
+        raise errors.UserError(
+            f"{folder}: holds a packing with another {', '.join(different)}; choose another folder"
+        )
+    return state
+
+
+def _save(folder, state):
+    partial = folder / f"{PROGRESS}.partial"
+    partial.write_text(json.dumps(state, indent=1, ensure_ascii=False), encoding="utf-8")
+    partial.replace(folder / PROGRESS)
+
+
+def _features(labels: Sequence[str]):
+    import tensorflow_datasets as tfds
+
+    image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
+    return tfds.features.FeaturesDict(
+        {
+            "video": tfds.features.Sequence(image),
+            "label": tfds.features.ClassLabel(names=list(labels)),
+            "group": tfds.features.Text(),
+            "path": tfds.features.Text(),
+        }
+    )
+
+
+def _write_shard(path, videos, rows, features, settings, threads, skip):
+    from array_record.python import array_record_module
+
+    def encoded(row):
+        try:
+            return list(_jpegs(videos.path(row), row, settings))
+        except decode.VideoError as error:
+            if not skip:
+                raise
+            return error
+
+    packed, skipped = [], {}
+    partial = path.with_name(path.name + ".partial")
+    writer = array_record_module.ArrayRecordWriter(str(partial), "group_size:1")
+    try:
+        with futures.ThreadPoolExecutor(threads) as pool:
+            clips = pool.map(encoded, rows)
+            clips = progress.track(clips, len(rows), f"packing {path.name}", "clip")
+            for row, clip in zip(rows, clips, strict=True):
+                if isinstance(clip, decode.VideoError):
+                    skipped[str(clip.path)] = str(clip)
+                    continue
+                example = {"label": row.label, "group": row.group, "path": row.path}
+                example["video"] = [io.BytesIO(data) for data in clip]
+                writer.write(features.serialize_example(features.encode_example(example)))
+                packed.append((row.path, row.label, row.group))
+    finally:
+        writer.close()
+    with partial.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    partial.replace(path)
+    return {"sha256": checksum, "bytes": path.stat().st_size, "rows": packed, "skipped": skipped}
+
+
+def _jpegs(path, row, settings):
+    for frame in decode.each_frame(path, rate=settings.fps, start=row.start, end=row.end):
+        yield frame_files.encode(frame, settings.short_side, settings.quality)
+
+
+def _write_metadata(folder, features, shards):
+    import tensorflow_datasets as tfds
+
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=folder,
+        dataset_name=NAME,
+        filetype_suffix="array_record",
+        template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+    )
+    splits = {}
+    for name, shard in shards.items():
+        splits.setdefault(name.removeprefix(f"{NAME}-").partition(".")[0], []).append(shard)
+    infos = [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[len(shard["rows"]) for shard in members],
+            num_bytes=sum(shard["bytes"] for shard in members),
+            filename_template=dataclasses.replace(template, split=split),
+        )
+        for split, members in splits.items()
+    ]
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder,
+        features=features,
+        split_infos=infos,
+        filename_template=template,
+        check_data=False,
+    )
+
+
+def damaged_shards(folder: Path) -> list[str]:
+    """The shards of a packed folder that are missing, or not the bytes that were written."""
+    damaged = []
+    shards = json.loads(Path(folder, PROGRESS).read_text(encoding="utf-8"))["shards"]
+    for name, shard in shards.items():
+        path = Path(folder, name)
+        if not path.exists():
+            damaged.append(name)
+            continue
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != shard["sha256"]:
+                damaged.append(name)
+    return damaged
