@@ -1,0 +1,189 @@
+"""What is wrong with the videos of a manifest: every file opened, hashed and read to its end.
+
+A finding is one of:
+    unreadable   no frame can be decoded
+    short        reading ends long before the header's count, before a row's end, or has fewer
+                 frames than a clip takes
+    mislabelled  the content is another container than the extension says
+    duplicate    the same bytes under another name
+    leaking      a group, or the same content, stands in two splits
+"""
+
+import collections
+import dataclasses
+import hashlib
+from concurrent import futures
+from pathlib import Path
+
+from flaxvid import progress
+from flaxvid.data import manifest, packed
+from flaxvid.video import decode, frame_folder
+
+# Container -> the extensions that it goes by.
+CONTAINERS = {
+    "avi": {".avi"},
+    "mp4": {".mp4", ".m4v", ".mov"},
+    "matroska": {".mkv", ".webm"},
+    "mpeg": {".mpg", ".mpeg"},
+    "wmv": {".wmv"},
+    "flv": {".flv"},
+}
+LOST = 0.1  # of the frames that a header claims: fewer are an encoder's rounding
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing wrong with one video."""
+
+    path: str
+    problem: str
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """What opening one file has shown."""
+
+    digest: str
+    findings: tuple[Finding, ...]
+
+
+def check(videos: manifest.Manifest, *, num_frames: int = 1, threads: int = 2) -> list[Finding]:
+    """Opens every video of a manifest and says what is wrong, in the manifest's order.
+
+    Args:
+        videos: the manifest; leaking ones too.
+        num_frames: frames that a clip takes, at least 1.
+        threads: that read.
+    """
+    parts = collections.defaultdict(list)
+    for row in videos.rows:
+        parts[row.path].append(row)
+
+    def check_one(path):
+        try:
+            return _check_file(videos.root / path, path, parts[path], num_frames)
+        except OSError as error:
+            return _File("", (Finding(path, "unreadable", str(error)),))
+
+    with futures.ThreadPoolExecutor(threads) as pool:
+        found = progress.track(pool.map(check_one, parts), len(parts), "checking", "video")
+        files = dict(zip(parts, found, strict=True))
+    findings = [finding for file in files.values() for finding in file.findings]
+    return findings + _duplicates(files, parts) + _leaks(videos)
+
+
+def _check_file(path, name, rows, num_frames):
+    try:
+        info, count = _read_through(path)
+    except decode.VideoError as error:
+        unreadable = Finding(name, "unreadable", error.problem)
+        return _File(_digest(path), (*_mislabelled(path, name), unreadable))
+    problems = _mislabelled(path, name)
+    if count < (1 - LOST) * info.frame_count:
+        detail = f"the header says {info.frame_count} frames, {count} can be read"
+        problems.append(Finding(name, "short", detail))
+    elif count < num_frames:
+        problems.append(Finding(name, "short", f"has {count} frames, a clip takes {num_frames}"))
+    end = max(row.end or row.start for row in rows)
+    if info.fps and end > count / info.fps + 0.5:
+        detail = f"lasts {count / info.fps:.2f} s, a row ends at {end:g} s"
+        problems.append(Finding(name, "short", detail))
+    return _File(_digest(path), tuple(problems))
+
+
+def _read_through(path):
+    """The header, and the number of frames that can really be decoded."""
+    if packed.is_address(path):
+        frames = packed.read_clip(path, range)
+        height, width = frames.shape[1:3]
+        return decode.VideoInfo(str(path), width, height, 0.0, len(frames), 0.0), len(frames)
+    return decode.probe(path), sum(1 for _ in decode.each_frame(path))
+
+
+def container(head: bytes) -> str | None:
+    """The container that a file is, from its first 16 bytes; None for one not known here."""
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return "mp4"
+    starts = {
+        b"\x1a\x45\xdf\xa3": "matroska",
+        b"\x00\x00\x01\xba": "mpeg",
+        b"\x00\x00\x01\xb3": "mpeg",
+        b"\x30\x26\xb2\x75": "wmv",
+        b"FLV\x01": "flv",
+    }
+    return starts.get(head[:4])
+
+
+def _mislabelled(path, name):
+    if not path.is_file():
+        return []
+    with path.open("rb") as file:
+        really = container(file.read(16))
+    if really is None or path.suffix.lower() in CONTAINERS[really]:
+        return []
+    return [Finding(name, "mislabelled", f"its content is {really}, rename it or convert it")]
+
+
+def _digest(path):
+    """SHA-256 of a file, of a folder's images one after the other, or "" for anything else."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir():
+        return ""
+    digest = hashlib.sha256()
+    for image in frame_folder.images(path):
+        digest.update((path / image).read_bytes())
+    return digest.hexdigest()
+
+
+def _duplicates(files, parts):
+    findings, first = [], {}
+    for path, file in files.items():
+        original = first.setdefault(file.digest, path) if file.digest else path
+        if original == path:
+            continue
+        findings.append(Finding(path, "duplicate", f"the same bytes as {original}"))
+        splits = {row.split for row in parts[path] + parts[original]}
+        if len(splits) > 1:
+            detail = f"the same bytes as {original}, in {' and '.join(sorted(splits))}"
+            findings.append(Finding(path, "leaking", detail))
+    return findings
+
+
+def _leaks(videos):
+    splits, members = collections.defaultdict(set), {}
+    for row in videos.rows:
+        splits[row.group].add(row.split)
+        members.setdefault(row.group, row.path)
+    return [
+        Finding(members[group], "leaking", f"group {group} is in {' and '.join(sorted(found))}")
+        for group, found in splits.items()
+        if len(found) > 1
+    ]
+
+
+def table(findings: list[Finding], total: int) -> str:
+    """The findings, one a line under the number of each kind."""
+    if not findings:
+        return f"{total} videos, nothing found"
+    counts = collections.Counter(finding.problem for finding in findings)
+    bad = len({finding.path for finding in findings})
+    lines = [
+        f"{total} videos, {bad} with findings: " + ", ".join(f"{n} {p}" for p, n in counts.items())
+    ]
+    width = min(50, max(len(finding.path) for finding in findings))
+    lines += [f"{f.problem:<11}  {f.path:<{width}}  {f.detail}" for f in findings]
+    return "\n".join(lines)
+
+
+def to_json(findings: list[Finding], videos: manifest.Manifest) -> dict:
+    """The same for programs."""
+    return {
+        "root": str(Path(videos.root)),
+        "videos": len({row.path for row in videos.rows}),
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+    }

@@ -1,0 +1,183 @@
+"""`python -m flaxvid.prepare`: what people type, what they read, what they get."""
+
+import contextlib
+import json
+import shutil
+import sys
+
+import pytest
+
+from flaxvid import prepare
+from flaxvid.data import manifest, motion
+
+CLIPS = [
+    f"v_{c}_g{g:02d}_c{n:02d}.avi" for c in ("Biking", "YoYo") for g in range(8) for n in (1, 2)
+]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command line and gives what was printed; an error's line where it failed."""
+
+    def run_it(*arguments):
+        monkeypatch.setattr(sys, "argv", ["prepare", *map(str, arguments)])
+        with contextlib.suppress(SystemExit):
+            prepare.main()
+        return "".join(capsys.readouterr())
+
+    return run_it
+
+
+@pytest.fixture
+def flat(tmp_path):
+    """32 empty files named as UCF101's, and no lists."""
+    folder = tmp_path / "UCF-101"
+    folder.mkdir()
+    for name in CLIPS:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """20 real videos in class folders."""
+    made = motion.open_or_draw(root=tmp_path_factory.mktemp("data"), counts={"train": 20})
+    (made.root / "manifest.csv").unlink()
+    return made.root
+
+
+def test_ucf101_by_groups(run, flat):
+    """A manifest in the folder, that --data opens; a second run writes nothing over."""
+    printed = run("ucf101", flat, "--random", "0.25", "--validation", "0.2")
+    assert "2 classes, 20 train, 4 validation, 8 test, 16 groups" in printed
+    assert manifest.open_data(flat).splits() == {"train": 20, "validation": 4, "test": 8}
+    assert "is there already; pass --overwrite" in run("ucf101", flat, "--random", "0.25")
+    assert "24 train, 8 test" in run("ucf101", flat, "--random", "0.25", "--overwrite")
+
+
+def test_ucf101_with_lists_and_actionberts_files(run, flat, tmp_path):
+    """Official lists in, a manifest in JSON and the split files out."""
+    lists = tmp_path / "ucfTrainTestlist"
+    lists.mkdir()
+    test = [name for name in CLIPS if "_g00_" in name]
+    (lists / "trainlist01.txt").write_text(
+        "".join(f"x/{name} 1\n" for name in CLIPS if name not in test)
+    )
+    (lists / "testlist01.txt").write_text("".join(f"x/{name}\n" for name in test))
+    out = tmp_path / "out" / "split1.json"
+    assert "28 train, 4 test" in run("ucf101", flat, "--out", out, "--json", tmp_path / "json")
+    assert manifest.open_data(out).splits() == {"train": 28, "test": 4}
+    files = [tmp_path / "json" / f"{split}_ucf101.json" for split in ("train", "test")]
+    assert len(json.loads(files[1].read_text())) == 4
+    again = tmp_path / "again.json"
+    run("ucf101", flat, "--train", files[0], "--test", files[1], "--out", again)
+    first, second = (
+        [(row.label, row.group, row.split) for row in manifest.read(path).rows]
+        for path in (out, again)
+    )
+    assert first == second
+
+
+def test_a_leaking_split_is_refused_by_name(run, flat, tmp_path):
+    """Clips of one group in both CSVs: nothing is written."""
+    for split, number in (("train", 1), ("test", 2)):
+        text = f"video_name,tag\nv_YoYo_g01_c0{number}.avi,YoYo\n"
+        (tmp_path / f"{split}.csv").write_text(text)
+    options = ("ucf101", flat, "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv")
+    assert "'YoYo_g01' (test+train)" in run(*options)
+    assert not (flat / "manifest.csv").exists()
+    assert "1 train, 1 test" in run(*options, "--allow-leakage")
+
+
+def test_organise(run, flat):
+    """First what would happen, then it happens, then there is nothing left to do."""
+    dry = run("ucf101", flat, "--organise", "move", "--dry-run")
+    assert f"{flat}/v_YoYo_g03_c01.avi -> {flat}/YoYo/v_YoYo_g03_c01.avi" in dry
+    assert "32 clips to go into class folders" in dry
+    assert (flat / CLIPS[0]).exists()
+    assert "32 clips put" in run("ucf101", flat, "--organise", "move", "--random", "0.25")
+    assert (flat / "YoYo" / "v_YoYo_g03_c01.avi").exists()
+    again = run("ucf101", flat, "--organise", "move", "--random", "0.25", "--overwrite")
+    assert "0 clips put into class folders, 32 in all" in again
+    assert len(manifest.open_data(flat).rows) == 32
+
+
+def test_organise_by_links(run, flat, tmp_path):
+    """The folder of links is data of its own; it has to be somewhere else."""
+    assert "with --into" in run("ucf101", flat, "--organise", "link")
+    linked = tmp_path / "by_class"
+    run(
+        "ucf101",
+        flat,
+        "--organise",
+        "link",
+        "--into",
+        linked,
+        "--random",
+        "0.25",
+        "--out",
+        linked / "manifest.csv",
+    )
+    assert len(manifest.open_data(linked).rows) == 32
+
+
+def test_folder_of_classes(run, videos, tmp_path):
+    """Labels sorted, a fifth held out for testing."""
+    out = tmp_path / "manifest.json"
+    assert "10 classes" in run("folder", videos, "--out", out)
+    assert manifest.read(out).labels == motion.CLASSES
+
+
+def test_folder_with_a_table(run, videos, tmp_path):
+    """start, end and group come from a CSV, the split from the groups."""
+    names = sorted(path.relative_to(videos).as_posix() for path in videos.rglob("*.avi"))
+    lines = [
+        f"{name},{'ab'[n % 2]},{s}.0,{s + 1}.0,actor_{n % 4}"
+        for n, name in enumerate(names)
+        for s in (0, 1)
+    ]
+    table = tmp_path / "windows.csv"
+    table.write_text("path,label,start,end,group\n" + "\n".join(lines) + "\n")
+    options = ("folder", videos, "--table", table, "--out", tmp_path / "out.csv")
+    printed = run(*options, "--test", "0.5")
+    assert "2 classes, 20 train, 20 test, 4 groups" in printed
+    opened = manifest.open_data(tmp_path / "out.csv")
+    assert opened.path(opened.rows[0]).exists()
+    assert "can't be the share" in run(*options, "--test", "0.7", "--overwrite")
+
+
+def test_frames_and_packed(run, videos, tmp_path):
+    """Both write data that --data opens."""
+    assert "try  --data" in run("frames", videos, tmp_path / "frames", "--fps", "2")
+    assert "try  --data" in run("packed", videos, tmp_path / "packed", "--short-side", "32")
+    for name in ("frames", "packed"):
+        assert len(manifest.open_data(tmp_path / name).rows) == 20
+
+
+def test_bad_videos_are_left_out_and_told(run, videos, tmp_path):
+    """--bad-videos skip; without it the first one is the error."""
+    shutil.copytree(videos, tmp_path / "videos")
+    (bad,) = list(tmp_path.glob("videos/grow/*.avi"))[:1]
+    bad.write_bytes(b"no video")
+    assert f"error: {bad}" in run("packed", tmp_path / "videos", tmp_path / "a")
+    printed = run("packed", tmp_path / "videos", tmp_path / "b", "--bad-videos", "skip")
+    assert f"left out: {bad}" in printed
+    assert "1 videos left out" in printed
+
+
+def test_check(run, videos, tmp_path):
+    """Good videos: nothing. One damaged: a table, a JSON, and exit code 1."""
+    assert "nothing found" in run("check", videos)
+    shutil.copytree(videos, tmp_path / "videos")
+    (bad,) = list(tmp_path.glob("videos/grow/*.avi"))[:1]
+    bad.write_bytes(b"no video")
+    printed = run("check", tmp_path / "videos", "--json", tmp_path / "found.json")
+    assert "20 videos, 1 with findings: 1 unreadable" in printed
+    assert json.loads((tmp_path / "found.json").read_text())["findings"][0]["path"].startswith(
+        "grow"
+    )
+
+
+def test_download_of_an_unknown_name(run, tmp_path):
+    """One line, with the names there are."""
+    assert "one of ucf101-splits" in run("download", "ucf102", tmp_path / "a.zip")
