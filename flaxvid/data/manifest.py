@@ -11,9 +11,10 @@ import csv
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
@@ -185,13 +186,10 @@ def _row(path, number, record):
 def write(manifest: Manifest, path: Path) -> None:
     """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`.
 
-    Paths in the file start from its own folder, so that it can be moved along with the videos.
+    Paths in the file start from its own folder, so that it moves along with the videos in it.
     """
     path = Path(path)
-    rows = manifest.rows
-    if manifest.root.resolve() != path.parent.resolve():
-        start = os.path.relpath(manifest.root.resolve(), path.parent.resolve())
-        rows = [dataclasses.replace(row, path=_joined(start, row.path)) for row in rows]
+    rows = rerooted(manifest, path.parent).rows
     if path.suffix == ".json":
         content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -199,11 +197,7 @@ def write(manifest: Manifest, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(dataclasses.astuple(row) for row in rows)
-
-
-def _joined(start, path):
-    return (PurePath(start) / path).as_posix()
+        writer.writerows(map(operator.attrgetter(*COLUMNS), rows))
 
 
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:
@@ -291,13 +285,13 @@ def hold_out(
 
 def rerooted(manifest: Manifest, folder: Path) -> Manifest:
     """The same manifest with paths that start from `folder`: absolute for videos outside it."""
-    folder, rows = Path(folder).absolute(), []
-    for row in manifest.rows:
-        path = manifest.path(row).absolute()
-        inside = path.is_relative_to(folder)
-        place = path.relative_to(folder).as_posix() if inside else str(path)
+    root, folder, rows = os.path.abspath(manifest.root), os.path.abspath(folder), []
+    for row in manifest.rows if root != folder else ():
+        path = os.path.normpath(os.path.join(root, row.path))
+        inside = path.startswith(os.path.join(folder, ""))
+        place = Path(os.path.relpath(path, folder)).as_posix() if inside else path
         rows.append(dataclasses.replace(row, path=place))
-    return Manifest(root=folder, rows=tuple(rows), labels=manifest.labels)
+    return Manifest(Path(folder), tuple(rows) or manifest.rows, manifest.labels)
 
 
 def check_leakage(manifest: Manifest) -> None:

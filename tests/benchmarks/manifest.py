@@ -1,0 +1,76 @@
+"""How long a manifest of UCF101 takes: 13,320 files, an official split, no video opened.
+
+    python tests/benchmarks/manifest.py
+
+The files are small and hold no video, so that opening one would fail. Aim: 5 seconds or less for
+`python -m flaxvid.prepare ucf101`, Python's start included, in either layout. On two cores
+shared with other work it took 2.5 to 3.2 seconds, 1.2 of them on a core.
+"""
+
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).parents[2]
+CLASSES, GROUPS, CLIPS, AIM = 101, 25, 13_320, 5.0
+
+
+def names():
+    """13,320 names of 101 classes with 25 groups of 4 to 7 clips: what UCF101 has."""
+    made = []
+    for number in range(CLASSES * GROUPS):
+        label = f"Class{chr(65 + number // GROUPS // 26)}{chr(65 + number // GROUPS % 26)}"
+        # 13,320 over 2,525 groups: five each, and one more in the first 695.
+        clips = CLIPS // (CLASSES * GROUPS) + (number < CLIPS % (CLASSES * GROUPS))
+        made += [
+            (label, number % GROUPS + 1, f"v_{label}_g{number % GROUPS + 1:02d}_c{clip:02d}.avi")
+            for clip in range(1, clips + 1)
+        ]
+    return made
+
+
+def make_tree(folder, layout):
+    for label, _, name in names():
+        path = folder / name if layout == "flat" else folder / label / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    lists = folder.parent / "ucfTrainTestlist"
+    lists.mkdir(exist_ok=True)
+    listed = [(f"{label}/{name}", group <= 7) for label, group, name in names()]
+    (lists / "trainlist01.txt").write_text("".join(f"{p} 1\n" for p, test in listed if not test))
+    (lists / "testlist01.txt").write_text("".join(f"{p}\n" for p, test in listed if test))
+
+
+def cpu_seconds():
+    """Of the commands run so far: what a busy machine does not change."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main():
+    slowest = 0.0
+    for layout in ("flat", "class folders"):
+        with tempfile.TemporaryDirectory() as parent:
+            folder = pathlib.Path(parent, "UCF-101")
+            make_tree(folder, layout)
+            for options in ([], ["--random", "0.25", "--overwrite"]):
+                begin, busy = time.perf_counter(), cpu_seconds()
+                subprocess.run(
+                    [sys.executable, "-m", "flaxvid.prepare", "ucf101", str(folder), *options],
+                    check=True,
+                    env=os.environ | {"PYTHONPATH": str(ROOT)},
+                )
+                seconds = time.perf_counter() - begin
+                busy = cpu_seconds() - busy
+                slowest = max(slowest, seconds)
+                kind = "by groups" if options else "split 1"
+                print(f"{layout}, {kind}: {seconds:.1f} s, {busy:.1f} s of them on a core\n")
+    print(f"slowest {slowest:.1f} s, aim {AIM} s: {'reached' if slowest <= AIM else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()
