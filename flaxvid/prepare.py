@@ -184,7 +184,7 @@ def _finish(videos, options):
         raise errors.UserError(f"{out}: is there already; pass --overwrite, or --out another")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        manifest.write(manifest.rerooted(videos, out.parent), out)
+        manifest.write(videos, out)
     except OSError as error:
         raise errors.UserError(
             f"{out}: can't be written ({error.strerror}); choose another --out"
