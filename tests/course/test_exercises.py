@@ -17,6 +17,7 @@ UNWRITTEN = {
     "04_convolving_time",
     "05_the_semantic_gap",
     "06_attention_over_frames",
+    "07_sequences_bilstm_bert_roberta",
     "08_patches_and_divided_attention",
     "10_pretrained_weights",
     "11_the_training_loop",
