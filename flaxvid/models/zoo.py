@@ -11,10 +11,11 @@ from typing import Any, Literal
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import timesformer, timesformer_writeup
+from flaxvid.models import bilstm, encoder, end_to_end, timesformer, timesformer_writeup
 from flaxvid.video import transform
 
 MEAN_045 = dict(mean=(0.45,) * 3, std=(0.225,) * 3)  # TimeSformer and most Kinetics models
+IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # torchvision's networks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +71,23 @@ _TIMESFORMER_RECIPE = dict(
     batch_size=8,
 )
 
+# ActionBERT's training of models over embeddings: Adam at 1e-4, no schedule, no decay, no clipping.
+_ACTIONBERT_RECIPE = dict(
+    optimizer="adam",
+    learning_rate=1e-4,
+    epochs=300,
+    schedule="constant",
+    weight_decay=0.0,
+    clip_norm=None,
+    batch_size=256,
+)
+_ON_EMBEDDINGS = dict(steps=1000, learning_rate=1e-3, batch_size=64)
+# Frames spread over the whole video, as ResNet18 was trained to see them.
+_FRAMES = dataclasses.replace(_kinetics(8, None, 224), **IMAGENET)
+
 _TimeSformer, _TimeSformerConfig = timesformer.TimeSformer, timesformer.TimeSformerConfig
 _WriteupTimeSformer = timesformer_writeup.WriteupTimeSformer
+_BiLSTMConfig, _BertConfig = bilstm.BiLSTMConfig, encoder.BertConfig
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "timesformer": Architecture(
@@ -105,6 +121,59 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                     num_frames=8, crop_size=224, resize=(224, 224), mean=(0.0,) * 3, std=(1.0,) * 3
                 ),
                 dict(optimizer="adamw", learning_rate=1e-4, weight_decay=0.01, batch_size=8),
+            ),
+        }
+    ),
+    "bilstm": Architecture(
+        inputs="embedding",
+        sizes={
+            "tiny": Size(_BiLSTMConfig.tiny, bilstm.BiLSTM, _small(), _ON_EMBEDDINGS),
+            "base": Size(_BiLSTMConfig.base, bilstm.BiLSTM, _FRAMES, _ACTIONBERT_RECIPE),
+        },
+    ),
+    "bert": Architecture(
+        inputs="embedding",
+        sizes={
+            "tiny": Size(_BertConfig.tiny, encoder.Bert, _small(), _ON_EMBEDDINGS),
+            "base": Size(_BertConfig.base, encoder.Bert, _FRAMES, _ACTIONBERT_RECIPE),
+        },
+    ),
+    "roberta": Architecture(
+        inputs="embedding",
+        sizes={
+            "tiny": Size(_BertConfig.roberta_tiny, encoder.Bert, _small(), _ON_EMBEDDINGS),
+            "base": Size(_BertConfig.roberta_base, encoder.Bert, _FRAMES, _ACTIONBERT_RECIPE),
+        },
+    ),
+    "conv_lstm": Architecture(
+        sizes={
+            "tiny": Size(
+                end_to_end.ConvLSTMConfig,
+                end_to_end.conv_lstm,
+                _small(),
+                dict(steps=500, learning_rate=2e-3, batch_size=32),
+            ),
+            "base": Size(
+                end_to_end.ConvLSTMConfig.base,
+                end_to_end.conv_lstm,
+                _FRAMES,
+                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30),
+            ),
+        }
+    ),
+    "conv_transformer": Architecture(
+        sizes={
+            "tiny": Size(
+                end_to_end.ConvTransformerConfig,
+                end_to_end.conv_transformer,
+                _small(),
+                dict(steps=500, learning_rate=1e-3, batch_size=32),
+            ),
+            "base": Size(
+                end_to_end.ConvTransformerConfig.base,
+                end_to_end.conv_transformer,
+                _FRAMES,
+                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30),
             ),
         }
     ),

@@ -1,0 +1,193 @@
+"""Pixels to logits in one model: a frame encoder and a sequence model, trained together or in part.
+
+model = EndToEnd(encoder, sequence, frozen="^stages/[01]/")
+
+`encoder(frames)` gives a vector for each of `batch height width 3` frames; `sequence(features,
+mask, rngs)` is any model over embeddings.
+"""
+
+import dataclasses
+import re
+from typing import Literal
+
+import jax.numpy as jnp
+import tyro
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flaxvid import errors
+from flaxvid.models import bilstm, conv_encoder, encoder, frame_encoders
+
+EncoderName = Literal["conv", "resnet18", "lite0", "densenet121"]
+
+
+class Frozen(nnx.BatchStat):
+    """A parameter that stays as it is.
+
+    It stands with the running statistics, which are saved with a model and which no optimizer
+    sees: it costs no gradient, and weight decay can't move it.
+    """
+
+
+def freeze(module: nnx.Module, pattern: str) -> None:
+    """Keeps those parameters as they are in whose paths, like `conv1/kernel`, `pattern` is found.
+
+    A BatchNorm whose scale is frozen keeps its statistics too: see `EndToEnd`.
+
+    Raises:
+        UserError: if the pattern is no regular expression, or found in no parameter.
+    """
+    paths = []
+    for path, inner in nnx.iter_modules(module):
+        for name, value in vars(inner).items():
+            if isinstance(value, nnx.Param):
+                paths.append(("/".join(map(str, (*path, name))), inner, name))
+    try:
+        found = [(inner, name) for path, inner, name in paths if re.search(pattern, path)]
+    except re.error as error:
+        raise errors.UserError(
+            f"frozen {pattern!r}: is no regular expression: {error}; give one like ^conv1/"
+        ) from None
+    if not found:
+        raise errors.UserError(
+            f"frozen {pattern!r}: is found in no parameter of the encoder; "
+            f"they are named as {paths[0][0]} or {paths[-1][0]}"
+        )
+    for inner, name in found:
+        setattr(inner, name, Frozen(getattr(inner, name)[...]))
+
+
+def _is_frozen_norm(_path, module):
+    return isinstance(module, nnx.BatchNorm) and isinstance(module.scale, Frozen)
+
+
+def repeat_real_frames(
+    video: Float[Array, "batch time height width channel"], mask: Bool[Array, "batch time"]
+) -> Float[Array, "batch time height width channel"]:
+    """Puts a clip's real frames, which stand first, over and over in place of its padding.
+
+    While an encoder learns, its BatchNorm takes mean and variance over all frames that it is
+    given: so all should be real, and none of them a hundred times.
+    """
+    lengths = jnp.maximum(jnp.sum(mask, axis=1, keepdims=True), 1)
+    order = jnp.arange(video.shape[1])[None, :] % lengths
+    return jnp.take_along_axis(video, order[:, :, None, None, None], axis=1)
+
+
+class EndToEnd(nnx.Module):
+    """Every frame through the encoder, then their features through the sequence model."""
+
+    def __init__(self, encoder: nnx.Module, sequence: nnx.Module, *, frozen: str | None = None):
+        """`frozen` is a regular expression: what of the encoder is not trained; "." for all.
+
+        Raises:
+            UserError: if it is found in no parameter.
+        """
+        if frozen is not None:
+            freeze(encoder, frozen)
+        self.encoder, self.sequence = encoder, sequence
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time height width 3"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits of normalised RGB clips; frames whose mask is False have no say."""
+        if mask is not None:
+            inputs = repeat_real_frames(inputs, mask)
+        # Weights that stay fit the statistics they were trained with, not those of a batch here.
+        encode = nnx.view(
+            self.encoder, only=_is_frozen_norm, use_running_average=True, raise_if_not_found=False
+        )
+        return self.sequence(frame_encoders.time_distributed(encode, inputs), mask, rngs)
+
+
+def _frame_encoder(config, rngs):
+    """The encoder that a config names, and the width of its features."""
+    if config.encoder == "conv":
+        made_of = conv_encoder.ConvEncoderConfig(config.image_size)
+        return conv_encoder.ConvEncoder(made_of, rngs=rngs), made_of.dim
+    return frame_encoders.create(config.encoder, rngs=rngs), frame_encoders.find(config.encoder).dim
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvLSTMConfig:
+    """Convolutions and a BiLSTM; the defaults are a laptop's."""
+
+    # These three follow from the data and its preprocessing, not from the command line.
+    num_classes: tyro.conf.Suppress[int]
+    num_frames: tyro.conf.Suppress[int] = 8
+    image_size: tyro.conf.Suppress[int] = 32
+    """Height and width of a frame, in pixels."""
+    encoder: EncoderName = "conv"
+    """A small network that keeps places, for small frames; or one of ImageNet's."""
+    frozen: str | None = None
+    """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
+    hidden_dim: int = 64
+    """Width of the state of one direction."""
+    layers: int = 1
+    fc_dim: int = 64
+    """Width of the layer before the logits."""
+    layer_dropout: float = 0.1
+    """Between one layer and the next."""
+    dropout: float = 0.1
+    """Before the logits."""
+
+    @classmethod
+    def base(cls, **overrides):
+        """ResNet18 and ActionBERT's BiLSTM."""
+        published = dict(encoder="resnet18", hidden_dim=1024, fc_dim=1024, dropout=0.5)
+        return cls(**published | {"image_size": 224} | overrides)
+
+
+def conv_lstm(config: ConvLSTMConfig, *, rngs: nnx.Rngs) -> EndToEnd:
+    """A frame encoder and a BiLSTM."""
+    frames, embedding_dim = _frame_encoder(config, rngs)
+    sequence = bilstm.BiLSTMConfig(**_shared(config, bilstm.BiLSTMConfig, embedding_dim))
+    return EndToEnd(frames, bilstm.BiLSTM(sequence, rngs=rngs), frozen=config.frozen)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvTransformerConfig:
+    """Convolutions and a BERT; the defaults are a laptop's."""
+
+    # These three follow from the data and its preprocessing, not from the command line.
+    num_classes: tyro.conf.Suppress[int]
+    num_frames: tyro.conf.Suppress[int] = 8
+    image_size: tyro.conf.Suppress[int] = 32
+    """Height and width of a frame, in pixels."""
+    encoder: EncoderName = "conv"
+    """A small network that keeps places, for small frames; or one of ImageNet's."""
+    frozen: str | None = None
+    """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
+    dim: int = 64
+    layers: int = 2
+    num_heads: int = 4
+    mlp_dim: int = 128
+    dropout: float = 0.0
+    """Of the embeddings and of every residual branch."""
+    pooling: Literal["cls", "mean"] = "cls"
+    """What goes to the head: a learned token put before the frames, or the frames' mean."""
+    init_std: float = 0.1
+    """Standard deviation of fresh linear layers and embeddings."""
+
+    @classmethod
+    def base(cls, **overrides):
+        """ResNet18 and one block as wide as BERT base."""
+        wide = dict(dim=768, layers=1, num_heads=12, mlp_dim=3072, dropout=0.1, init_std=0.02)
+        return cls(**wide | dict(encoder="resnet18", image_size=224) | overrides)
+
+
+def conv_transformer(config: ConvTransformerConfig, *, rngs: nnx.Rngs) -> EndToEnd:
+    """A frame encoder and a BERT."""
+    frames, embedding_dim = _frame_encoder(config, rngs)
+    sequence = encoder.BertConfig(**_shared(config, encoder.BertConfig, embedding_dim))
+    return EndToEnd(frames, encoder.Bert(sequence, rngs=rngs), frozen=config.frozen)
+
+
+def _shared(config, kind, embedding_dim):
+    """The fields that a config has in common with that of its sequence model."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {name: fields[name] for name in names & set(fields)} | {"embedding_dim": embedding_dim}

@@ -1,0 +1,220 @@
+"""Encoder and sequence model in one: who is trained, whose statistics move, and padding."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import bilstm, conv_encoder, cost, end_to_end, frame_encoders, zoo
+from flaxvid.training import state as states
+from flaxvid.training import step
+
+TIME, SIDE = 4, 6
+LENGTHS = (4, 1, 3)
+
+
+class NormedEncoder(nnx.Module):
+    """The least that has what matters: two layers, each with a BatchNorm."""
+
+    def __init__(self, rngs):
+        self.conv1 = nnx.Conv(3, 4, (3, 3), strides=3, rngs=rngs)
+        self.norm1 = nnx.BatchNorm(4, momentum=0.5, rngs=rngs)
+        self.conv2 = nnx.Conv(4, 5, (2, 2), padding="VALID", rngs=rngs)
+        self.norm2 = nnx.BatchNorm(5, momentum=0.5, rngs=rngs)
+
+    def __call__(self, images):
+        maps = jax.nn.relu(self.norm1(self.conv1(images)))
+        return self.norm2(self.conv2(maps))[:, 0, 0]
+
+
+@functools.cache
+def parts_of(frozen=None):
+    """A model with two BatchNorms, taken apart as training takes it."""
+    rngs = nnx.Rngs(0)
+    config = bilstm.BiLSTMConfig(
+        num_classes=2, embedding_dim=5, hidden_dim=3, fc_dim=4, dropout=0.0
+    )
+    sequence = bilstm.BiLSTM(config, rngs=rngs)
+    model = end_to_end.EndToEnd(NormedEncoder(rngs), sequence, frozen=frozen)
+    return states.take_apart(model)
+
+
+def batch_of(seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "video": jnp.asarray(rng.normal(size=(3, TIME, SIDE, SIDE, 3)).astype(np.float32)),
+        "mask": jnp.arange(TIME)[None] < jnp.asarray(LENGTHS)[:, None],
+        "label": jnp.asarray([0, 1, 1], jnp.int32),
+        "weight": jnp.ones(3, jnp.float32),
+    }
+
+
+def prepare(batch):
+    return batch["video"]
+
+
+def after_a_step(parts, batch):
+    """Parameters and statistics after one step of AdamW, with a decay that would be seen."""
+    update = optax.adamw(0.1, weight_decay=0.5)
+    train_step = jax.jit(step.make_train_step(parts, update, prepare))
+    state, _ = train_step(states.create(parts, update, 0), batch)
+    return state.params, state.stats
+
+
+def same(one, other):
+    return jax.tree.map(np.array_equal, one, other)
+
+
+# ------------------------------------------------------------------ who is trained
+def test_everything_learns():
+    """Without `frozen`, every parameter of the encoder moves, and every statistic."""
+    parts = parts_of()
+    params, stats = after_a_step(parts, batch_of())
+    assert not any(jax.tree.leaves(same(params, parts.params)))
+    assert not any(jax.tree.leaves(same(stats, parts.stats)))
+
+
+def test_a_frozen_encoder_stays():
+    """Not a bit of it changes, statistics included; weight decay has no hold on it."""
+    parts = parts_of(".")
+    assert set(parts.params) == {"sequence"}
+    params, stats = after_a_step(parts, batch_of())
+    assert not any(jax.tree.leaves(same(params, parts.params)))
+    assert all(jax.tree.leaves(same(stats, parts.stats)))
+
+
+def test_a_partly_frozen_encoder():
+    """The first layer and its statistics stay; the second learns, and its statistics move."""
+    parts = parts_of("1/")
+    params, stats = after_a_step(parts, batch_of())
+    assert set(params["encoder"]) == {"conv2", "norm2"}
+    kept, moved = same(stats, parts.stats)["encoder"], same(params, parts.params)["encoder"]
+    assert all(jax.tree.leaves([kept["conv1"], kept["norm1"]]))
+    assert not any(jax.tree.leaves([kept["norm2"], moved]))
+
+
+def test_a_frozen_norm_uses_its_own_statistics():
+    """While the rest learns, a clip of a frozen encoder does not depend on its neighbours."""
+    parts, batch = parts_of("."), batch_of()
+    model = states.put_together(parts.train_def, parts.params, parts.stats)
+    alone = model(batch["video"][:1], batch["mask"][:1])
+    np.testing.assert_allclose(model(batch["video"], batch["mask"])[:1], alone, atol=1e-5)
+    learning = states.put_together(parts_of().train_def, parts_of().params, parts_of().stats)
+    mixed = learning(batch["video"], batch["mask"])[:1]
+    assert jnp.abs(mixed - learning(batch["video"][:1], batch["mask"][:1])).max() > 1e-4
+
+
+def test_frozen_means_no_gradient_to_compute():
+    """The backward pass ends where the frozen encoder begins: it costs fewer multiply-adds."""
+
+    def cost_of(parts):
+        def loss(params, stats, batch):
+            model = states.put_together(parts.train_def, params, stats)
+            return jnp.sum(model(batch["video"], batch["mask"]))
+
+        return cost.multiply_adds(jax.grad(loss), parts.params, parts.stats, batch_of())
+
+    assert cost_of(parts_of(".")) < cost_of(parts_of("1/")) < cost_of(parts_of())
+
+
+def test_what_is_not_there_can_not_be_frozen():
+    """A pattern that is found nowhere, or is none, is an error and not an unfrozen encoder."""
+    with pytest.raises(errors.UserError, match="'layer9': is found in no parameter .* conv1/"):
+        parts_of("layer9")
+    with pytest.raises(errors.UserError, match="no regular expression"):
+        parts_of("(")
+
+
+# ------------------------------------------------------------------ padding
+def test_real_frames_by_hand():
+    """Frames 0 1 2 and a padded one become 0 1 2 0; a single frame fills the clip."""
+    video = jnp.arange(8.0).reshape(2, 4, 1, 1, 1)
+    mask = jnp.asarray([[True, True, True, False], [True, False, False, False]])
+    repeated = end_to_end.repeat_real_frames(video, mask)[..., 0, 0, 0]
+    assert repeated.tolist() == [[0, 1, 2, 0], [4, 4, 4, 4]]
+
+
+def test_padding_never_matters():
+    """Not to the logits in training, where BatchNorm sees the whole batch, and not to what it
+    remembers."""
+    parts, batch = parts_of(), batch_of()
+    changed = dict(batch, video=jnp.where(batch["mask"][..., None, None, None], batch["video"], 9))
+    assert jnp.abs(changed["video"] - batch["video"]).max() > 1
+
+    def run(batch):
+        model = states.put_together(parts.train_def, parts.params, parts.stats)
+        logits = model(batch["video"], batch["mask"])
+        return logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+    assert all(jax.tree.leaves(same(run(batch), run(changed))))
+
+
+@pytest.mark.parametrize("arch", ["conv_lstm", "conv_transformer"])
+def test_alone_and_in_a_batch(arch):
+    """Lengths 4, 1 and 3 in one batch give what each gives alone, without padding."""
+    settings = dict(num_classes=5, num_frames=TIME, image_size=8)
+    model = zoo.create(arch, rngs=nnx.Rngs(0), **settings)
+    graphdef, params = nnx.split(model)
+    call = jax.jit(lambda params, *inputs: nnx.merge(graphdef, params)(*inputs))
+    video = jnp.asarray(np.random.default_rng(0).normal(size=(3, TIME, 8, 8, 3)).astype("float32"))
+    together = call(params, video, batch_of()["mask"])
+    for row, length in enumerate(LENGTHS):
+        alone = call(params, video[row : row + 1, :length], None)
+        np.testing.assert_allclose(together[row : row + 1], alone, atol=2e-5)
+
+
+# ------------------------------------------------------------------ the small encoder
+def test_the_small_encoder_keeps_places():
+    """A bright spot gives other features at another place: pooling would give the same."""
+    config = conv_encoder.ConvEncoderConfig(image_size=16, channels=(4, 6), dim=7)
+    model = conv_encoder.ConvEncoder(config, rngs=nnx.Rngs(0))
+    spots = jnp.zeros((2, 16, 16, 3)).at[0, 4, 4].set(5.0).at[1, 4, 8].set(5.0)
+    features = model(spots)
+    assert features.shape == (2, 7)
+    assert jnp.abs(features[0] - features[1]).max() > 0.1
+
+
+def test_the_small_encoder_refuses_a_broken_grid():
+    """A frame of 20 pixels can't be halved three times."""
+    with pytest.raises(errors.UserError, match="20 pixels .* multiple of 8"):
+        conv_encoder.ConvEncoder(conv_encoder.ConvEncoderConfig(20), rngs=nnx.Rngs(0))
+
+
+# ------------------------------------------------------------------ sizes
+@pytest.mark.parametrize(
+    ("arch", "name"),
+    [
+        ("conv_lstm", "resnet18"),
+        ("conv_lstm", "lite0"),
+        ("conv_transformer", "resnet18"),
+        ("conv_transformer", "densenet121"),
+    ],
+)
+def test_any_frame_encoder_fits(arch, name):
+    """Each of the named encoders gives features that the sequence model takes."""
+    settings = dict(num_classes=101, encoder=name, frozen=".")
+    model = cost.abstract_model(lambda: zoo.create(arch, size="base", rngs=nnx.Rngs(0), **settings))
+    parts = states.take_apart(model)
+    assert set(parts.params) == {"sequence"}
+    encoder = cost.abstract_model(lambda: frame_encoders.create(name, rngs=nnx.Rngs(0)))
+    kept = cost.count_parameters(nnx.state(model.encoder, end_to_end.Frozen))
+    assert kept == cost.count_parameters(nnx.state(encoder, nnx.Param))
+    clip = jax.ShapeDtypeStruct((2, 3, 32, 32, 3), jnp.float32)
+
+    def call(params, stats, clip):
+        return states.put_together(parts.train_def, params, stats)(clip)
+
+    assert jax.eval_shape(call, parts.params, parts.stats, clip).shape == (2, 101)
+
+
+def test_parameters_to_the_digit():
+    """ResNet18 without its head, and ActionBERT's BiLSTM."""
+    model = cost.abstract_model(
+        lambda: zoo.create("conv_lstm", size="base", num_classes=101, rngs=nnx.Rngs(0))
+    )
+    assert cost.count_parameters(nnx.state(model, nnx.Param)) == 11_176_512 + 14_800_997
