@@ -75,7 +75,7 @@ _TIMESFORMER_RECIPE = dict(
 _ACTIONBERT_RECIPE = dict(
     optimizer="adam",
     learning_rate=1e-4,
-    epochs=300,
+    epochs=300.0,
     schedule="constant",
     weight_decay=0.0,
     clip_norm=None,
@@ -157,7 +157,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 end_to_end.ConvLSTMConfig.base,
                 end_to_end.conv_lstm,
                 _FRAMES,
-                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30),
+                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30.0),
             ),
         }
     ),
@@ -173,7 +173,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 end_to_end.ConvTransformerConfig.base,
                 end_to_end.conv_transformer,
                 _FRAMES,
-                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30),
+                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30.0),
             ),
         }
     ),
