@@ -69,14 +69,11 @@ class Block(nnx.Module):
         rngs: nnx.Rngs,
     ):
         settings, wide = dict(dtype=dtype, rngs=rngs), expansion * in_dim
-        same = dict(padding="SAME")
         self.expands = expansion != 1
         if self.expands:
             self.expand = convnet.conv(in_dim, wide, 1, **settings)
             self.expand_norm = convnet.batch_norm(wide, **NORM, **settings)
-        self.depthwise = convnet.conv(
-            wide, wide, size, stride=stride, groups=wide, **same, **settings
-        )
+        self.depthwise = convnet.Depthwise(wide, size, stride=stride, **settings)
         self.depthwise_norm = convnet.batch_norm(wide, **NORM, **settings)
         self.project = convnet.conv(wide, dim, 1, **settings)
         self.project_norm = convnet.batch_norm(dim, **NORM, **settings)
