@@ -5,6 +5,7 @@ time, every place becomes a row of the batch; to attend over space, every frame 
 itself never knows the difference.
 """
 
+import functools
 from collections.abc import Callable
 
 import einops
@@ -22,11 +23,12 @@ def scaled_dot_product(
     key: Float[Array, "batch key head dim"],
     value: Float[Array, "batch key head dim"],
     mask: Bool[Array, "batch key"] | None = None,
+    drop: Callable[[Array], Array] | None = None,
 ) -> Float[Array, "batch query head dim"]:
     """Every query takes the mean of the values, weighted by how well each key matches it.
 
     The weights are softmax(query . key / sqrt(dim)), taken in float32; keys whose mask is False
-    get weight zero.
+    get weight zero. `drop` is a dropout of the weights, in training.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), eq. 1.
     """
@@ -37,6 +39,8 @@ def scaled_dot_product(
     if mask is not None:
         scores = jnp.where(mask[:, None, None, :], scores, -jnp.inf)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    if drop is not None:
+        weights = drop(weights)
     return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
 
 
@@ -49,11 +53,13 @@ class Attention(nnx.Module):
         num_heads: int,
         *,
         head_dim: int | None = None,
+        dropout: float = 0.0,
         init=layers.INIT,
         dtype=None,
         rngs: nnx.Rngs,
     ):
-        """`head_dim` is the width of one head: `dim / num_heads` unless given.
+        """`head_dim` is the width of one head: `dim / num_heads` unless given; `dropout` is the
+        share of the attention weights that is dropped in training.
 
         Raises:
             UserError: if `dim` is not a multiple of `num_heads` and no `head_dim` is given.
@@ -67,11 +73,13 @@ class Attention(nnx.Module):
         inner_dim = num_heads * (head_dim or dim // num_heads)
         self.qkv = nnx.Linear(dim, 3 * inner_dim, kernel_init=init, dtype=dtype, rngs=rngs)
         self.proj = nnx.Linear(inner_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
 
     def __call__(
         self,
         tokens: Float[Array, "batch token dim"],
         mask: Bool[Array, "batch token"] | None = None,
+        rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
         query, key, value = einops.rearrange(
             self.qkv(tokens),
@@ -79,7 +87,8 @@ class Attention(nnx.Module):
             three=3,
             head=self.num_heads,
         )
-        attended = scaled_dot_product(query, key, value, mask)
+        drop = functools.partial(self.dropout, rngs=rngs)
+        attended = scaled_dot_product(query, key, value, mask, drop)
         return self.proj(
             einops.rearrange(attended, "batch token head dim -> batch token (head dim)")
         )

@@ -11,7 +11,14 @@ from typing import Any, Literal
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import bilstm, encoder, end_to_end, timesformer, timesformer_writeup
+from flaxvid.models import (
+    bilstm,
+    embedding_transformer,
+    encoder,
+    end_to_end,
+    timesformer,
+    timesformer_writeup,
+)
 from flaxvid.video import transform
 
 MEAN_045 = dict(mean=(0.45,) * 3, std=(0.225,) * 3)  # TimeSformer and most Kinetics models
@@ -59,6 +66,11 @@ def _kinetics(num_frames, stride, crop_size):
     )
 
 
+def _frames(num_frames, size):
+    """Frames for an encoder, which prepares their pixels its own way: only these two count."""
+    return transform.Preprocessing(num_frames=num_frames, crop_size=size, resize=size)
+
+
 # The authors' training: SGD 0.005, x0.1 at epochs 11 and 14 of 15, decay 1e-4.
 _TIMESFORMER_RECIPE = dict(
     optimizer="sgd",
@@ -88,6 +100,8 @@ _FRAMES = dataclasses.replace(_kinetics(8, None, 224), **IMAGENET)
 _TimeSformer, _TimeSformerConfig = timesformer.TimeSformer, timesformer.TimeSformerConfig
 _WriteupTimeSformer = timesformer_writeup.WriteupTimeSformer
 _BiLSTMConfig, _BertConfig = bilstm.BiLSTMConfig, encoder.BertConfig
+_EmbeddingTransformer = embedding_transformer.EmbeddingTransformer
+_EmbeddingTransformerConfig = embedding_transformer.EmbeddingTransformerConfig
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "timesformer": Architecture(
@@ -123,6 +137,32 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 dict(optimizer="adamw", learning_rate=1e-4, weight_decay=0.01, batch_size=8),
             ),
         }
+    ),
+    "embedding_transformer": Architecture(
+        inputs="embedding",
+        sizes={
+            "tiny": Size(
+                _EmbeddingTransformerConfig.tiny,
+                _EmbeddingTransformer,
+                _frames(num_frames=8, size=112),
+                dict(steps=2000, learning_rate=5e-4, batch_size=32),
+            ),
+            "writeup": Size(
+                _EmbeddingTransformerConfig.writeup,
+                _EmbeddingTransformer,
+                _frames(num_frames=20, size=224),
+                dict(
+                    encoder="densenet121",
+                    optimizer="adam",
+                    learning_rate=1e-4,
+                    schedule="constant",
+                    weight_decay=0.0,
+                    clip_norm=None,
+                    epochs=50.0,
+                    batch_size=32,
+                ),
+            ),
+        },
     ),
     "bilstm": Architecture(
         inputs="embedding",

@@ -1,0 +1,143 @@
+"""A Transformer over the embeddings of frames: positions, post-norm encoder, max over time.
+
+Source: the Keras example of a hybrid Transformer for UCF101; Vaswani et al., "Attention Is All You
+Need" (2017), section 3.1, for the encoder block.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+import tyro
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flaxvid import errors
+from flaxvid.models import attention, layers
+
+EPSILON = 1e-5  # of PyTorch's LayerNorm
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingTransformerConfig:
+    """What the model is made of; the defaults are the Keras example's."""
+
+    # These three follow from the data, not from the command line.
+    num_classes: tyro.conf.Suppress[int]
+    num_frames: tyro.conf.Suppress[int] = 20
+    """Frames of the longest sequence."""
+    embedding_dim: tyro.conf.Suppress[int] = 1024
+    """Width of a frame's embedding."""
+    dim: int | None = None
+    """Width of the encoder, to which a linear layer brings embeddings; None: they keep theirs."""
+    dense_dim: int = 4
+    """Width between the two linear layers of a block."""
+    num_heads: int = 1
+    depth: int = 1
+    """Blocks."""
+    attention_dropout: float = 0.3
+    """Share of the attention weights dropped in training."""
+    dropout: float = 0.5
+    """Before the head, in training."""
+
+    @classmethod
+    def tiny(cls, **overrides):
+        """A laptop's: 2 blocks of width 128."""
+        tiny = dict(dim=128, dense_dim=256, num_heads=4, depth=2, attention_dropout=0.1)
+        return cls(**tiny | overrides)
+
+    @classmethod
+    def writeup(cls, **overrides):
+        """The Keras example: 4,237,321 parameters for 20 frames of DenseNet121 and 5 classes."""
+        return cls(**overrides)
+
+
+def masked_max(
+    sequence: Float[Array, "batch time dim"], mask: Bool[Array, "batch time"] | None = None
+) -> Float[Array, "batch dim"]:
+    """The largest value of every feature over the frames whose mask is True; None: over all."""
+    if mask is not None:
+        sequence = jnp.where(mask[:, :, None], sequence, -jnp.inf)
+    return jnp.max(sequence, axis=1)
+
+
+class EncoderBlock(nnx.Module):
+    """Attention, then an MLP; each is added to its inputs, and the sum is normalised."""
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        dense_dim: int,
+        *,
+        attention_dropout: float = 0.0,
+        rngs: nnx.Rngs,
+    ):
+        init = nnx.initializers.xavier_uniform()
+        self.attn = attention.Attention(
+            dim, num_heads, dropout=attention_dropout, init=init, rngs=rngs
+        )
+        self.norm1 = layers.layer_norm(dim, epsilon=EPSILON, rngs=rngs)
+        self.mlp = layers.MLP(dim, dense_dim, init=init, rngs=rngs)
+        self.norm2 = layers.layer_norm(dim, epsilon=EPSILON, rngs=rngs)
+
+    def __call__(
+        self,
+        tokens: Float[Array, "batch token dim"],
+        mask: Bool[Array, "batch token"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch token dim"]:
+        """Tokens whose mask is False are not attended to; what becomes of them means nothing."""
+        tokens = self.norm1(tokens + self.attn(tokens, mask, rngs))
+        return self.norm2(tokens + self.mlp(tokens))
+
+
+class EmbeddingTransformer(nnx.Module):
+    """Embeddings to logits: positions, blocks, max over time, dropout, linear head."""
+
+    def __init__(self, config: EmbeddingTransformerConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        dim = config.dim or config.embedding_dim
+        if config.dim is not None:
+            self.project = nnx.Linear(config.embedding_dim, dim, rngs=rngs)
+        self.position_embed = nnx.Param(layers.INIT(rngs.params(), (config.num_frames, dim)))
+        self.blocks = nnx.List(
+            EncoderBlock(
+                dim,
+                config.num_heads,
+                config.dense_dim,
+                attention_dropout=config.attention_dropout,
+                rngs=rngs,
+            )
+            for _ in range(config.depth)
+        )
+        self.dropout = layers.Dropout(config.dropout)
+        self.head = nnx.Linear(dim, config.num_classes, rngs=rngs)
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time embedding_dim"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits of sequences of embeddings; frames whose mask is False have no say.
+
+        Raises:
+            UserError: if a sequence is longer than `num_frames`.
+        """
+        tokens = inputs if self.config.dim is None else self.project(inputs)
+        tokens = self.add_positions(tokens)
+        for block in self.blocks:
+            tokens = block(tokens, mask, rngs)
+        return self.head(self.dropout(masked_max(tokens, mask), rngs=rngs))
+
+    def add_positions(
+        self, tokens: Float[Array, "batch time dim"]
+    ) -> Float[Array, "batch time dim"]:
+        """Tells every frame which it is: the vector learnt for its place is added."""
+        time = tokens.shape[1]
+        if time > self.config.num_frames:
+            raise errors.UserError(
+                f"a sequence of {time} frames is longer than the {self.config.num_frames} "
+                "positions of the model: set num_frames to match"
+            )
+        return tokens + self.position_embed[None, :time]

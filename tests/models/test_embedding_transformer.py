@@ -1,0 +1,211 @@
+"""The Transformer over embeddings: masks, positions, counts, and PyTorch's block."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import cost, embedding_transformer, zoo
+from flaxvid.weights import embedding_transformer as weights
+from tests.golden import regenerate
+
+pooled = pytest.mark.exercise("models.embedding_transformer.masked_max")
+block = pytest.mark.exercise("models.embedding_transformer.EncoderBlock")
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "embedding_transformer.npz")
+ABOUT = json.loads(str(GOLDEN["about"]))
+Config = embedding_transformer.EmbeddingTransformerConfig
+
+
+def sequences(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
+
+
+MASK = jnp.asarray([[True, True, True, True, False], [True, True, False, False, False]])
+
+
+# ------------------------------------------------------------------ max over time
+@pooled
+def test_masked_max_shape():
+    """Two sequences of five frames and six features give six numbers each."""
+    assert embedding_transformer.masked_max(sequences(2, 5, 6), MASK).shape == (2, 6)
+
+
+@pooled
+def test_masked_max_by_hand():
+    """Of 1, 5 and a padded 9, the largest is 5: padding is no frame, whatever stands in it."""
+    sequence = jnp.asarray([[[1.0], [5.0], [9.0]]])
+    mask = jnp.asarray([[True, True, False]])
+    assert embedding_transformer.masked_max(sequence, mask).tolist() == [[5.0]]
+
+
+@pooled
+def test_masked_max_of_negative_values():
+    """Where all real values are negative, padding of zeros is not the largest."""
+    sequence = jnp.asarray([[[-3.0], [-2.0], [0.0]]])
+    mask = jnp.asarray([[True, True, False]])
+    assert embedding_transformer.masked_max(sequence, mask).tolist() == [[-2.0]]
+
+
+@pooled
+def test_masked_max_equals_a_loop():
+    """Every feature has its own largest frame."""
+    sequence = sequences(2, 5, 6)
+    out = np.asarray(embedding_transformer.masked_max(sequence, MASK))
+    for b, d in np.ndindex(2, 6):
+        assert out[b, d] == max(float(sequence[b, t, d]) for t in range(5) if MASK[b, t])
+
+
+@pooled
+def test_masked_max_without_a_mask():
+    """Without a mask all frames count."""
+    sequence = sequences(2, 5, 6)
+    np.testing.assert_array_equal(
+        embedding_transformer.masked_max(sequence), np.asarray(sequence).max(axis=1)
+    )
+
+
+# ------------------------------------------------------------------ the block
+def block_of(dim=12, **changes):
+    settings = dict(num_heads=3, dense_dim=4, rngs=nnx.Rngs(0)) | changes
+    return embedding_transformer.EncoderBlock(dim, **settings)
+
+
+@block
+def test_block_keeps_the_shape():
+    """A sequence goes in, and one of the same shape comes out."""
+    assert block_of()(sequences(2, 5, 12), MASK).shape == (2, 5, 12)
+
+
+@block
+def test_block_ends_with_a_norm():
+    """Post-norm: every token leaves with mean 0 and variance 1."""
+    out = np.asarray(block_of()(sequences(2, 5, 12)))
+    np.testing.assert_allclose(out.mean(axis=-1), 0, atol=1e-5)
+    np.testing.assert_allclose(out.var(axis=-1), 1, atol=1e-3)
+
+
+@block
+def test_block_does_not_look_at_padding():
+    """What stands in a padded frame changes nothing in the real ones."""
+    tokens, layer = sequences(2, 5, 12), block_of()
+    changed = tokens.at[1, 2:].set(7.0)
+    before, after = layer(tokens, MASK), layer(changed, MASK)
+    np.testing.assert_allclose(before[1, :2], after[1, :2], atol=1e-5)
+    assert jnp.abs(layer(tokens) - layer(changed))[1, :2].max() > 1e-3
+
+
+@block
+def test_block_drops_attention_in_training_only():
+    """Dropout of the attention weights acts where rngs are given."""
+    layer, tokens = block_of(attention_dropout=0.5), sequences(2, 5, 12)
+    np.testing.assert_array_equal(layer(tokens), layer(tokens))
+    first, second = (layer(tokens, None, nnx.Rngs(dropout=seed)) for seed in (0, 1))
+    assert jnp.abs(first - second).max() > 1e-3
+
+
+@block
+def test_block_is_that_of_pytorch():
+    """With the same weights, torch.nn.MultiheadAttention and the same norms give the same."""
+    case = "block"
+    about = ABOUT[case]
+    arrays = {name: regenerate.weight(name, tuple(s)) for name, s in about["shapes"].items()}
+    layer = block_of(about["dim"], num_heads=about["num_heads"], dense_dim=about["dense_dim"])
+    graphdef, params = nnx.split(layer)
+    params, _ = weights.load_block(arrays, nnx.to_pure_dict(params))
+    tokens = jnp.asarray(regenerate.inputs(case, (2, 5, about["dim"])))
+    out = np.asarray(nnx.merge(graphdef, params)(tokens, MASK))
+    real = np.asarray(MASK)
+    np.testing.assert_allclose(out[real], GOLDEN["block/out"][real], atol=1e-5)
+
+
+# ------------------------------------------------------------------ the model
+def small(**changes):
+    config = Config(
+        **dict(num_classes=7, num_frames=40, embedding_dim=6, dim=12, depth=2, num_heads=3)
+        | changes
+    )
+    return embedding_transformer.EmbeddingTransformer(config, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("dim", [None, 12])
+def test_padding_never_changes_logits(dim):
+    """13 frames padded to 40 give the logits of the 13 alone, whatever the padding holds."""
+    model, real = small(dim=dim), sequences(2, 13, 6)
+    alone = model(real)
+    mask = jnp.broadcast_to(jnp.arange(40) < 13, (2, 40))
+    for padding in (0.0, 1e3):
+        padded = jnp.full((2, 40, 6), padding).at[:, :13].set(real)
+        np.testing.assert_allclose(model(padded, mask), alone, atol=1e-5)
+        assert jnp.abs(model(padded) - alone).max() > 1e-3
+
+
+def test_positions_tell_order():
+    """Reversed frames give other logits; without positions they would give the same."""
+    model, sequence = small(), sequences(2, 5, 6)
+    model.position_embed[...] = 5 * model.position_embed[...]
+    assert jnp.abs(model(sequence) - model(sequence[:, ::-1])).max() > 1e-3
+    model.position_embed[...] = jnp.zeros_like(model.position_embed[...])
+    np.testing.assert_allclose(model(sequence), model(sequence[:, ::-1]), atol=1e-5)
+
+
+def test_a_longer_sequence_is_refused():
+    """There is no position for frame 41."""
+    with pytest.raises(errors.UserError, match="41 frames is longer than the 40 positions"):
+        small()(sequences(1, 41, 6))
+
+
+def test_dropout_needs_rngs():
+    """Without rngs the same logits every time; with them, others."""
+    model, sequence = small(), sequences(2, 5, 6)
+    np.testing.assert_array_equal(model(sequence), model(sequence))
+    assert jnp.abs(model(sequence, None, nnx.Rngs(dropout=0)) - model(sequence)).max() > 1e-3
+
+
+def test_every_parameter_learns():
+    """A gradient reaches every leaf, except positions that no frame has and the key's bias."""
+    graphdef, params = nnx.split(small(num_frames=5))
+    sequence = sequences(2, 5, 6)
+    grads = jax.grad(lambda p: jnp.sum(nnx.merge(graphdef, p)(sequence) ** 2))(params)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(grads):
+        assert jnp.abs(leaf).max() > 0, f"no gradient for {jax.tree_util.keystr(path)}"
+
+
+def test_the_writeups_parameters_to_the_digit():
+    """20 frames of DenseNet121 and 5 classes: 4,237,321 parameters, as Keras prints."""
+    model = cost.abstract_model(
+        lambda: zoo.create(
+            "embedding_transformer",
+            size="writeup",
+            num_classes=5,
+            num_frames=20,
+            embedding_dim=1024,
+            rngs=nnx.Rngs(0),
+        )
+    )
+    assert cost.count_parameters(nnx.state(model, nnx.Param)) == 4_237_321
+
+
+@pytest.mark.parametrize("case", ["model", "masked"])
+def test_logits_are_those_of_pytorch(case):
+    """The write-up's classifier in PyTorch, whole, gives the same logits, padded or not."""
+    about = ABOUT["model"]
+    arrays = {name: regenerate.weight(name, tuple(s)) for name, s in about["shapes"].items()}
+    config = Config(
+        num_classes=7,
+        num_frames=9,
+        embedding_dim=about["dim"],
+        num_heads=about["num_heads"],
+        dense_dim=about["dense_dim"],
+    )
+    model = embedding_transformer.EmbeddingTransformer(config, rngs=nnx.Rngs(0))
+    graphdef, params = nnx.split(model)
+    params, _ = weights.load(arrays, nnx.to_pure_dict(params))
+    inputs = jnp.asarray(regenerate.inputs("model", (2, 5, about["dim"])))
+    logits = nnx.merge(graphdef, params)(inputs, MASK if case == "masked" else None)
+    np.testing.assert_allclose(logits, GOLDEN[f"{case}/logits"], atol=1e-5)
