@@ -22,7 +22,9 @@ from flaxvid.models import cost, zoo
 from flaxvid.training import (
     checkpoint,
     dry_run,
+    embed,
     evaluation,
+    feed,
     metrics,
     optimizer,
     options,
@@ -51,15 +53,11 @@ def train(chosen: options.Options) -> Path | None:
 
     # ------------------------------------------------------------------ data
     videos = options.open_data(chosen.data, chosen.run.seed)
-    settings = options.settle(chosen, videos)
+    stored = embed.for_training(chosen, videos)
+    settings = options.settle(chosen, videos, stored)
     batch_size, threads = settings.data.batch_size, settings.data.threads
     skipped = batches.Skipped()
-    loaders = {
-        split: batches.Loader(
-            videos.split(split), settings.preprocessing, settings.data.bad_videos, skipped
-        )
-        for split in videos.splits()
-    }
+    loaders = feed.loaders(settings, videos, stored, skipped)
     # Without validation videos the best checkpoint is chosen on the test split, and that is said.
     watched = "validation" if "validation" in loaders else "test"
     if not {"train", watched} <= set(loaders):
@@ -77,7 +75,7 @@ def train(chosen: options.Options) -> Path | None:
     total = optimizer.total_steps(settings.recipe, num_videos, batch_size)
     rate = optimizer.schedule(settings.recipe, total)
     update = optimizer.create(settings.recipe, total, parts.params)
-    prepare = step.prepare_pixels(settings.preprocessing)
+    prepare = run.prepare(settings)
     train_step = step.make_train_step(parts, update, prepare, settings.recipe.label_smoothing)
     eval_step = jax.jit(step.make_eval_step(parts, prepare))
     if settings.run.dry_run:
@@ -179,7 +177,8 @@ def _introduce(settings, videos, parts, start, total):
     parameters = cost.count_parameters(parts.params)
     print(
         f"{settings.arch} {settings.size}: {parameters:,} parameters, "
-        f"{settings.preprocessing.num_frames} frames of {settings.preprocessing.crop_size} pixels\n"
+        f"{settings.preprocessing.num_frames} frames of {settings.preprocessing.crop_size} pixels"
+        f"{f', embedded by {settings.embedding.encoder}' if settings.embedding else ''}\n"
         f"{settings.data.data}: {len(videos.labels)} classes, {counts}\n"
         f"{settings.run.out}: steps {start} to {total} of {settings.data.batch_size} clips "
         f"on {jax.device_count()} x {jax.devices()[0].device_kind}",

@@ -10,7 +10,7 @@ import collections
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import grain
 import numpy as np
@@ -41,9 +41,23 @@ class Skipped:
             return dict(self._reasons)
 
 
+@runtime_checkable
+class Rows(Protocol):
+    """How a row of a manifest becomes one row of a batch: of pixels below, or of embeddings."""
+
+    manifest: manifests.Manifest
+    skipped: Skipped
+
+    def train_row(self, index: int, rng: np.random.Generator) -> Batch:
+        """Row `index`, with what is random drawn from `rng`."""
+
+    def test_row(self, index: int) -> Batch:
+        """Row `index`, the same every time."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Loader:
-    """How a row of a manifest becomes one row of a batch."""
+    """How a row of a manifest becomes one row of a batch of pixels."""
 
     manifest: manifests.Manifest
     preprocessing: transform.Preprocessing
@@ -100,7 +114,7 @@ class Loader:
 
 
 def train_batches(
-    loader: Loader,
+    loader: Rows,
     batch_size: int,
     *,
     seed: int,
@@ -189,7 +203,7 @@ class Prefetched:
         self._batches.close()
 
 
-def test_batches(loader: Loader, batch_size: int, *, threads: int = 2) -> Iterator[Batch]:
+def test_batches(loader: Rows, batch_size: int, *, threads: int = 2) -> Iterator[Batch]:
     """Every row once, in the manifest's order; the last batch is filled with weight-0 rows."""
     dataset = grain.MapDataset.source(range(len(loader.manifest.rows))).map(loader.test_row)
     dataset = dataset.batch(batch_size, drop_remainder=False)

@@ -13,8 +13,8 @@ class Data:
     """What to learn from."""
 
     data: str = "motion"
-    """A manifest (.csv, .json), a folder of class folders or of packed videos, `motion`,
-    `motion:hard`, or `tfds:NAME`."""
+    """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
+    `motion`, `motion:hard`, or `tfds:NAME`."""
     batch_size: int = 16
     """Clips in a step, over all devices together."""
     num_frames: int = 8
@@ -31,6 +31,10 @@ class Data:
     """Go on although a group stands in more than one split."""
     threads: int = 2
     """Threads that decode."""
+    encoder: str = "lite0"
+    """What makes embeddings of frames, for models that take those: lite0, resnet18, densenet121."""
+    encoder_weights: str | None = None
+    """The encoder's: a file or hf:owner/name; None: its usual ones."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run would cost, measured on one step of random pixels."""
+"""What a run would cost, measured on one step of random inputs."""
 
 import collections
 import statistics
@@ -28,8 +28,7 @@ def report(
 ) -> str:
     """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal."""
     batch = random_batch(settings)
-    prepare = step.prepare_pixels(settings.preprocessing)
-    eval_step = step.make_eval_step(parts, prepare)
+    eval_step = step.make_eval_step(parts, run.prepare(settings))
     one = {name: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype) for name, a in batch.items()}
     multiply_adds = cost.multiply_adds(eval_step, parts.params, parts.stats, one)
     logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
@@ -79,9 +78,13 @@ def random_batch(settings: run.Settings) -> dict[str, np.ndarray]:
     """A batch of noise with the shapes and types of a real one."""
     rng = np.random.default_rng(0)
     rows, shown = settings.data.batch_size, settings.preprocessing
-    shape = (rows, shown.num_frames, shown.crop_size, shown.crop_size, 3)
-    return {
-        "video": rng.integers(0, 256, shape, np.uint8),
+    if settings.embedding is None:
+        shape = (rows, shown.num_frames, shown.crop_size, shown.crop_size, 3)
+        inputs = {"video": rng.integers(0, 256, shape, np.uint8)}
+    else:
+        shape = (rows, shown.num_frames, settings.embedding.dim)
+        inputs = {"embedding": rng.normal(size=shape).astype(np.float32)}
+    return inputs | {
         "mask": np.ones(shape[:2], bool),
         "label": rng.integers(0, settings.model.num_classes, rows).astype(np.int32),
         "weight": np.ones(rows, np.float32),

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import tyro
 
 from flaxvid import errors
-from flaxvid.data import from_tfds, manifest, motion
+from flaxvid.data import embeddings, from_tfds, manifest, motion
 from flaxvid.models import zoo
 from flaxvid.training import config, run
 
@@ -69,6 +69,7 @@ def from_recipe(arch: str, size: str) -> Options:
         num_frames=preset.preprocessing.num_frames,
         stride=preset.preprocessing.stride,
         image_size=preset.preprocessing.crop_size,
+        encoder=recipe.pop("encoder", config.Data.encoder),
     )
     model = zoo.configure(arch, size, num_classes=1)
     return Options(data, config.Recipe(**recipe), config.Run(), model, arch, size)
@@ -106,30 +107,38 @@ def open_data(options: config.Data, seed: int) -> manifest.Manifest:
         return motion.open_or_draw(level or "easy")
     if name == "tfds":
         return from_tfds.open_tfds(level)
+    if embeddings.is_stored(Path(options.data)):
+        return embeddings.read(Path(options.data)).manifest
     return manifest.open_data(Path(options.data), allow_leakage=options.allow_leakage, seed=seed)
 
 
-def settle(options: Options, videos: manifest.Manifest) -> run.Settings:
-    """Options and data together: the model gets its classes, the pixels their size.
+def settle(
+    options: Options, videos: manifest.Manifest, stored: embeddings.Stored | None = None
+) -> run.Settings:
+    """Options and data together: the model gets its classes, and the shape of what it will see.
 
     Raises:
-        UserError: if a resumed run was trained on other data.
+        UserError: if a resumed run was trained on other data, or `stored` embeddings are of
+            another size than was asked for.
     """
     resumed = options.run.resume
-    if resumed is not None and run.load(resumed).manifest != videos.fingerprint():
+    if resumed is not None and not _same_data(run.load(resumed), videos, stored):
         raise errors.UserError(
             f"--resume {resumed}: {options.data.data} is not the data of that run, or has changed "
             "since: start a new run"
         )
-    wanted = options.data
-    preprocessing = zoo.find(options.arch, options.size).preprocessing.fitted(
-        num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size
-    )
+    preset, wanted = zoo.find(options.arch, options.size), options.data
+    if stored is None:
+        preprocessing = preset.preprocessing.fitted(
+            num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size
+        )
+        seen = dict(image_size=wanted.image_size)
+    else:
+        wanted = _as_stored(options, stored)
+        preprocessing = stored.about.preprocessing
+        seen = dict(embedding_dim=stored.about.dim)
     model = dataclasses.replace(
-        options.model,
-        num_classes=len(videos.labels),
-        num_frames=wanted.num_frames,
-        image_size=wanted.image_size,
+        options.model, num_classes=len(videos.labels), num_frames=wanted.num_frames, **seen
     )
     folder = options.run.out or run.new_folder(options.arch, options.size)
     return run.Settings(
@@ -137,9 +146,32 @@ def settle(options: Options, videos: manifest.Manifest) -> run.Settings:
         size=options.size,
         model=model,
         preprocessing=preprocessing,
-        data=options.data,
+        data=wanted,
         recipe=options.recipe,
         run=dataclasses.replace(options.run, out=folder),
         labels=videos.labels,
         manifest=videos.fingerprint(),
+        embedding=None if stored is None else stored.about,
     )
+
+
+def _same_data(saved, videos, stored):
+    about = None if stored is None else stored.about
+    return saved.manifest == videos.fingerprint() and saved.embedding == about
+
+
+def _as_stored(options, stored):
+    """The options of the data as the embeddings have them; asked for otherwise, they don't fit."""
+    shown = stored.about.preprocessing
+    found = dict(
+        num_frames=shown.num_frames, image_size=shown.crop_size, encoder=stored.about.encoder
+    )
+    default = from_recipe(options.arch, options.size).data
+    for name, value in found.items():
+        asked = getattr(options.data, name)
+        if asked not in (value, getattr(default, name)):
+            raise errors.UserError(
+                f"--{name.replace('_', '-')} {asked}: the embeddings in {stored.folder} were made "
+                f"with {value}; leave it out, or make others with `prepare embeddings`"
+            )
+    return dataclasses.replace(options.data, **found)

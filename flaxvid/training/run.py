@@ -1,6 +1,7 @@
 """A run directory: `config.json`, `metrics.jsonl`, `checkpoints/`, `curves.png`."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
 from collections.abc import Callable
@@ -12,8 +13,9 @@ import numpy as np
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import zoo
-from flaxvid.training import checkpoint, config, step
+from flaxvid.data import embeddings
+from flaxvid.models import frame_encoders, zoo
+from flaxvid.training import checkpoint, config, encoding, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
@@ -35,6 +37,8 @@ class Settings:
     labels: tuple[str, ...]
     manifest: str
     """Fingerprint of the manifest trained on."""
+    embedding: embeddings.About | None = None
+    """How frames become what the model sees; None: it sees their pixels."""
 
 
 def new_folder(arch: str, size: str) -> Path:
@@ -100,9 +104,14 @@ def load(folder: Path) -> Settings:
             run=config.from_dict(config.Run, values["run"], str(path)),
             labels=tuple(values["labels"]),
             manifest=values["manifest"],
+            embedding=_about(values.get("embedding")),
         )
     except KeyError as error:
         raise errors.UserError(f"{path}: has no {error}; train anew") from None
+
+
+def _about(values):
+    return None if values is None else embeddings.About.from_dict(values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +121,8 @@ class Trained:
     settings: Settings
     step: int
     logits: Callable[[dict[str, np.ndarray]], jax.Array]
-    """Batch (as `data/batches.py` makes it) -> logits `batch classes`."""
+    """Batch (as `data/batches.py` makes it) -> logits `batch classes`. A model that sees embeddings
+    takes those, or video, which its encoder then embeds."""
 
 
 def open_best(folder: Path) -> Trained:
@@ -132,6 +142,29 @@ def open_best(folder: Path) -> Trained:
                 f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
             )
         params, stats = checkpoints.restore_model(best, (parts.params, parts.stats))
-    prepare = step.prepare_pixels(settings.preprocessing)
-    eval_step = jax.jit(step.make_eval_step(parts, prepare))
-    return Trained(settings, best, lambda batch: eval_step(params, stats, batch))
+    eval_step = jax.jit(step.make_eval_step(parts, prepare(settings)))
+    embed = _embed(settings.embedding)
+    return Trained(settings, best, lambda batch: eval_step(params, stats, embed(batch)))
+
+
+def prepare(settings: Settings) -> Callable[[step.Batch], jax.Array]:
+    """The function from a batch on the device to the inputs of the model."""
+    if settings.embedding is not None:
+        return lambda batch: batch["embedding"]
+    return step.prepare_pixels(settings.preprocessing)
+
+
+def _embed(about):
+    """Gives a batch of video its embedding, if that is what the model sees."""
+    if about is None:
+        return lambda batch: batch
+    # A batch of embeddings needs no encoder, and its weights may not be there.
+    reopen = functools.cache(lambda: encoding.reopen(about))
+
+    def embed(batch):
+        if "embedding" in batch:
+            return batch
+        embedding = frame_encoders.time_distributed(reopen().encode, batch["video"])
+        return {"embedding": embedding, **{k: v for k, v in batch.items() if k != "video"}}
+
+    return embed

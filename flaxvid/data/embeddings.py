@@ -1,0 +1,306 @@
+"""Embeddings of videos on disk: one array for all of them, and an index that says whose they are.
+
+    FOLDER/embeddings.npy    videos x max_len x dim, float16 or float32; zeros after a video's end
+    FOLDER/index.json        an entry for every video, in ActionBERT's format, with what they were
+                             made of and with
+
+While they are made, the folder is called FOLDER.partial and has a journal with a line for every
+video that is done. It gets its name when all are, so that a folder is whole or not there, and
+making them again after a kill goes on where it stopped.
+"""
+
+import dataclasses
+import functools
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from flaxvid import errors
+from flaxvid.data import batches, manifest
+from flaxvid.video import transform
+
+ARRAY, INDEX, JOURNAL = "embeddings.npy", "index.json", "done.jsonl"
+
+
+class EmbeddingsError(errors.UserError):
+    """Embeddings that are missing, damaged, or made of or with something else."""
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What embeddings are made of and with. Only those of equal `About` may stand together."""
+
+    encoder: str
+    """Name in `models.frame_encoders`."""
+    weights: str = dataclasses.field(compare=False)
+    """Where the encoder's weights came from; what they are, the next field says."""
+    sha256: str
+    """Of the file of weights."""
+    dim: int
+    """Length of a frame's embedding."""
+    preprocessing: transform.Preprocessing
+    manifest: str
+    """Fingerprint of the manifest."""
+    dtype: Literal["float16", "float32"] = "float32"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON has them."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return fields | {"preprocessing": self.preprocessing.to_dict()}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "About":
+        """What `to_dict` wrote down."""
+        preprocessing = transform.Preprocessing.from_dict(fields["preprocessing"])
+        return cls(**{**fields, "preprocessing": preprocessing})
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """Embeddings on disk, opened: the array stays there until rows of it are taken."""
+
+    folder: Path
+    about: About
+    manifest: manifest.Manifest
+    """The videos, in the order of the array."""
+    lengths: Int[np.ndarray, " videos"]
+    """Real frames of each video; 0: it could not be read."""
+    array: Float[np.ndarray, "videos time dim"]
+    skipped: Mapping[str, str]
+    """Videos that could not be read, and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Loader:
+    """How a row of a split becomes one row of a batch, as `batches.Loader` does for pixels."""
+
+    stored: Stored
+    split: str
+    skipped: batches.Skipped = dataclasses.field(default_factory=batches.Skipped)
+
+    @functools.cached_property
+    def manifest(self) -> manifest.Manifest:
+        """The rows of the split."""
+        return self.stored.manifest.split(self.split)
+
+    @functools.cached_property
+    def _numbers(self):
+        """Where the rows of the split are in the array."""
+        rows = self.stored.manifest.rows
+        return [number for number, row in enumerate(rows) if row.split == self.split]
+
+    def train_row(self, index: int, rng: np.random.Generator) -> batches.Batch:
+        """Video `index` of the split; nothing is random, as its frames were chosen before."""
+        del rng
+        return self.test_row(index)
+
+    def test_row(self, index: int) -> batches.Batch:
+        """Video `index` of the split; one that could not be read has weight 0."""
+        number = self._numbers[index]
+        length = int(self.stored.lengths[number])
+        return {
+            "embedding": self.stored.array[number].astype(np.float32),
+            # All False would leave attention nothing to look at.
+            "mask": np.arange(self.stored.array.shape[1]) < (length or 1),
+            "label": np.int32(self.stored.manifest.label_index(self.manifest.rows[index])),
+            "weight": np.float32(length > 0),
+        }
+
+
+# ------------------------------------------------------------------ reading
+def is_stored(folder: Path) -> bool:
+    """Whether a path is a folder of embeddings."""
+    return (Path(folder) / INDEX).exists() and (Path(folder) / ARRAY).exists()
+
+
+def read(folder: Path) -> Stored:
+    """Opens the embeddings in a folder.
+
+    Raises:
+        EmbeddingsError: if there are none, or the array is not the one that the index speaks of.
+    """
+    folder = Path(folder)
+    if not is_stored(folder):
+        raise EmbeddingsError(f"{folder}: holds no embeddings; make some with `prepare embeddings`")
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+        about, entries = About.from_dict(index["about"]), index["data"]
+        videos = _manifest(index)
+        lengths = np.asarray([entry["video_length"] for entry in entries], np.int64)
+        skipped = index["skipped"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EmbeddingsError(f"{folder}: is damaged ({error}); make it again") from None
+    expected = (*index["memmap_size"], about.dtype)
+    if (*array.shape, array.dtype) != expected or len(entries) != len(array):
+        raise EmbeddingsError(
+            f"{folder}: {ARRAY} is {array.dtype}{list(array.shape)}, and {INDEX} speaks of "
+            f"{len(entries)} videos and {expected}; make it again"
+        )
+    return Stored(folder, about, videos, lengths, array, skipped)
+
+
+def check(stored: Stored, expected: About) -> None:
+    """Refuses embeddings that were made of, or with, anything but what is expected.
+
+    Raises:
+        EmbeddingsError: naming the first thing that differs.
+    """
+    _refuse_difference(stored.folder, stored.about, expected)
+
+
+def _refuse_difference(folder, found, expected):
+    left, right = found.to_dict(), expected.to_dict()
+    left, right = left | left.pop("preprocessing"), right | right.pop("preprocessing")
+    for name in left:
+        if left[name] != right[name] and name != "weights":
+            raise EmbeddingsError(
+                f"{folder}: was made with {name} {left[name]}, and {right[name]} is wanted; "
+                "take another folder, or remove this one"
+            )
+
+
+def _manifest(index):
+    fields = ("split", "group", "start", "end")
+    rows = tuple(
+        manifest.Row(
+            path=entry["video_name"],
+            label=index["labels"][entry["label_idx"]],
+            **{name: entry[name] for name in fields},
+        )
+        for entry in index["data"]
+    )
+    return manifest.Manifest(root=Path(index["root"]), rows=rows, labels=tuple(index["labels"]))
+
+
+# ------------------------------------------------------------------ writing
+class Writer:
+    """Embeddings in the making, video by video in any order; use it as a context manager.
+
+    What was done before a kill is kept. Every line of the journal has a checksum of the video's
+    embeddings: one that did not reach the disk is done again.
+    """
+
+    def __init__(self, folder: Path, videos: manifest.Manifest, about: About):
+        """
+        Raises:
+            EmbeddingsError: if the folder exists, or what was begun is of or with something else.
+        """
+        self.folder, self._videos, self._about = Path(folder), videos, about
+        self._partial = self.folder.with_name(self.folder.name + ".partial")
+        shape = (len(videos.rows), about.preprocessing.num_frames, about.dim)
+        self._index = {
+            "data": [_entry(number, row, videos) for number, row in enumerate(videos.rows)],
+            "memmap_size": list(shape),
+            "split": "all",
+            "labels": list(videos.labels),
+            "root": str(videos.root),
+            "about": about.to_dict(),
+        }
+        if self.folder.exists():
+            raise EmbeddingsError(f"{self.folder}: exists; remove it or choose another --out")
+        try:
+            if not (self._partial / INDEX).exists():
+                self._begin(shape)
+            self._done = self._continue(shape)
+            self._journal = (self._partial / JOURNAL).open("a", encoding="utf-8")
+        except OSError as error:
+            raise EmbeddingsError(
+                f"{self._partial}: can't be written ({error.strerror}); choose another --out"
+            ) from None
+
+    def _begin(self, shape):
+        self._partial.mkdir(parents=True, exist_ok=True)
+        (self._partial / JOURNAL).write_text("")
+        kept = np.lib.format.open_memmap(self._partial / ARRAY, "w+", self._about.dtype, shape)
+        kept.flush()
+        # The index last: a kill before this line leaves nothing to go on with.
+        _write_json(self._partial / INDEX, self._index)
+
+    def _continue(self, shape):
+        index = json.loads((self._partial / INDEX).read_text(encoding="utf-8"))
+        _refuse_difference(self._partial, About.from_dict(index["about"]), self._about)
+        if index["data"] != self._index["data"]:
+            raise EmbeddingsError(
+                f"{self._partial}: was begun with the same videos in another order; remove it"
+            )
+        self.array = np.lib.format.open_memmap(self._partial / ARRAY, "r+")
+        text = (self._partial / JOURNAL).read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:  # killed in the middle of a line
+            (self._partial / JOURNAL).write_text(whole, encoding="utf-8")
+        done = {line["video_idx"]: line for line in map(json.loads, whole.splitlines())}
+        return {n: line for n, line in done.items() if line["crc32"] == zlib.crc32(self.array[n])}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._journal.close()
+
+    def left(self) -> list[int]:
+        """The numbers of the videos that are not done."""
+        return [n for n in range(len(self._videos.rows)) if n not in self._done]
+
+    def write(self, number: int, embedding: Float[np.ndarray, "time dim"]) -> None:
+        """Keeps the embeddings of video `number`."""
+        self._keep(number, embedding, reason=None)
+
+    def skip(self, number: int, reason: str) -> None:
+        """Notes that video `number` can't be read."""
+        self._keep(number, np.zeros((0, self._about.dim), np.float32), reason)
+
+    def _keep(self, number, embedding, reason):
+        row = np.zeros(self.array.shape[1:], self.array.dtype)
+        row[: len(embedding)] = embedding
+        self.array[number] = row
+        line = dict(
+            video_idx=number, video_length=len(embedding), reason=reason, crc32=zlib.crc32(row)
+        )
+        self._journal.write(json.dumps(line) + "\n")
+        self._journal.flush()
+        self._done[number] = line
+
+    def finish(self) -> Stored:
+        """Gives the folder its name, when every video is done."""
+        if self.left():
+            raise ValueError(f"{len(self.left())} videos are not done")
+        self.array.flush()
+        for number, entry in enumerate(self._index["data"]):
+            entry["video_length"] = self._done[number]["video_length"]
+        self._index["skipped"] = {
+            self._videos.rows[number].path: line["reason"]
+            for number, line in sorted(self._done.items())
+            if line["reason"] is not None
+        }
+        _write_json(self._partial / INDEX, self._index)
+        self._journal.close()
+        (self._partial / JOURNAL).unlink()
+        self._partial.rename(self.folder)
+        return read(self.folder)
+
+
+def _entry(number, row, videos):
+    """The first four are ActionBERT's."""
+    return {
+        "video_idx": number,
+        "video_name": row.path,
+        "video_length": None,
+        "label_idx": videos.label_index(row),
+        "split": row.split,
+        "group": row.group,
+        "start": row.start,
+        "end": row.end,
+    }
+
+
+def _write_json(path, content):
+    """Whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    new.replace(path)
