@@ -42,12 +42,11 @@ def load_block(
 
 
 def _block(source, target):
+    # Query, key and value lie one after the other, each with all its heads, as they do here.
+    joint = rf"{source}attention\.in_proj"
     return [
-        # Query, key and value lie one after the other, each with all its heads, as they do here.
-        convert.Rule(
-            rf"{source}attention\.in_proj_weight", f"{target}attn/qkv/kernel", np.transpose
-        ),
-        convert.Rule(rf"{source}attention\.in_proj_bias", f"{target}attn/qkv/bias"),
+        convert.Rule(rf"{joint}_weight", f"{target}attn/qkv/kernel", np.transpose),
+        convert.Rule(rf"{joint}_bias", f"{target}attn/qkv/bias"),
         *_linear(rf"{source}attention\.out_proj", f"{target}attn/proj"),
         *_linear(rf"{source}dense_proj\.0", f"{target}mlp/fc1"),
         *_linear(rf"{source}dense_proj\.2", f"{target}mlp/fc2"),

@@ -1,0 +1,212 @@
+"""Embeddings on disk: ActionBERT's index, whole or not there, and nothing mixed up."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from flaxvid.data import batches, embeddings, manifest
+from flaxvid.video import transform
+
+ROWS = (
+    manifest.Row("b/one.mp4", "jump", "one", "train"),
+    manifest.Row("a/two.mp4", "run", "two", "test", 0.5, 2.0),
+    manifest.Row("b/three.mp4", "jump", "three", "train"),
+    manifest.Row("a/four.mp4", "run", "four", "train"),
+)
+LENGTHS = (5, 3, 1, 4)
+
+
+@pytest.fixture
+def videos(tmp_path):
+    return manifest.Manifest(tmp_path, ROWS, ("jump", "run"))
+
+
+def about_of(videos, **changes):
+    facts = dict(
+        encoder="resnet18",
+        weights="weights.pth",
+        sha256="0" * 64,
+        dim=6,
+        preprocessing=transform.Preprocessing(num_frames=5),
+        manifest=videos.fingerprint(),
+    )
+    return embeddings.About(**facts | changes)
+
+
+def embedding_of(number):
+    return np.random.default_rng(number).normal(size=(LENGTHS[number], 6)).astype(np.float32)
+
+
+def write_all(folder, videos, **changes):
+    with embeddings.Writer(folder, videos, about_of(videos, **changes)) as writer:
+        for number in writer.left():
+            writer.write(number, embedding_of(number))
+        return writer.finish()
+
+
+def test_what_was_written_is_read(tmp_path, videos):
+    """Every video's embeddings come back, with zeros after its end, its label and its split."""
+    write_all(tmp_path / "kept", videos)
+    stored = embeddings.read(tmp_path / "kept")
+    assert stored.array.shape == (4, 5, 6)
+    assert stored.lengths.tolist() == list(LENGTHS)
+    for number, length in enumerate(LENGTHS):
+        np.testing.assert_array_equal(stored.array[number, :length], embedding_of(number))
+        assert not stored.array[number, length:].any()
+    assert stored.manifest == videos
+    assert stored.about == about_of(videos)
+
+
+def test_the_index_is_actionberts(tmp_path, videos):
+    """An index as ActionBERT's reader takes it, and a plain array beside it."""
+    write_all(tmp_path / "kept", videos)
+    index = json.loads((tmp_path / "kept" / "index.json").read_text())
+    first = {name: index["data"][1][name] for name in list(index["data"][1])[:4]}
+    assert first == {"video_idx": 1, "video_name": "a/two.mp4", "video_length": 3, "label_idx": 1}
+    assert index["memmap_size"] == [4, 5, 6]
+    assert "split" in index
+    assert np.load(tmp_path / "kept" / "embeddings.npy", mmap_mode="r").shape == (4, 5, 6)
+
+
+def test_float16_halves_the_file_and_reads_as_float32(tmp_path, videos):
+    """On disk in float16, in a batch in float32, within three digits."""
+    stored = write_all(tmp_path / "kept", videos, dtype="float16")
+    assert stored.array.dtype == np.float16
+    row = embeddings.Loader(stored, "train").test_row(0)
+    assert row["embedding"].dtype == np.float32
+    np.testing.assert_allclose(row["embedding"], embedding_of(0), rtol=1e-3, atol=1e-3)
+
+
+# ------------------------------------------------------------------ killed in the middle
+def test_it_goes_on_after_a_kill(tmp_path, videos):
+    """What was done is neither redone nor lost, and nothing has the final name until all is."""
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        writer.write(2, embedding_of(2))
+        writer.write(0, embedding_of(0))
+    assert not (tmp_path / "kept").exists()
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        assert writer.left() == [1, 3]
+        for number in (1, 3):
+            writer.write(number, embedding_of(number))
+        stored = writer.finish()
+    for number, length in enumerate(LENGTHS):
+        np.testing.assert_array_equal(stored.array[number, :length], embedding_of(number))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
+
+
+def test_a_line_cut_short_is_done_again(tmp_path, videos):
+    """A kill in the middle of a line of the journal costs that one video."""
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        for number in (0, 1):
+            writer.write(number, embedding_of(number))
+    journal = tmp_path / "kept.partial" / "done.jsonl"
+    journal.write_text(journal.read_text()[:-4])
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        assert writer.left() == [1, 2, 3]
+        for number in writer.left():
+            writer.write(number, embedding_of(number))
+        np.testing.assert_array_equal(writer.finish().array[1, :3], embedding_of(1))
+
+
+def test_numbers_that_did_not_reach_the_disk_are_done_again(tmp_path, videos):
+    """The journal's checksum tells them, as after a power cut."""
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        for number in (0, 1):
+            writer.write(number, embedding_of(number))
+        writer.array[1] = 0
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        assert writer.left() == [1, 2, 3]
+
+
+def test_unfinished_is_not_finished(tmp_path, videos):
+    """A folder that lacks a video never gets its name."""
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        writer.write(0, embedding_of(0))
+        with pytest.raises(ValueError, match="3 videos are not done"):
+            writer.finish()
+
+
+# ------------------------------------------------------------------ refusals
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (dict(encoder="lite0"), "encoder resnet18, and lite0 is wanted"),
+        (dict(sha256="1" * 64), "sha256 0000"),
+        (dict(manifest="other"), "and other is wanted"),
+        (dict(preprocessing=transform.Preprocessing(num_frames=5, scale=1.0)), "scale"),
+        (dict(dtype="float16"), "dtype float32, and float16 is wanted"),
+    ],
+)
+def test_a_mismatch_is_refused(tmp_path, videos, changes, said):
+    """Embeddings of another encoder, manifest or preprocessing are not taken for these."""
+    other = about_of(videos, **changes)
+    with embeddings.Writer(tmp_path / "begun", videos, about_of(videos)) as writer:
+        writer.write(0, embedding_of(0))
+    with pytest.raises(embeddings.EmbeddingsError, match=said):
+        embeddings.Writer(tmp_path / "begun", videos, other)
+    stored = write_all(tmp_path / "kept", videos)
+    embeddings.check(stored, about_of(videos, weights="elsewhere.pth"))
+    with pytest.raises(embeddings.EmbeddingsError, match=said):
+        embeddings.check(stored, other)
+
+
+def test_an_existing_folder_is_not_written_over(tmp_path, videos):
+    """It is named, with the way out."""
+    write_all(tmp_path / "kept", videos)
+    with pytest.raises(embeddings.EmbeddingsError, match="kept: exists; remove it or choose"):
+        embeddings.Writer(tmp_path / "kept", videos, about_of(videos))
+
+
+def test_a_folder_without_embeddings_is_refused(tmp_path):
+    """With the command that makes some."""
+    with pytest.raises(embeddings.EmbeddingsError, match="prepare embeddings"):
+        embeddings.read(tmp_path)
+
+
+def test_an_array_that_is_not_the_indexs_is_refused(tmp_path, videos):
+    """An array of another shape, and an index that is no JSON."""
+    write_all(tmp_path / "kept", videos)
+    np.save(tmp_path / "kept" / "embeddings.npy", np.zeros((4, 5, 7), np.float32))
+    with pytest.raises(embeddings.EmbeddingsError, match="make it again"):
+        embeddings.read(tmp_path / "kept")
+    (tmp_path / "kept" / "index.json").write_text("{")
+    with pytest.raises(embeddings.EmbeddingsError, match="is damaged"):
+        embeddings.read(tmp_path / "kept")
+
+
+# ------------------------------------------------------------------ batches
+def test_batches_have_masks_and_labels(tmp_path, videos):
+    """A batch of a split: its videos in order, the last batch filled with rows of weight 0."""
+    loader = embeddings.Loader(write_all(tmp_path / "kept", videos), "train")
+    assert isinstance(loader, batches.Rows)
+    first, last = batches.test_batches(loader, 2)
+    assert first["embedding"].shape == (2, 5, 6)
+    assert first["mask"].sum(axis=1).tolist() == [5, 1]
+    assert first["label"].tolist() == [0, 0]
+    np.testing.assert_array_equal(last["embedding"][0, :4], embedding_of(3))
+    assert last["weight"].tolist() == [1, 0]
+
+
+def test_training_batches_meet_every_video(tmp_path, videos):
+    """Three training videos, three batches of one: each comes once."""
+    loader = embeddings.Loader(write_all(tmp_path / "kept", videos), "train")
+    iterator = batches.train_batches(loader, 1, seed=0)
+    lengths = sorted(int(next(iterator)["mask"].sum()) for _ in range(3))
+    iterator.close()
+    assert lengths == [1, 4, 5]
+
+
+def test_a_video_that_could_not_be_read_counts_for_nothing(tmp_path, videos):
+    """Its weight is 0, its mask leaves attention something to look at, its reason is kept."""
+    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+        writer.skip(0, "b/one.mp4: empty")
+        for number in (1, 2, 3):
+            writer.write(number, embedding_of(number))
+        stored = writer.finish()
+    row = embeddings.Loader(stored, "train").test_row(0)
+    assert row["weight"] == 0
+    assert row["mask"].any()
+    assert stored.skipped == {"b/one.mp4": "b/one.mp4: empty"}
+    assert dataclasses.replace(stored.about, weights="") == stored.about
