@@ -1,11 +1,16 @@
 """Known wrong answers, each a mistake that people make: the checks must reject every one."""
 
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from flaxvid.data import manifest, splits, ucf101
 from flaxvid.video import decode
+
+# Kept from before a check puts a wrong answer in its place.
+splits_of_the_package = splits.hold_out
 
 
 # --- natural_key --------------------------------------------------------------------------
@@ -272,6 +277,64 @@ def view_indices_one_short_of_the_end(num_frames, num_samples, stride, num_views
     return _starts(num_frames, num_samples, stride, num_views, last)
 
 
+# --- label_and_group ----------------------------------------------------------------------
+def _parts(path):
+    found = ucf101.NAME.fullmatch(Path(path).stem)
+    if found is None:
+        raise manifest.ManifestError("not as v_Class_g01_c01.avi")
+    return found
+
+
+def label_and_group_of_all_classes(path):  # group 8 of every class is one group
+    found = _parts(path)
+    label = ucf101.SPELLINGS.get(found["label"], found["label"])
+    return label, f"g{found['group']}"
+
+
+def label_and_group_as_spelt(path):  # a class of its own for one class's files
+    found = _parts(path)
+    return found["label"], f"{found['label']}_g{found['group']}"
+
+
+def label_and_group_of_the_clip(path):  # every clip its own group: the leak
+    found = _parts(path)
+    label = ucf101.SPELLINGS.get(found["label"], found["label"])
+    return label, Path(path).stem
+
+
+def label_and_group_of_anything(path):  # holiday.avi gets a class
+    parts = Path(path).stem.split("_")
+    label = ucf101.SPELLINGS.get(parts[1 % len(parts)], parts[1 % len(parts)])
+    return label, f"{label}_{parts[2 % len(parts)]}"
+
+
+# --- hold_out -----------------------------------------------------------------------------
+def hold_out_videos(labels, groups, share, rng):  # the usual random split
+    return rng.random(len(labels)) < share
+
+
+def hold_out_of_every_group(labels, groups, share, rng):  # the first ones of each
+    held, seen = np.zeros(len(labels), bool), {}
+    for number, group in enumerate(groups):
+        seen[group] = seen.get(group, 0) + 1
+        held[number] = seen[group] <= 1
+    return held
+
+
+def hold_out_regardless_of_class(labels, groups, share, rng):
+    names = sorted(set(groups))
+    chosen = set(rng.choice(names, max(1, round(share * len(names))), replace=False).tolist())
+    return np.array([group in chosen for group in groups])
+
+
+def hold_out_always_the_same(labels, groups, share, rng):
+    return splits_of_the_package(labels, groups, share, np.random.default_rng(0))
+
+
+def hold_out_the_others(labels, groups, share, rng):  # True is what is kept
+    return ~splits_of_the_package(labels, groups, share, rng)
+
+
 WRONG = {
     "video.sample.natural_key": (
         natural_key_plain_strings,
@@ -332,5 +395,18 @@ WRONG = {
         view_indices_single_at_the_start,
         view_indices_all_the_same,
         view_indices_one_short_of_the_end,
+    ),
+    "data.ucf101.label_and_group": (
+        label_and_group_of_all_classes,
+        label_and_group_as_spelt,
+        label_and_group_of_the_clip,
+        label_and_group_of_anything,
+    ),
+    "data.splits.hold_out": (
+        hold_out_videos,
+        hold_out_of_every_group,
+        hold_out_regardless_of_class,
+        hold_out_always_the_same,
+        hold_out_the_others,
     ),
 }
