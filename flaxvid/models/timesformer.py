@@ -14,7 +14,7 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid.models import attention, layers
+from flaxvid.models import attention, layers, schemes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,8 @@ class TimeSformerConfig:
     mlp_dim: int = 3072
     drop_path: float = 0.1
     """Stochastic depth of the last block; the first has none, those between lie on a line."""
-    attention: Literal["divided", "joint", "space"] = "divided"
+    attention: Literal["divided", "joint", "space", "local_global", "axial"] = "divided"
+    """Which tokens see each other; see `schemes`."""
     init_std: float = 0.02
     """Standard deviation of fresh linear layers, position embeddings and the CLS token."""
     dtype: str = "float32"
@@ -61,6 +62,11 @@ class TimeSformerConfig:
         """Long: 96 frames of 224 pixels, ViT-Base (the paper's TimeSformer-L)."""
         return cls(**{"num_frames": 96} | overrides)
 
+    def grid(self) -> tuple[int, int, int]:
+        """Frames, and patches down and across a frame."""
+        side = self.image_size // self.patch_size
+        return self.num_frames, side, side
+
     def initializer(self) -> nnx.Initializer:
         """How kernels and embeddings start."""
         return nnx.initializers.truncated_normal(self.init_std)
@@ -70,18 +76,18 @@ class Block(nnx.Module):
     """One encoder block: attention after the configured scheme, then an MLP."""
 
     def __init__(self, config: TimeSformerConfig, drop_path: float, *, rngs: nnx.Rngs):
-        self.num_frames, self.scheme = config.num_frames, config.attention
+        self.scheme, self.grid = config.attention, config.grid()
         dim, dtype = config.dim, jnp.dtype(config.dtype)
         settings = dict(init=config.initializer(), dtype=dtype, rngs=rngs)
-        if config.attention == "divided":
-            self.temporal_norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-            self.temporal_attn = attention.Attention(dim, config.num_heads, **settings)
-            # Zero at the start: a fresh model is the image ViT and does not see order yet.
-            self.temporal_fc = nnx.Linear(
-                dim, dim, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs
-            )
-        self.norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-        self.attn = attention.Attention(dim, config.num_heads, **settings)
+        for prefix in schemes.PREFIXES[self.scheme].values():
+            norm = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+            setattr(self, f"{prefix}norm1", norm)
+            setattr(self, f"{prefix}attn", attention.Attention(dim, config.num_heads, **settings))
+            if prefix:
+                # Zero at the start: a fresh model does not take this step yet.
+                zeros = nnx.initializers.zeros
+                fc = nnx.Linear(dim, dim, kernel_init=zeros, dtype=dtype, rngs=rngs)
+                setattr(self, f"{prefix}fc", fc)
         self.norm2 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
         self.mlp = layers.MLP(dim, config.mlp_dim, **settings)
         self.drop_path = layers.drop_path(drop_path)
@@ -92,38 +98,20 @@ class Block(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
-        attend = {"divided": self.divided, "joint": self.joint, "space": self.space}[self.scheme]
-        tokens = attend(tokens, mask, rngs)
+        prefixes = schemes.PREFIXES[self.scheme]
+        steps = {step: self._branch(prefix, rngs) for step, prefix in prefixes.items()}
+        tokens = schemes.SCHEMES[self.scheme](tokens, steps, self.grid, mask)
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)), rngs=rngs)
 
-    def divided(self, tokens, mask, rngs):
-        """Every patch over time, then every frame over space (T+S)."""
+    def _branch(self, prefix, rngs):
+        """Norm and attention of one step; before the last step, a linear layer too."""
+        norm, attn = getattr(self, f"{prefix}norm1"), getattr(self, f"{prefix}attn")
 
-        def time_branch(rows, mask):
-            rows = self.temporal_attn(self.temporal_norm1(rows), mask)
-            return self.drop_path(rows, rngs=rngs)
+        def attend(rows, mask=None):
+            rows = self.drop_path(attn(norm(rows), mask), rngs=rngs)
+            return getattr(self, f"{prefix}fc")(rows) if prefix else rows
 
-        def space_branch(frames):
-            return self.drop_path(self.attn(self.norm1(frames)), rngs=rngs)
-
-        cls, patches = tokens[:, :1], tokens[:, 1:]
-        in_time = attention.over_time(time_branch, patches, self.num_frames, mask)
-        patches = patches + self.temporal_fc(in_time)
-        in_space = attention.over_space(space_branch, cls, patches, self.num_frames, mask)
-        return jnp.concatenate([cls + in_space[0], patches + in_space[1]], axis=1)
-
-    def joint(self, tokens, mask, rngs):
-        """Every token over all tokens of the clip (ST)."""
-        if mask is not None:
-            space = (tokens.shape[1] - 1) // self.num_frames
-            patches = einops.repeat(mask, "b t -> b (t s)", s=space)
-            mask = jnp.pad(patches, ((0, 0), (1, 0)), constant_values=True)
-        return tokens + self.drop_path(self.attn(self.norm1(tokens), mask), rngs=rngs)
-
-    def space(self, tokens, mask, rngs):
-        """Every token over its own frame (S); frames are rows of the batch."""
-        del mask  # no frame sees another here
-        return tokens + self.drop_path(self.attn(self.norm1(tokens)), rngs=rngs)
+        return attend
 
 
 class TimeSformer(nnx.Module):
@@ -133,6 +121,7 @@ class TimeSformer(nnx.Module):
         self.config = config
         dim, dtype = config.dim, jnp.dtype(config.dtype)
         space = layers.patch_count(config.image_size, config.patch_size)
+        schemes.check(config.attention, config.grid())
         self.patch_embed = nnx.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
         init = config.initializer()
         self.cls_token = nnx.Param(init(rngs.params(), (1, 1, dim)))

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from flaxvid.models import schemes
 from flaxvid.weights import convert, read
 
 # The authors' names, which are timm's too, and those of Transformers; N is the block.
@@ -53,11 +54,11 @@ def load(
     """Fills the parameters of a fresh TimeSformer, a pure dict, from the arrays of a file.
 
     What the file can't give keeps its fresh value, and the report says so: the head, if the
-    number of classes differs; and, from an image ViT, `temporal_fc` and the time embedding, whose
-    zeros let the model see single frames only at first. Attention over time then starts as a copy
-    of attention over space. Position and time embeddings are resized to the model's image size
-    and number of frames, which the report says too. No file tells the number of heads: it is the
-    model's. `origin` names the file in errors.
+    number of classes differs; and, from an image ViT, the time embedding and `temporal_fc` (or
+    `local_fc`, `width_fc`), whose zeros hold attention over time back at first. That attention
+    starts as a copy of attention over space. Position and time embeddings are resized to the
+    model's image size and number of frames, which the report says too. No file tells the number
+    of heads: it is the model's. `origin` names the file in errors.
 
     Raises:
         WeightsError: if the file is of another model, or holds more or less than it should.
@@ -75,8 +76,10 @@ def load(
         ignore.append(_pattern(naming, "head") + r"\.(weight|bias)")
         fresh.append("head/.*")
     if file["attention"] == "space":
-        rules += [_to_time(rule) for rule in rules if re.search("/(attn|norm1)/", rule.target)]
-        fresh += ["time_embed", "blocks/.*/temporal_fc/.*"]
+        first = [prefix for prefix in schemes.PREFIXES[model["attention"]].values() if prefix]
+        space = [rule for rule in rules if re.search("/(attn|norm1)/", rule.target)]
+        rules += [_copied(rule, prefix) for rule in space for prefix in first]
+        fresh += ["time_embed", *(f"blocks/.*/{prefix}fc/.*" for prefix in first)]
     return convert.convert(
         _join_qkv(arrays), params, rules, ignore=tuple(ignore), fresh=tuple(fresh), origin=origin
     )
@@ -138,8 +141,10 @@ def _describe(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     )
     if "time_embed" in shapes:
         fields |= dict(num_frames=shapes["time_embed"][1], attention="joint")
-    if any("/temporal_" in leaf for leaf in shapes):
-        fields |= dict(attention="divided")
+    layers = {leaf.split("/")[2] for leaf in shapes if leaf.startswith("blocks/")}
+    for scheme, prefixes in schemes.PREFIXES.items():
+        if layers >= {f"{prefix}attn" for prefix in prefixes.values()} and len(prefixes) > 1:
+            fields |= dict(attention=scheme)  # axial, the last, has all layers of divided too
     if "head/bias" in shapes:
         fields |= dict(num_classes=shapes["head/bias"][0])
     return fields
@@ -188,10 +193,11 @@ def _pattern(naming, name):
     return PREFIXES[naming] + re.escape(known).replace("N", r"(\d+)")
 
 
-def _to_time(rule):
-    """The rule that starts attention over time as a copy of attention over space."""
-    target = re.sub("/(attn|norm1)/", r"/temporal_\1/", rule.target)
-    return dataclasses.replace(rule, target=target, note="copied: time starts as space")
+def _copied(rule, prefix):
+    """The rule that starts attention of an earlier step as a copy of attention over space."""
+    target = re.sub("/(attn|norm1)/", rf"/{prefix}\1/", rule.target)
+    step = {"temporal_": "time", "local_": "local", "width_": "width"}[prefix]
+    return dataclasses.replace(rule, target=target, note=f"copied: {step} starts as space")
 
 
 def _resized(rule, file, model):

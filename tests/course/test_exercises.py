@@ -19,6 +19,7 @@ UNWRITTEN = {
     "06_attention_over_frames",
     "07_sequences_bilstm_bert_roberta",
     "08_patches_and_divided_attention",
+    "09_five_ways_to_attend",
     "10_pretrained_weights",
     "11_the_training_loop",
     "13_judging_a_model",

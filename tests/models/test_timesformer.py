@@ -10,11 +10,11 @@ from flaxvid import errors
 from flaxvid.models import cost, timesformer
 
 Config = timesformer.TimeSformerConfig
-SCHEMES = ("divided", "joint", "space")
+SCHEMES = ("divided", "joint", "space", "local_global", "axial")
 
 
 def small(**overrides):
-    settings = dict(num_classes=5, num_frames=3, image_size=8, patch_size=4, dim=12, depth=2)
+    settings = dict(num_classes=5, num_frames=6, image_size=8, patch_size=4, dim=12, depth=2)
     return Config(**settings | dict(num_heads=2, mlp_dim=20, init_std=0.2) | overrides)
 
 
@@ -28,10 +28,11 @@ def awake(config, seed=0):
     rngs = nnx.Rngs(seed + 1)
     if config.attention != "space":
         model.time_embed[...] = jax.random.normal(rngs.params(), model.time_embed.shape)
-    if config.attention == "divided":
-        for block in model.blocks:
-            shape = block.temporal_fc.kernel.shape
-            block.temporal_fc.kernel[...] = jax.random.normal(rngs.params(), shape) / 3
+    for block in model.blocks:
+        for name in ("temporal_fc", "local_fc", "width_fc"):
+            if hasattr(block, name):
+                kernel = getattr(block, name).kernel
+                kernel[...] = jax.random.normal(rngs.params(), kernel.shape) / 3
     return model
 
 
@@ -39,6 +40,9 @@ def shared_with(source, target):
     """The parameters of `source` that `target` has too."""
     source, target = (dict(nnx.to_flat_state(nnx.state(m, nnx.Param))) for m in (source, target))
     return nnx.from_flat_state({path: source[path] for path in target})
+
+
+call = nnx.jit(lambda model, video, mask=None: model(video, mask))
 
 
 def clips(*shape, seed=0):
@@ -57,6 +61,9 @@ def clips(*shape, seed=0):
         ("large", 400, "divided", 121_633_936),
         ("base", 400, "joint", 86_112_400),
         ("base", 400, "space", 86_106_256),
+        # The paper's table 1 gives 121.4 M and 156.8 M, as SSv2's 174 classes make them.
+        ("base", 174, "local_global", 121_392_558),
+        ("base", 174, "axial", 156_846_510),
     ],
 )
 def test_parameters_to_the_digit(size, num_classes, attention, parameters):
@@ -69,81 +76,100 @@ def test_parameters_to_the_digit(size, num_classes, attention, parameters):
 @pytest.mark.parametrize("attention", SCHEMES)
 def test_logits_shape(attention):
     """Two clips give two rows of logits, with every scheme."""
-    assert fresh(small(attention=attention))(clips(2, 3, 8, 8, 3)).shape == (2, 5)
+    assert call(fresh(small(attention=attention)), clips(2, 6, 8, 8, 3)).shape == (2, 5)
 
 
 @pytest.mark.parametrize("attention", SCHEMES)
 def test_a_fresh_model_does_not_see_order(attention):
     """Time embeddings and temporal_fc start at zero, so reversing a clip changes nothing."""
-    model, video = fresh(small(attention=attention)), clips(2, 3, 8, 8, 3)
-    np.testing.assert_allclose(model(video), model(video[:, ::-1]), atol=1e-5)
+    model, video = fresh(small(attention=attention)), clips(2, 6, 8, 8, 3)
+    np.testing.assert_allclose(call(model, video), call(model, video[:, ::-1]), atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", ["divided", "joint"])
+@pytest.mark.parametrize("attention", ["divided", "joint", "local_global", "axial"])
 def test_an_awake_model_sees_order(attention):
     """Once they are not zero, reversing a clip changes the logits."""
-    model, video = awake(small(attention=attention)), clips(2, 3, 8, 8, 3)
-    assert jnp.abs(model(video) - model(video[:, ::-1])).max() > 1e-2
+    model, video = awake(small(attention=attention)), clips(2, 6, 8, 8, 3)
+    assert jnp.abs(call(model, video) - call(model, video[:, ::-1])).max() > 1e-2
 
 
 def test_space_attention_never_sees_order():
     """Space-only attention averages frames: order is lost whatever the weights are."""
-    model, video = fresh(small(attention="space"), seed=3), clips(2, 3, 8, 8, 3)
-    np.testing.assert_allclose(model(video), model(video[:, [2, 0, 1]]), atol=1e-5)
+    model, video = fresh(small(attention="space"), seed=3), clips(2, 6, 8, 8, 3)
+    np.testing.assert_allclose(
+        call(model, video), call(model, video[:, jnp.array([2, 0, 1, 5, 4, 3])]), atol=1e-5
+    )
+
+
+def test_a_fresh_local_global_model_tells_even_frames_from_odd():
+    """Its sets hold every second frame: swapping 0 and 2 changes nothing, 0 and 1 does."""
+    model, video = fresh(small(attention="local_global")), clips(2, 6, 8, 8, 3)
+    same, other = jnp.array([2, 1, 0, 3, 4, 5]), jnp.array([1, 0, 2, 3, 4, 5])
+    np.testing.assert_allclose(call(model, video), call(model, video[:, same]), atol=1e-5)
+    assert jnp.abs(call(model, video) - call(model, video[:, other])).max() > 1e-3
 
 
 def test_a_fresh_divided_model_is_the_image_model():
     """With temporal_fc at zero, a clip of equal frames gives what space attention gives."""
     divided, space = fresh(small()), fresh(small(attention="space"))
     nnx.update(space, shared_with(divided, space))
-    video = jnp.repeat(clips(2, 1, 8, 8, 3), 3, axis=1)
-    np.testing.assert_allclose(divided(video), space(video), atol=1e-5)
+    video = jnp.repeat(clips(2, 1, 8, 8, 3), 6, axis=1)
+    np.testing.assert_allclose(call(divided, video), call(space, video), atol=1e-5)
 
 
 @pytest.mark.parametrize("attention", SCHEMES)
 def test_padded_frames_have_no_say(attention):
     """What stands in a frame whose mask is False does not change the logits."""
-    model, video = awake(small(attention=attention)), clips(2, 3, 8, 8, 3)
-    mask = jnp.asarray([[True, True, True], [True, True, False]])
-    changed = video.at[1, 2].set(7.0)
-    np.testing.assert_allclose(model(video, mask), model(changed, mask), atol=1e-5)
-    assert jnp.abs(model(video) - model(changed)).max() > 1e-3
+    model, video = awake(small(attention=attention)), clips(2, 6, 8, 8, 3)
+    mask = jnp.asarray([[True] * 6, [True] * 5 + [False]])
+    changed = video.at[1, 5].set(7.0)
+    np.testing.assert_allclose(call(model, video, mask), call(model, changed, mask), atol=1e-5)
+    assert jnp.abs(call(model, video) - call(model, changed)).max() > 1e-3
 
 
 @pytest.mark.parametrize("attention", SCHEMES)
 def test_clips_do_not_mix(attention):
     """A clip gives the same logits alone and in a batch."""
-    model, video = awake(small(attention=attention)), clips(3, 3, 8, 8, 3)
-    np.testing.assert_allclose(model(video)[1:2], model(video[1:2]), atol=1e-5)
+    model, video = awake(small(attention=attention)), clips(3, 6, 8, 8, 3)
+    np.testing.assert_allclose(call(model, video)[1:2], call(model, video[1:2]), atol=1e-5)
 
 
 @pytest.mark.parametrize("attention", SCHEMES)
 def test_every_parameter_learns(attention):
     """A gradient reaches every leaf of an awake model."""
     graphdef, params = nnx.split(awake(small(attention=attention)))
-    video = clips(2, 3, 8, 8, 3)
+    video = clips(2, 6, 8, 8, 3)
 
     def loss(params):
         return jnp.sum(nnx.merge(graphdef, params)(video) ** 2)
 
-    for path, leaf in jax.tree_util.tree_leaves_with_path(jax.grad(loss)(params)):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(jax.jit(jax.grad(loss))(params)):
         assert jnp.abs(leaf).max() > 0, f"no gradient for {jax.tree_util.keystr(path)}"
 
 
 def test_drop_path_needs_rngs_to_act():
     """Stochastic depth acts in training only, where rngs are given."""
-    model, video = awake(small(drop_path=0.5)), clips(2, 3, 8, 8, 3)
-    np.testing.assert_array_equal(model(video), model(video))
+    model, video = awake(small(drop_path=0.5)), clips(2, 6, 8, 8, 3)
+    np.testing.assert_array_equal(call(model, video), call(model, video))
     first, second = (model(video, rngs=nnx.Rngs(dropout=seed)) for seed in (0, 1))
     assert jnp.abs(first - second).max() > 1e-3
 
 
-def test_bfloat16_stays_close():
+@pytest.mark.parametrize("attention", SCHEMES)
+def test_bfloat16_stays_close(attention):
     """Arithmetic in bfloat16 moves the logits by less than 2e-2 and leaves them float32."""
-    exact, coarse = awake(small(init_std=0.1)), awake(small(init_std=0.1, dtype="bfloat16"))
-    video = clips(2, 3, 8, 8, 3)
-    assert coarse(video).dtype == jnp.float32
-    np.testing.assert_allclose(coarse(video), exact(video), atol=2e-2)
+    settings = dict(attention=attention, init_std=0.1)
+    exact, coarse = awake(small(**settings)), awake(small(**settings, dtype="bfloat16"))
+    video = clips(2, 6, 8, 8, 3)
+    assert call(coarse, video).dtype == jnp.float32
+    assert 0 < jnp.abs(call(coarse, video) - call(exact, video)).max() < 2e-2
+
+
+@pytest.mark.parametrize("change", [dict(num_frames=3), dict(image_size=12)])
+def test_odd_grids_are_refused_by_local_global(change):
+    """3 frames, or 3 patches a side, can't be halved: the message says what to change."""
+    with pytest.raises(errors.UserError, match="has an odd one: change num_frames or patch_size"):
+        fresh(small(attention="local_global", **change))
 
 
 def test_another_length_is_refused():
@@ -152,10 +178,39 @@ def test_another_length_is_refused():
         fresh(small())(clips(2, 4, 8, 8, 3))
 
 
-def test_multiply_adds_of_base():
-    """One view of TimeSformer base costs 195.8 G multiply-adds, the figure papers print."""
-    config = Config.base(num_classes=400)
+def multiply_adds(config):
     graphdef, params = nnx.split(cost.abstract_model(lambda: fresh(config)))
-    view = jax.ShapeDtypeStruct((1, 8, 224, 224, 3), jnp.float32)
-    count = cost.multiply_adds(lambda p, x: nnx.merge(graphdef, p)(x), params, view)
-    assert round(count / 1e9, 1) == 195.8
+    side = config.image_size
+    view = jax.ShapeDtypeStruct((1, config.num_frames, side, side, 3), jnp.float32)
+    return cost.multiply_adds(lambda p, x: nnx.merge(graphdef, p)(x), params, view)
+
+
+# Of one view of base; the paper prints those of its three schemes with code as FLOPs.
+@pytest.mark.parametrize(
+    ("attention", "giga"), [("divided", 195.8), ("joint", 179.6), ("space", 140.5)]
+)
+def test_multiply_adds_of_base(attention, giga):
+    """One view of TimeSformer base costs what papers print."""
+    config = Config.base(num_classes=400, attention=attention)
+    assert round(multiply_adds(config) / 1e9, 1) == giga
+
+
+# How many rows of how many tokens each step attends in, and over how many tokens; T x H x W = 8
+# x 14 x 14, and a CLS token in the rows of a last step.
+STEPS = {
+    "local_global": [(4, 8 * 7 * 7), (8, 1 + 4 * 7 * 7)],
+    "axial": [(14 * 14, 8), (8 * 14, 14), (8 * 14, 1 + 14)],
+}
+
+
+@pytest.mark.parametrize("attention", STEPS)
+def test_multiply_adds_of_the_sparser_schemes(attention):
+    """Each step: query, key, value and output for every token, and all pairs within a row."""
+    dim, patches = 768, 8 * 14 * 14
+    block = 2 * (1 + patches) * dim * 3072
+    for number, (rows, tokens) in enumerate(STEPS[attention], start=1):
+        block += rows * tokens * 4 * dim**2 + 2 * rows * tokens**2 * dim
+        if number < len(STEPS[attention]):
+            block += patches * dim**2
+    total = 12 * block + patches * 768 * dim + dim * 400
+    assert multiply_adds(Config.base(num_classes=400, attention=attention)) == total

@@ -302,6 +302,29 @@ def test_image_model_starts_divided_attention():
     assert all("/temporal_" in target for target in copied)
 
 
+@pytest.mark.parametrize(
+    ("attention", "prefixes"),
+    [("local_global", ("local_",)), ("axial", ("temporal_", "width_"))],
+)
+def test_image_model_starts_the_sparser_schemes(attention, prefixes):
+    """All steps start as space, those before the last behind a zero layer."""
+    model, report = load(arrays_of(SPACE), SPACE, attention=attention)
+    for block in model.blocks:
+        for prefix in prefixes:
+            assert_same(nnx.state(getattr(block, f"{prefix}attn")), nnx.state(block.attn))
+            assert_same(nnx.state(getattr(block, f"{prefix}norm1")), nnx.state(block.norm1))
+            assert not getattr(block, f"{prefix}fc").kernel[...].any()
+    copied = [row.target for row in report.rows if row.note.startswith("copied: ")]
+    assert len(copied) == 2 * 6 * len(prefixes)
+
+
+@pytest.mark.parametrize("attention", ["local_global", "axial"])
+def test_weights_of_divided_attention_do_not_become_sparser(attention):
+    """Weights of divided attention are refused by name, though axial has all of their layers."""
+    message = refusal(arrays_of(CASE), CASE, attention=attention, num_frames=4)
+    assert f"trained with divided attention, and the model has {attention} attention" in message
+
+
 def test_image_model_in_divided_attention_sees_the_image():
     """A clip of equal frames gives the logits that the image model gives for the frame."""
     divided, _ = load(arrays_of(SPACE), SPACE, attention="divided")
