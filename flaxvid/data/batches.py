@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import einops
 import grain
 import numpy as np
+from jaxtyping import Int64, UInt8
 
 from flaxvid import errors
 from flaxvid.data import manifest as manifests
@@ -75,9 +77,10 @@ class Loader:
                 num_frames, settings.num_frames, settings.stride, rng
             )
 
-        return self._row(
-            index, choose, lambda clip: transform.train_clip(clip, self.preprocessing, rng)
-        )
+        def cut(frames):
+            return transform.train_clip(frames, self.preprocessing, rng)[None]
+
+        return _only(self.clips(index, choose, cut))
 
     def test_row(self, index: int) -> Batch:
         """The middle clip of video `index`, cropped at the centre."""
@@ -89,14 +92,30 @@ class Loader:
             views = sample.view_indices(num_frames, settings.num_frames, settings.stride, 1)
             return views[0]
 
-        return self._row(
-            index, choose, lambda clip: transform.test_clips(clip, self.preprocessing)[0]
-        )
+        def cut(frames):
+            return transform.test_clips(frames, self.preprocessing)
 
-    def _row(self, index, choose, crop):
+        return _only(self.clips(index, choose, cut))
+
+    def clips(
+        self,
+        index: int,
+        choose: Callable[[int], Int64[np.ndarray, " frames"]],
+        cut: Callable[[decode.Frames], UInt8[np.ndarray, "crops frames size size 3"]],
+        count: int = 1,
+    ) -> Batch:
+        """`count` clips of video `index`, padded and masked, as rows of a batch.
+
+        `choose` gives the frames wanted, those of one window after those of the one before, and
+        `cut` as many crops of them as a window has. A video that can't be read gives rows of
+        weight 0, if those are to be skipped.
+
+        Raises:
+            VideoError: if the video can't be read, and `bad_videos` is "error".
+        """
         row = self.manifest.rows[index]
-        label = np.int32(self.manifest.label_index(row))
         settings = self.preprocessing
+        label = np.full(count, self.manifest.label_index(row), np.int32)
         path = self.manifest.path(row)
         read_clip = packed.read_clip if packed.is_address(path) else decode.read_clip
         try:
@@ -105,12 +124,24 @@ class Loader:
             if self.bad_videos == "error":
                 raise
             self.skipped.add(error)
-            size = settings.crop_size
-            video = np.zeros((settings.num_frames, size, size, 3), np.uint8)
-            mask = np.ones(settings.num_frames, bool)
-            return {"video": video, "mask": mask, "label": label, "weight": np.float32(0)}
-        video, mask = sample.pad_clip(crop(frames), settings.num_frames)
-        return {"video": video, "mask": mask, "label": label, "weight": np.float32(1)}
+            shape = (count, settings.num_frames, settings.crop_size, settings.crop_size, 3)
+            video, mask = np.zeros(shape, np.uint8), np.ones(shape[:2], bool)
+            return {
+                "video": video,
+                "mask": mask,
+                "label": label,
+                "weight": np.zeros(count, np.float32),
+            }
+        crops = cut(frames)
+        shots = einops.rearrange(crops, "c (w t) ... -> (w c) t ...", w=count // len(crops))
+        padded = [sample.pad_clip(shot, settings.num_frames) for shot in shots]
+        video, mask = (np.stack(parts) for parts in zip(*padded, strict=True))
+        return {"video": video, "mask": mask, "label": label, "weight": np.ones(count, np.float32)}
+
+
+def _only(clips):
+    """The row of a batch that has one."""
+    return {name: values[0] for name, values in clips.items()}
 
 
 def train_batches(

@@ -14,8 +14,8 @@ from flax import nnx
 
 from flaxvid import errors
 from flaxvid.data import embeddings
-from flaxvid.models import frame_encoders, zoo
-from flaxvid.training import checkpoint, config, encoding, step
+from flaxvid.models import cost, frame_encoders, zoo
+from flaxvid.training import checkpoint, config, encoding, parallel, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
@@ -120,13 +120,19 @@ class Trained:
 
     settings: Settings
     step: int
+    parameters: int
+    """Numbers that were learnt."""
     logits: Callable[[dict[str, np.ndarray]], jax.Array]
     """Batch (as `data/batches.py` makes it) -> logits `batch classes`. A model that sees embeddings
     takes those, or video, which its encoder then embeds."""
 
 
-def open_best(folder: Path) -> Trained:
+def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     """The best checkpoint of the run in `folder`, compiled on first use.
+
+    Args:
+        folder: of the run.
+        mesh: the devices that its batches will be on; None: the first one.
 
     Raises:
         UserError: if the run has no checkpoint yet.
@@ -142,9 +148,16 @@ def open_best(folder: Path) -> Trained:
                 f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
             )
         params, stats = checkpoints.restore_model(best, (parts.params, parts.stats))
+    if mesh is not None:
+        params, stats = jax.device_put((params, stats), parallel.replicated(mesh))
     eval_step = jax.jit(step.make_eval_step(parts, prepare(settings)))
     embed = _embed(settings.embedding)
-    return Trained(settings, best, lambda batch: eval_step(params, stats, embed(batch)))
+    return Trained(
+        settings,
+        best,
+        cost.count_parameters(params),
+        lambda batch: eval_step(params, stats, embed(batch)),
+    )
 
 
 def prepare(settings: Settings) -> Callable[[step.Batch], jax.Array]:

@@ -1,0 +1,155 @@
+"""Judge a trained model: accuracy with its interval, by class, calibration, confusion, and what is
+left of it when the frames are shuffled, reversed, frozen, or only one of them is shown."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import tyro
+
+from flaxvid import errors, progress
+from flaxvid.data import batches, views
+from flaxvid.training import embed, feed, options, parallel, report, run
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to judge, and how."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory that `flaxvid.train` left; its best checkpoint is judged."""
+    data: str | None = None
+    """Other data than the run's, named as for train."""
+    split: str = "test"
+    """train, validation or test."""
+    windows: int = 1
+    """Windows of time of each video; 10 is C3D's custom."""
+    crops: int = 1
+    """1, or 3 along the longer side; 3 is TimeSformer's custom."""
+    orders: bool = True
+    """Judge on shuffled, reversed, frozen and single frames too."""
+    batch_size: int = 32
+    """Clips at a time, over all devices together. Changes no number."""
+    threads: int = 2
+    """Threads that decode."""
+    out: Path | None = None
+    """Folder for the report; None: the run's."""
+
+
+def main() -> None:
+    """The command `python -m flaxvid.evaluate`."""
+    chosen = tyro.cli(Options, prog="python -m flaxvid.evaluate", description=__doc__)
+    with errors.one_line_errors():
+        evaluate(chosen)
+
+
+def evaluate(chosen: Options) -> dict:
+    """The report of a run, printed and written into its directory."""
+    # ------------------------------------------------------------------ model and data
+    mesh = parallel.data_mesh(chosen.batch_size)
+    trained = run.open_best(chosen.run, mesh)
+    settings = trained.settings
+    loader = _open(chosen, settings)
+    rows = loader.manifest.rows
+
+    # ------------------------------------------------------------------ predict
+    def predictions(order):
+        return _predictions(trained, loader, chosen, mesh, order)
+
+    began = time.monotonic()
+    judged = predictions(None)
+    speed = len(rows) * chosen.windows * chosen.crops / (time.monotonic() - began)
+    orders = {order: predictions(order) for order in views.ORDERS} if chosen.orders else {}
+
+    # ------------------------------------------------------------------ report
+    about = {
+        "model": f"{settings.arch} {settings.size}",
+        "run": str(chosen.run),
+        "step": trained.step,
+        "seed": settings.run.seed,
+        "parameters": trained.parameters,
+        "data": chosen.data or settings.data.data,
+        "split": chosen.split,
+        "manifest": loader.manifest.fingerprint(),
+        "views": f"{chosen.windows} x {chosen.crops} views of each",
+        "skipped": loader.skipped.reasons(),
+        "clips_per_second": round(speed, 1),
+    }
+    found = about | report.summarise(judged, settings.labels, orders)
+    files = report.write(found, judged, chosen.out or chosen.run)
+    low, high = found["interval"]
+    print(
+        f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
+        f"{found['views']}\n"
+        f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%}), top-5 {found['top5']:.1%}, "
+        f"loss {found['loss']:.3f}, calibration error {found['calibration_error']:.1%}"
+    )
+    for order, top1 in found["orders"].items():
+        print(f"frames {order:<9} top-1 {top1:6.1%}  {top1 - found['top1']:+.1%}")
+    if found["skipped"]:
+        print(f"{len(found['skipped'])} videos could not be read and are left out: see report.json")
+    print(f"{files[0].parent}: {', '.join(file.name for file in files)}")
+    return found
+
+
+def _open(chosen, settings):
+    """The rows to judge on, as the model sees them."""
+    saved = options.from_run(chosen.run)
+    data = dataclasses.replace(saved.data, bad_videos="skip", threads=chosen.threads)
+    if chosen.data is not None:
+        data = dataclasses.replace(data, data=chosen.data)
+    videos = options.open_data(data, settings.run.seed)
+    unknown = sorted(set(videos.labels) - set(settings.labels))
+    if unknown:
+        raise errors.UserError(
+            f"--data {data.data}: has a class {unknown[0]!r} that {chosen.run} was not trained on; "
+            f"it knows {', '.join(settings.labels)}"
+        )
+    videos = dataclasses.replace(videos, labels=settings.labels)
+    stored = embed.for_training(dataclasses.replace(saved, data=data), videos)
+    loaders = feed.loaders(
+        dataclasses.replace(settings, data=data), videos, stored, batches.Skipped()
+    )
+    if chosen.split not in loaders:
+        raise errors.UserError(
+            f"--split {chosen.split}: {data.data} has {', '.join(loaders)} and no {chosen.split}"
+        )
+    return loaders[chosen.split]
+
+
+def _predictions(trained, loader, chosen, mesh, order) -> report.Predictions:
+    """Probabilities of every video: the mean over its views."""
+    rows = loader.manifest.rows
+    total = np.zeros((len(rows), len(trained.settings.labels)))
+    counted = np.zeros(len(rows))
+    clips = views.view_batches(
+        loader,
+        chosen.batch_size,
+        windows=chosen.windows,
+        crops=chosen.crops,
+        order=order,
+        threads=chosen.threads,
+    )
+    number = -(-len(rows) * chosen.windows * chosen.crops // chosen.batch_size)
+    for batch in progress.track(clips, number, order or "as they are", "step"):
+        row, weight = batch.pop("row"), batch["weight"]
+        logits = trained.logits(parallel.put_batch(batch, mesh))
+        odds = np.asarray(jax.nn.softmax(logits, axis=-1), np.float64)
+        np.add.at(total, row, weight[:, None] * odds)
+        np.add.at(counted, row, weight)
+    read = counted > 0
+    if not read.any():
+        raise errors.UserError(
+            f"{loader.manifest.root}: none of its {len(rows)} videos can be read: "
+            f"{next(iter(loader.skipped.reasons().values()))}"
+        )
+    labels = np.array([loader.manifest.label_index(row) for row in rows])
+    kept = tuple(row for row, there in zip(rows, read, strict=True) if there)
+    return report.Predictions(total[read] / counted[read, None], kept, labels[read])
+
+
+if __name__ == "__main__":
+    main()

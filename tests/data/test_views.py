@@ -1,0 +1,119 @@
+"""Views for testing: every one once, frames where they belong, orders that only reorder."""
+
+import numpy as np
+import pytest
+
+from flaxvid import errors
+from flaxvid.data import batches, manifest, views
+from flaxvid.video import transform, write
+
+CLIP = np.arange(10, dtype=np.uint8).reshape(5, 2)
+MASK = np.array([True, True, True, True, False])
+
+
+@pytest.mark.exercise("data.views.reorder")
+def test_reversed():
+    """The four real frames backwards; the padded one stays at the end."""
+    clip, mask = views.reorder(CLIP, MASK, "reversed", np.random.default_rng(0))
+    assert clip[:, 0].tolist() == [6, 4, 2, 0, 8]
+    assert mask.tolist() == MASK.tolist()
+
+
+@pytest.mark.exercise("data.views.reorder")
+def test_frozen():
+    """The middle of four frames is frame 1; it stands at all four places."""
+    clip, mask = views.reorder(CLIP, MASK, "frozen", np.random.default_rng(0))
+    assert clip[:, 0].tolist() == [2, 2, 2, 2, 8]
+    assert mask.tolist() == MASK.tolist()
+
+
+@pytest.mark.exercise("data.views.reorder")
+def test_single():
+    """Frame 1 alone at its own place, the others black and masked."""
+    clip, mask = views.reorder(CLIP, MASK, "single", np.random.default_rng(0))
+    assert clip.tolist() == [[0, 0], [2, 3], [0, 0], [0, 0], [0, 0]]
+    assert mask.tolist() == [False, True, False, False, False]
+    assert clip.dtype == np.uint8
+
+
+@pytest.mark.exercise("data.views.reorder")
+def test_shuffled_keeps_the_frames_and_never_their_order():
+    """Of 200 draws each has the same four frames, none in the old order, the padding at its end."""
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(200):
+        clip, mask = views.reorder(CLIP, MASK, "shuffled", rng)
+        assert sorted(clip[:4, 0].tolist()) == [0, 2, 4, 6]
+        assert clip[4, 0] == 8
+        assert mask.tolist() == MASK.tolist()
+        seen.add(tuple(clip[:4, 0].tolist()))
+    assert len(seen) == 23
+
+
+@pytest.mark.exercise("data.views.reorder")
+def test_one_frame_has_no_other_order():
+    """A clip of one real frame comes back, whatever is asked for."""
+    mask = np.array([True, False])
+    for order in ("shuffled", "reversed", "frozen", "single"):
+        clip, _ = views.reorder(CLIP[:2], mask, order, np.random.default_rng(0))
+        assert clip[0].tolist() == CLIP[0].tolist()
+
+
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory):
+    """Three videos, 24, 9 and 5 frames of 16 x 24 pixels, each frame as bright as its number."""
+    root, rows = tmp_path_factory.mktemp("videos"), []
+    for number, frames in enumerate((24, 9, 5)):
+        shades = 10 * np.arange(frames, dtype=np.uint8)[:, None, None, None]
+        video = np.broadcast_to(shades, (frames, 16, 24, 3)).copy()
+        video[:, :, :8, 0] += 5  # the left third is redder
+        write.write_video(root / f"{number}.avi", video, fps=8.0)
+        rows.append(manifest.Row(path=f"{number}.avi", label="ab"[number % 2], split="test"))
+    shown = transform.Preprocessing(num_frames=4, stride=2, crop_size=16, resize=16)
+    videos = manifest.Manifest(root=root, rows=tuple(rows), labels=("a", "b"))
+    return batches.Loader(videos, shown)
+
+
+def all_of(loader, batch_size, **settings):
+    found = list(views.view_batches(loader, batch_size, **settings))
+    assert all(len(batch["label"]) == batch_size for batch in found)
+    together = {name: np.concatenate([b[name] for b in found]) for name in found[0]}
+    counts = together["weight"] > 0
+    return {name: values[counts] for name, values in together.items()}
+
+
+def test_single_view_is_the_usual_one(loader):
+    """One window and one crop give the clips of `test_batches`."""
+    (usual,) = batches.test_batches(loader, 3)
+    found = all_of(loader, 2)
+    for name in ("video", "mask", "label"):
+        np.testing.assert_array_equal(found[name], usual[name])
+    assert found["row"].tolist() == [0, 1, 2]
+
+
+def test_windows_and_crops_of_every_video(loader):
+    """2 windows x 3 crops of 3 videos are 18 clips; windows at both ends, crops left to right."""
+    found = all_of(loader, 4, windows=2, crops=3)
+    assert found["row"].tolist() == [0] * 6 + [1] * 6 + [2] * 6
+    shades = np.round(found["video"][:, :, 8, -1, 1] / 10).astype(int)
+    assert shades[0].tolist() == [0, 2, 4, 6]
+    assert shades[3].tolist() == [17, 19, 21, 23]
+    assert shades[12, :3].tolist() == [0, 2, 4]
+    assert found["mask"][12].tolist() == [True, True, True, False]
+    redder = found["video"][:6, 0, 8, 0, 0].astype(int) - found["video"][:6, 0, 8, 0, 1]
+    assert (redder > 2).tolist() == [True, True, False] * 2
+
+
+def test_batch_size_changes_nothing(loader):
+    """The same clips in the same order in batches of 1, 5 and 32, shuffled too."""
+    for settings in (dict(windows=3), dict(order="shuffled")):
+        one, five, many = (all_of(loader, size, **settings) for size in (1, 5, 32))
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, five[name])
+            np.testing.assert_array_equal(values, many[name])
+
+
+def test_unknown_order_is_refused(loader):
+    """The message lists what there is."""
+    with pytest.raises(errors.UserError, match="order 'sorted': there are shuffled, reversed"):
+        next(views.view_batches(loader, 2, order="sorted"))

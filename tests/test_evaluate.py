@@ -1,0 +1,114 @@
+"""Evaluation: the numbers of the journal again, whatever the batch size and the devices."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flaxvid import errors, evaluate, train
+from flaxvid.training import metrics, options
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def folder(small_motion, tmp_path_factory):
+    """A run of 20 steps."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    words = ["--data", str(small_motion.root / "manifest.csv"), "--out", str(folder)]
+    words += ["--steps", "20", "--batch-size", "8", "--eval-every", "20"]
+    words += ["--model.dim", "16", "--model.depth", "1", "--model.mlp-dim", "16"]
+    train.train(options.parse(words, ""))
+    return folder
+
+
+def report_of(folder, out, **settings):
+    return evaluate.evaluate(evaluate.Options(run=folder, out=out, **settings))
+
+
+def without_speed(report):
+    return {key: value for key, value in report.items() if key != "clips_per_second"}
+
+
+@pytest.fixture(scope="module")
+def report(folder, tmp_path_factory):
+    return report_of(folder, tmp_path_factory.mktemp("report"), batch_size=8)
+
+
+def test_numbers_are_those_of_the_run(folder, report):
+    """Top-1, top-5 and loss on the test split are what training wrote last."""
+    last = metrics.read_journal(folder / "metrics.jsonl")[-1]
+    assert report["videos"] == 20
+    assert report["top1"] == pytest.approx(last["test_accuracy"])
+    assert report["top5"] == pytest.approx(last["test_top5"])
+    assert report["loss"] == pytest.approx(last["test_loss"], abs=1e-5)
+
+
+def test_parts_of_the_report_agree(report):
+    """The diagonal of the confusion is top-1, its rows are the classes' videos."""
+    counts = np.array(report["confusion"])
+    assert np.trace(counts) / counts.sum() == pytest.approx(report["top1"])
+    assert counts.sum(axis=1).tolist() == [entry["videos"] for entry in report["classes"]]
+    assert set(report["orders"]) == {"shuffled", "reversed", "frozen", "single"}
+    low, high = report["interval"]
+    assert low <= report["top1"] <= high
+
+
+def test_reversed_videos_are_those_of_the_other_class(folder, report, tmp_path):
+    """Backwards, a clip is that of its pair: predictions follow, so recalls change places."""
+    found = {entry["label"]: entry for entry in report["classes"]}
+    flipped = found["move_left"]["orders"]["reversed"]
+    taken = np.array(report["confusion"])
+    labels = [entry["label"] for entry in report["classes"]]
+    left, right = labels.index("move_left"), labels.index("move_right")
+    assert flipped == pytest.approx(taken[right, left] / taken[right].sum())
+
+
+@pytest.mark.parametrize("batch_size", [2, 20, 64])
+def test_batch_size_changes_no_number(folder, report, batch_size, tmp_path):
+    """Batches of 2, 20 and 64 on two devices: the same report to the last digit."""
+    again = report_of(folder, tmp_path, batch_size=batch_size)
+    assert without_speed(again) == without_speed(report)
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_devices_change_no_number(folder, report, devices, tmp_path):
+    """One device and eight give the report of two."""
+    words = [sys.executable, "-m", "flaxvid.evaluate", str(folder), "--out", str(tmp_path)]
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"}
+    subprocess.run(words, env=environment, cwd=ROOT, check=True, capture_output=True)
+    again = json.loads((tmp_path / "report.json").read_text())
+    assert without_speed(again) == without_speed(json.loads(json.dumps(report)))
+
+
+def test_views_are_averaged(folder, tmp_path):
+    """Ten windows of three crops: each video counts once."""
+    found = report_of(folder, tmp_path, windows=2, crops=3, orders=False)
+    assert found["videos"] == 20
+    assert found["views"] == "2 x 3 views of each"
+    assert found["orders"] == {}
+
+
+def test_pages_and_pictures_are_written(folder, tmp_path):
+    """report.json, report.md and both figures, and a line a class."""
+    report_of(folder, tmp_path, orders=False)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["calibration.png", "confusion.png", "report.json", "report.md"]
+    page = (tmp_path / "report.md").read_text()
+    assert page.startswith("# timesformer tiny on the test split of")
+    assert page.count("\n| ") == 11
+
+
+def test_mistakes_are_named(folder, tmp_path, small_motion):
+    """A split there is not, and a class the run does not know."""
+    with pytest.raises(errors.UserError, match="--split testing: .* has train, validation, test"):
+        report_of(folder, tmp_path, split="testing")
+    strange = tmp_path / "strange.csv"
+    video = small_motion.root / small_motion.rows[0].path
+    strange.write_text(f"path,label,split\n{video},jump,test\n")
+    with pytest.raises(errors.UserError, match="has a class 'jump' that .* was not trained on"):
+        report_of(folder, tmp_path, data=str(strange))
