@@ -2,6 +2,7 @@
 architecture's tiny size on them, and leave a run directory under runs/."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 import signal
@@ -33,6 +34,7 @@ from flaxvid.training import (
     step,
 )
 from flaxvid.training import state as states
+from flaxvid.weights import pretrained
 
 COMMAND = "python -m flaxvid.train"
 
@@ -55,6 +57,9 @@ def train(chosen: options.Options) -> Path | None:
     videos = options.open_data(chosen.data, chosen.run.seed)
     stored = embed.for_training(chosen, videos)
     settings = options.settle(chosen, videos, stored)
+    if settings.run.weights is not None:
+        colours = pretrained.prepared_for(settings.run.weights, settings.preprocessing)
+        settings = dataclasses.replace(settings, preprocessing=colours)
     batch_size, threads = settings.data.batch_size, settings.data.threads
     skipped = batches.Skipped()
     loaders = feed.loaders(settings, videos, stored, skipped)
@@ -72,6 +77,10 @@ def train(chosen: options.Options) -> Path | None:
         settings.model, rngs=nnx.Rngs(settings.run.seed)
     )
     parts = states.take_apart(model)
+    if settings.run.weights is not None and settings.run.resume is None:
+        params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
+        parts = parts._replace(params=params)
+        print(f"{settings.run.weights}:\n{report.brief()}")
     total = optimizer.total_steps(settings.recipe, num_videos, batch_size)
     rate = optimizer.schedule(settings.recipe, total)
     update = optimizer.create(settings.recipe, total, parts.params)

@@ -75,8 +75,11 @@ class Run:
     """Run directory; None: a new one under runs/."""
     resume: Path | None = None
     """Run directory to go on with; its settings are the defaults."""
+    weights: str | None = None
+    """Weights to start from: a file, a folder or hf:owner/name[@revision]. Another number of
+    classes gets a fresh head."""
     seed: int = 0
-    """Of the weights, the order of the videos, crops and dropout."""
+    """Of fresh weights, the order of the videos, crops and dropout."""
     eval_every: int | None = None
     """Steps between evaluations, each with a checkpoint; None: ten in a run."""
     log_every: int = 20

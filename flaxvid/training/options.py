@@ -94,6 +94,11 @@ def _refuse_another_model(options, saved):
                 f"--resume {options.run.resume}: that run's {name} is {kept}, not {asked}; "
                 f"leave --{name} out, or start a new run"
             )
+    if options.run.weights != saved.run.weights:
+        raise errors.UserError(
+            f"--resume {options.run.resume}: that run has started already, from "
+            f"{saved.run.weights or 'fresh weights'}; leave --weights out, or start a new run"
+        )
 
 
 def open_data(options: config.Data, seed: int) -> manifest.Manifest:

@@ -54,10 +54,21 @@ def locate(spec: str) -> Path:
     return path
 
 
-def _fetch(spec):
+def fetch_beside(spec: str, path: Path, name: str) -> Path | None:
+    """The file `name` beside the weights that `locate(spec)` found at `path`; None: not there."""
+    if spec.startswith("hf:"):
+        try:
+            return _fetch(spec, (name,))
+        except WeightsError:
+            return None
+    beside = path.with_name(name)
+    return beside if beside.is_file() else None
+
+
+def _fetch(spec, names=FILES):
     repository, _, revision = spec.removeprefix("hf:").partition("@")
     try:
-        for name in FILES:
+        for name in names:
             try:
                 return Path(
                     huggingface_hub.hf_hub_download(repository, name, revision=revision or None)
@@ -72,7 +83,7 @@ def _fetch(spec):
             f"{spec}: the hub can't be reached and its files were not fetched before; "
             "go online, or give the path of a file"
         )
-    raise WeightsError(f"{spec}: has no {' or '.join(FILES)}; fetch its file and give the path")
+    raise WeightsError(f"{spec}: has no {' or '.join(names)}; fetch its file and give the path")
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:

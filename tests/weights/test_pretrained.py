@@ -1,0 +1,205 @@
+"""Weights of other people, ready for use: their heads, their pixels, their class names."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+from flax import nnx
+
+from flaxvid import predict, train
+from flaxvid.models import timesformer as models
+from flaxvid.models import timesformer_writeup
+from flaxvid.training import checkpoint, options, run
+from flaxvid.training import state as states
+from flaxvid.weights import pretrained, read
+from tests.golden import regenerate
+from tests.weights.test_timesformer import ABOUT
+
+CASE = "transformers gradient"  # divided, 3 frames of 8 pixels, 12 wide, 2 heads, 5 classes
+SHAPES = ABOUT[CASE]["shapes"]
+CONFIG = models.TimeSformerConfig(**ABOUT[CASE]["config"])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What `save_pretrained` leaves: model.safetensors and config.json."""
+    arrays = {name: regenerate.weight(name, tuple(shape)) for name, shape in SHAPES.items()}
+    safetensors.numpy.save_file(arrays, tmp_path / "model.safetensors")
+    labels = {str(index): f"action {index}" for index in range(5)}
+    write_config(tmp_path, num_attention_heads=2, id2label=labels)
+    return tmp_path
+
+
+def write_config(folder, **fields):
+    (folder / "config.json").write_text(json.dumps(fields))
+
+
+def fresh(**changes):
+    config = models.TimeSformerConfig(**ABOUT[CASE]["config"] | changes)
+    return config, nnx.to_pure_dict(
+        nnx.state(nnx.eval_shape(lambda: models.TimeSformer(config, rngs=nnx.Rngs(0))))
+    )
+
+
+# ------------------------------------------------------------------ what the files tell
+def test_opens_with_heads_and_labels(folder):
+    """Arrays tell the sizes, config.json the number of heads and the names of the classes."""
+    found = pretrained.open_pretrained(str(folder))
+    expected = dict(ABOUT[CASE]["config"])
+    assert {name: getattr(found.model.config, name) for name in expected} == expected
+    assert found.labels == tuple(f"action {index}" for index in range(5))
+    assert (found.preprocessing.num_frames, found.preprocessing.crop_size) == (3, 8)
+    assert not found.known
+
+
+def test_opens_without_config(folder):
+    """Without config.json heads are 64 wide, and classes have numbers."""
+    (folder / "config.json").unlink()
+    found = pretrained.open_pretrained(str(folder / "model.safetensors"))
+    assert found.model.config.num_heads == 1
+    assert found.labels == tuple(f"class {index}" for index in range(5))
+
+
+def test_labels_can_be_printed(folder):
+    """A name that would move the cursor loses what can't be printed; a missing one is a number."""
+    write_config(folder, id2label={"0": "\x1b[2Jrun", "2": "jump"})
+    labels = pretrained.open_pretrained(str(folder)).labels
+    assert labels == ("[2Jrun", "class 1", "jump", "class 3", "class 4")
+
+
+def test_a_damaged_config_is_named(folder):
+    """Half a config.json is an error with its path."""
+    (folder / "config.json").write_text('{"id2label": ')
+    with pytest.raises(read.WeightsError, match=r"config\.json: is damaged"):
+        pretrained.open_pretrained(str(folder))
+
+
+def test_a_headless_model_is_refused(folder):
+    """A bare model names no class: the message says how to fine-tune it."""
+    arrays = read.read(folder / "model.safetensors")
+    kept = {name: array for name, array in arrays.items() if not name.startswith("classifier")}
+    safetensors.numpy.save_file(kept, folder / "model.safetensors")
+    with pytest.raises(read.WeightsError, match="has no head.*flaxvid.train --weights"):
+        pretrained.open_pretrained(str(folder))
+
+
+# ------------------------------------------------------------------ into a model
+def test_load_by_model(folder):
+    """The config of the model says which loader; a file is read and all leaves are filled."""
+    _, report = pretrained.load(str(folder), *fresh())
+    assert report.summary() == "49 loaded, 0 ignored, 0 fresh"
+
+
+def test_other_heads_are_refused(folder):
+    """The same arrays split into 3 heads in place of 2 would be nonsense that no shape shows."""
+    with pytest.raises(read.WeightsError, match="has 2 heads.* has 3: say --model.num-heads 2"):
+        pretrained.load(str(folder), *fresh(num_heads=3))
+
+
+def test_models_without_loader_are_refused(folder):
+    """The compact variant has no published weights; the message lists what has."""
+    config = timesformer_writeup.WriteupConfig(num_classes=5)
+    with pytest.raises(read.WeightsError, match="Writeup takes none .* loaders for TimeSformer"):
+        pretrained.load(str(folder), config, {})
+
+
+# ------------------------------------------------------------------ pixels
+@pytest.mark.parametrize(
+    ("name", "frames", "stride", "crop", "order"),
+    [
+        ("hf:facebook/timesformer-base-finetuned-k400", 8, 32, 224, "rgb"),
+        ("hf:facebook/timesformer-hr-finetuned-k600@main", 16, 16, 448, "rgb"),
+        ("hf:facebook/timesformer-base-finetuned-ssv2", 8, None, 224, "bgr"),
+        ("weights/TimeSformer_divST_96x4_224_K400.pyth", 96, 4, 224, "rgb"),
+        ("weights/TimeSformer_divST_64_224_SSv2.pyth", 64, None, 224, "bgr"),
+    ],
+)
+def test_published_preprocessing(name, frames, stride, crop, order):
+    """Frames, stride, size and channel order of the authors, told by the name of the file."""
+    found = pretrained.find(name)
+    assert (found.num_frames, found.stride, found.crop_size) == (frames, stride, crop)
+    assert (found.channel_order, found.mean, found.std) == (order, (0.45,) * 3, (0.225,) * 3)
+    assert found.flip == (order == "rgb")
+
+
+def test_no_name_hides_another():
+    """Each published name is found as itself."""
+    for name, expected in pretrained.PUBLISHED.items():
+        assert pretrained.find(f"folder/{name}.pyth") is expected
+    assert pretrained.find("resnet.pth") is None
+
+
+def test_fine_tuning_keeps_the_colours():
+    """SSv2 weights see BGR in fine-tuning too; frames and size are the user's."""
+    mine = pretrained.find("timesformer-base-finetuned-k400")
+    seen = pretrained.prepared_for("timesformer-base-finetuned-ssv2", mine)
+    assert (seen.channel_order, seen.stride, seen.flip) == ("bgr", 32, True)
+    assert pretrained.prepared_for("mine.safetensors", seen) == seen
+
+
+# ------------------------------------------------------------------ commands
+def command(capsys, main, *words):
+    """What a command says, which ends in an error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["command", *map(str, words)])
+        with pytest.raises(SystemExit):
+            main()
+    return capsys.readouterr().err
+
+
+def saved_params(folder):
+    settings = run.load(folder)
+    parts = states.take_apart(
+        nnx.eval_shape(lambda: models.TimeSformer(settings.model, rngs=nnx.Rngs(0)))
+    )
+    with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
+        return checkpoints.restore_model(checkpoints.newest(), (parts.params, parts.stats))[0]
+
+
+def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
+    """Frozen weights of the file keep every bit, the head of 5 gives way to 10; --resume goes on
+    from the checkpoint although the file is gone, and takes no other weights."""
+    out, spec = tmp_path / "run", str(folder)
+    model = dict(dim=12, depth=2, num_heads=2, mlp_dim=48, patch_size=4)
+    words = [f"--model.{name.replace('_', '-')}={value}" for name, value in model.items()]
+    words += ["--data", str(small_motion.root / "manifest.csv"), "--weights", spec]
+    words += ["--num-frames", "3", "--image-size", "8", "--batch-size", "2", "--out", str(out)]
+    words += ["--freeze", "^(?!head)", "--rate-factors", "^head=10"]
+    train.train(options.parse([*words, "--steps", "2", "--eval-every", "2"], ""))
+    assert "ignored  classifier.weight  5x12" in capsys.readouterr().out
+    assert run.load(out).run.weights == spec
+
+    given, _ = pretrained.load(spec, *fresh())
+    (folder / "model.safetensors").unlink()
+    first = saved_params(out)
+    train.train(options.parse(["--resume", str(out), "--steps", "3"], ""))
+    second = saved_params(out)
+    for trained in (first, second):
+        for name in set(given) - {"head"}:
+            jax.tree.map(np.testing.assert_array_equal, trained[name], given[name])
+    assert first["head"]["kernel"].shape == (12, 10)
+    assert np.any(first["head"]["kernel"] != second["head"]["kernel"])
+
+    said = command(capsys, train.main, "--resume", out, "--weights", "other.pth")
+    assert f"that run has started already, from {spec}" in said
+
+
+def test_predict_with_weights(folder, small_motion, capsys):
+    """`predict --weights FOLDER VIDEO` names classes as config.json does, and says its guess."""
+    video = small_motion.path(small_motion.rows[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["predict", "--weights", str(folder), str(video), "--top", "2"])
+        predict.main()
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["action"] * 2
+    assert "not among the published files" in err
+
+
+@pytest.mark.parametrize("given", [[], ["--weights", "w.pth"], ["video.mp4"]])
+def test_predict_wants_one_way_of_asking(given, capsys):
+    """A run and a video, or weights and a video: anything else is one line."""
+    said = command(capsys, predict.main, *given)
+    assert "give a run directory and a video file, or --weights" in said
