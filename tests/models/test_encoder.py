@@ -85,7 +85,7 @@ def test_mean_without_a_mask():
 
 @mean
 def test_mean_of_padding_that_is_no_number():
-    """Even NaN in the padding stays there: it is left out, not multiplied by 0."""
+    """Even NaN in the padding stays there."""
     tokens = jnp.asarray([1.0, 3.0, jnp.nan])[None, :, None]
     assert encoder.masked_mean(tokens, mask_of(2, time=3)).tolist() == [[2.0]]
 
