@@ -34,6 +34,8 @@ class BertConfig:
     mlp_dim: int = 3072
     dropout: float = 0.1
     """Of the embeddings and of every residual branch."""
+    attention_dropout: float = 0.1
+    """Of the attention weights."""
     pooling: Literal["cls", "mean"] = "cls"
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
     epsilon: float = 1e-12
@@ -50,8 +52,8 @@ class BertConfig:
     @classmethod
     def tiny(cls, **overrides):
         """A laptop's BERT: 2 blocks of width 64."""
-        tiny = dict(dim=64, layers=2, num_heads=4, mlp_dim=128, init_std=0.1, dropout=0.0)
-        return cls(**tiny | overrides)
+        tiny = dict(dim=64, layers=2, num_heads=4, mlp_dim=128, init_std=0.1)
+        return cls(**tiny | dict(dropout=0.0, attention_dropout=0.0) | overrides)
 
     @classmethod
     def base(cls, **overrides):
@@ -83,7 +85,13 @@ class BertBlock(nnx.Module):
     def __init__(self, config: BertConfig, *, rngs: nnx.Rngs):
         init = nnx.initializers.truncated_normal(config.init_std)
         norm = dict(epsilon=config.epsilon, rngs=rngs)
-        self.attn = attention.Attention(config.dim, config.num_heads, init=init, rngs=rngs)
+        self.attn = attention.Attention(
+            config.dim,
+            config.num_heads,
+            dropout=config.attention_dropout,
+            init=init,
+            rngs=rngs,
+        )
         self.norm1 = layers.layer_norm(config.dim, **norm)
         self.mlp = layers.MLP(config.dim, config.mlp_dim, init=init, rngs=rngs)
         self.norm2 = layers.layer_norm(config.dim, **norm)
@@ -95,7 +103,7 @@ class BertBlock(nnx.Module):
         mask: Bool[Array, "batch token"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
-        tokens = self.norm1(tokens + self.dropout(self.attn(tokens, mask), rngs=rngs))
+        tokens = self.norm1(tokens + self.dropout(self.attn(tokens, mask, rngs), rngs=rngs))
         return self.norm2(tokens + self.dropout(self.mlp(tokens), rngs=rngs))
 
 

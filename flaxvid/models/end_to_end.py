@@ -167,6 +167,8 @@ class ConvTransformerConfig:
     mlp_dim: int = 128
     dropout: float = 0.0
     """Of the embeddings and of every residual branch."""
+    attention_dropout: float = 0.0
+    """Of the attention weights."""
     pooling: Literal["cls", "mean"] = "cls"
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
     init_std: float = 0.1
@@ -175,8 +177,9 @@ class ConvTransformerConfig:
     @classmethod
     def base(cls, **overrides):
         """ResNet18 and one block as wide as BERT base."""
-        wide = dict(dim=768, layers=1, num_heads=12, mlp_dim=3072, dropout=0.1, init_std=0.02)
-        return cls(**wide | dict(encoder="resnet18", image_size=224) | overrides)
+        wide = dict(dim=768, layers=1, num_heads=12, mlp_dim=3072, init_std=0.02)
+        published = dict(encoder="resnet18", dropout=0.1, attention_dropout=0.1)
+        return cls(**wide | published | {"image_size": 224} | overrides)
 
 
 def conv_transformer(config: ConvTransformerConfig, *, rngs: nnx.Rngs) -> EndToEnd:

@@ -84,7 +84,7 @@ _TIMESFORMER_RECIPE = dict(
 )
 
 # ActionBERT's training of models over embeddings: Adam at 1e-4, no schedule, no decay, no clipping.
-_ACTIONBERT_RECIPE = dict(
+_ADAM = dict(
     optimizer="adam",
     learning_rate=1e-4,
     epochs=300.0,
@@ -93,9 +93,12 @@ _ACTIONBERT_RECIPE = dict(
     clip_norm=None,
     batch_size=256,
 )
-_ON_EMBEDDINGS = dict(steps=1000, learning_rate=1e-3, batch_size=64)
-# Frames spread over the whole video, as ResNet18 was trained to see them.
-_FRAMES = dataclasses.replace(_kinetics(8, None, 224), **IMAGENET)
+_ACTIONBERT = dict(encoder="resnet18", **_ADAM)
+_ON_EMBEDDINGS = dict(steps=1000, learning_rate=1e-3, batch_size=32)
+# ActionBERT leaves training from pixels open: fewer clips a step, as their frames must fit too.
+_FROM_PIXELS = _ADAM | dict(batch_size=16, epochs=30.0)
+# Frames spread over the whole video, their pixels as ResNet18 knows them.
+_WHOLE_VIDEO = dataclasses.replace(_kinetics(8, None, 224), **IMAGENET)
 
 _TimeSformer, _TimeSformerConfig = timesformer.TimeSformer, timesformer.TimeSformerConfig
 _WriteupTimeSformer = timesformer_writeup.WriteupTimeSformer
@@ -167,22 +170,22 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "bilstm": Architecture(
         inputs="embedding",
         sizes={
-            "tiny": Size(_BiLSTMConfig.tiny, bilstm.BiLSTM, _small(), _ON_EMBEDDINGS),
-            "base": Size(_BiLSTMConfig.base, bilstm.BiLSTM, _FRAMES, _ACTIONBERT_RECIPE),
+            "tiny": Size(_BiLSTMConfig.tiny, bilstm.BiLSTM, _frames(8, 112), _ON_EMBEDDINGS),
+            "base": Size(_BiLSTMConfig.base, bilstm.BiLSTM, _frames(20, 224), _ACTIONBERT),
         },
     ),
     "bert": Architecture(
         inputs="embedding",
         sizes={
-            "tiny": Size(_BertConfig.tiny, encoder.Bert, _small(), _ON_EMBEDDINGS),
-            "base": Size(_BertConfig.base, encoder.Bert, _FRAMES, _ACTIONBERT_RECIPE),
+            "tiny": Size(_BertConfig.tiny, encoder.Bert, _frames(8, 112), _ON_EMBEDDINGS),
+            "base": Size(_BertConfig.base, encoder.Bert, _frames(20, 224), _ACTIONBERT),
         },
     ),
     "roberta": Architecture(
         inputs="embedding",
         sizes={
-            "tiny": Size(_BertConfig.roberta_tiny, encoder.Bert, _small(), _ON_EMBEDDINGS),
-            "base": Size(_BertConfig.roberta_base, encoder.Bert, _FRAMES, _ACTIONBERT_RECIPE),
+            "tiny": Size(_BertConfig.roberta_tiny, encoder.Bert, _frames(8, 112), _ON_EMBEDDINGS),
+            "base": Size(_BertConfig.roberta_base, encoder.Bert, _frames(20, 224), _ACTIONBERT),
         },
     ),
     "conv_lstm": Architecture(
@@ -196,8 +199,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "base": Size(
                 end_to_end.ConvLSTMConfig.base,
                 end_to_end.conv_lstm,
-                _FRAMES,
-                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30.0),
+                _WHOLE_VIDEO,
+                _FROM_PIXELS,
             ),
         }
     ),
@@ -212,8 +215,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "base": Size(
                 end_to_end.ConvTransformerConfig.base,
                 end_to_end.conv_transformer,
-                _FRAMES,
-                _ACTIONBERT_RECIPE | dict(batch_size=16, epochs=30.0),
+                _WHOLE_VIDEO,
+                _FROM_PIXELS,
             ),
         }
     ),

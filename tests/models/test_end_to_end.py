@@ -13,6 +13,7 @@ from flaxvid import errors
 from flaxvid.models import bilstm, conv_encoder, cost, end_to_end, frame_encoders, zoo
 from flaxvid.training import state as states
 from flaxvid.training import step
+from tests.models import filled
 
 TIME, SIDE = 4, 6
 LENGTHS = (4, 1, 3)
@@ -35,12 +36,16 @@ class NormedEncoder(nnx.Module):
 @functools.cache
 def parts_of(frozen=None):
     """A model with two BatchNorms, taken apart as training takes it."""
-    rngs = nnx.Rngs(0)
     config = bilstm.BiLSTMConfig(
         num_classes=2, embedding_dim=5, hidden_dim=3, fc_dim=4, dropout=0.0
     )
-    sequence = bilstm.BiLSTM(config, rngs=rngs)
-    model = end_to_end.EndToEnd(NormedEncoder(rngs), sequence, frozen=frozen)
+
+    def build():
+        rngs = nnx.Rngs(0)
+        sequence = bilstm.BiLSTM(config, rngs=rngs)
+        return end_to_end.EndToEnd(NormedEncoder(rngs), sequence, frozen=frozen)
+
+    model = filled.random(build)
     return states.take_apart(model)
 
 
@@ -100,13 +105,21 @@ def test_a_partly_frozen_encoder():
 
 def test_a_frozen_norm_uses_its_own_statistics():
     """While the rest learns, a clip of a frozen encoder does not depend on its neighbours."""
-    parts, batch = parts_of("."), batch_of()
-    model = states.put_together(parts.train_def, parts.params, parts.stats)
-    alone = model(batch["video"][:1], batch["mask"][:1])
-    np.testing.assert_allclose(model(batch["video"], batch["mask"])[:1], alone, atol=1e-5)
-    learning = states.put_together(parts_of().train_def, parts_of().params, parts_of().stats)
-    mixed = learning(batch["video"], batch["mask"])[:1]
-    assert jnp.abs(mixed - learning(batch["video"][:1], batch["mask"][:1])).max() > 1e-4
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def first(definition, values, video, mask):
+        return states.put_together(definition, *values)(video, mask)[:1]
+
+    def gap(parts):
+        """Between the first clip's logits in a batch and alone, while the rest learns."""
+        batch, values = batch_of(), (parts.params, parts.stats)
+        together = first(parts.train_def, values, batch["video"], batch["mask"])
+        return jnp.abs(
+            together - first(parts.train_def, values, batch["video"][:1], batch["mask"][:1])
+        ).max()
+
+    assert gap(parts_of(".")) < 1e-5
+    assert gap(parts_of()) > 1e-3
 
 
 def test_frozen_means_no_gradient_to_compute():
@@ -146,6 +159,7 @@ def test_padding_never_matters():
     changed = dict(batch, video=jnp.where(batch["mask"][..., None, None, None], batch["video"], 9))
     assert jnp.abs(changed["video"] - batch["video"]).max() > 1
 
+    @jax.jit
     def run(batch):
         model = states.put_together(parts.train_def, parts.params, parts.stats)
         logits = model(batch["video"], batch["mask"])
@@ -158,7 +172,7 @@ def test_padding_never_matters():
 def test_alone_and_in_a_batch(arch):
     """Lengths 4, 1 and 3 in one batch give what each gives alone, without padding."""
     settings = dict(num_classes=5, num_frames=TIME, image_size=8)
-    model = zoo.create(arch, rngs=nnx.Rngs(0), **settings)
+    model = filled.random(lambda: zoo.create(arch, rngs=nnx.Rngs(0), **settings))
     graphdef, params = nnx.split(model)
     call = jax.jit(lambda params, *inputs: nnx.merge(graphdef, params)(*inputs))
     video = jnp.asarray(np.random.default_rng(0).normal(size=(3, TIME, 8, 8, 3)).astype("float32"))
@@ -172,7 +186,7 @@ def test_alone_and_in_a_batch(arch):
 def test_the_small_encoder_keeps_places():
     """A bright spot gives other features at another place: pooling would give the same."""
     config = conv_encoder.ConvEncoderConfig(image_size=16, channels=(4, 6), dim=7)
-    model = conv_encoder.ConvEncoder(config, rngs=nnx.Rngs(0))
+    model = filled.random(lambda: conv_encoder.ConvEncoder(config, rngs=nnx.Rngs(0)))
     spots = jnp.zeros((2, 16, 16, 3)).at[0, 4, 4].set(5.0).at[1, 4, 8].set(5.0)
     features = model(spots)
     assert features.shape == (2, 7)
@@ -192,7 +206,6 @@ def test_the_small_encoder_refuses_a_broken_grid():
         ("conv_lstm", "resnet18"),
         ("conv_lstm", "lite0"),
         ("conv_transformer", "resnet18"),
-        ("conv_transformer", "densenet121"),
     ],
 )
 def test_any_frame_encoder_fits(arch, name):
