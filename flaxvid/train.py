@@ -67,10 +67,10 @@ def train(chosen: options.Options) -> Path | None:
     watched = "validation" if "validation" in loaders else "test"
     if not {"train", watched} <= set(loaders):
         raise errors.UserError(
-            f"--data {settings.data.data}: has rows for {videos.splits()}, but training takes a "
-            "train split and a validation or test split"
+            f"--data {settings.data.data}: has {', '.join(videos.splits())} videos, but training "
+            "takes a train split and a validation or test split: `prepare folder` draws one"
         )
-    num_videos = len(loaders["train"].manifest.rows)
+    epoch_clips = len(loaders["train"].manifest.rows) * settings.data.clips_per_video
 
     # ------------------------------------------------------------------ model, optimizer, steps
     model = zoo.find(settings.arch, settings.size).module(
@@ -81,7 +81,7 @@ def train(chosen: options.Options) -> Path | None:
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
         print(f"{settings.run.weights}:\n{report.brief()}")
-    total = optimizer.total_steps(settings.recipe, num_videos, batch_size)
+    total = optimizer.total_steps(settings.recipe, epoch_clips, batch_size)
     rate = optimizer.schedule(settings.recipe, total)
     update = optimizer.create(settings.recipe, total, parts.params)
     prepare = run.prepare(settings)
@@ -94,9 +94,14 @@ def train(chosen: options.Options) -> Path | None:
     state = states.create(parts, update, settings.run.seed)
     state = jax.device_put(state, parallel.replicated(mesh))
     train_step = jax.jit(train_step, donate_argnums=0)
-    data = batches.train_batches(
-        loaders["train"], batch_size, seed=settings.run.seed, threads=threads
+    decoded = batches.train_batches(
+        loaders["train"],
+        batch_size,
+        seed=settings.run.seed,
+        threads=threads,
+        clips_per_video=settings.data.clips_per_video,
     )
+    data = batches.Prefetched(decoded, functools.partial(parallel.put_batch, mesh=mesh))
     judge = functools.partial(
         evaluation.judge, eval_step, batch_size=batch_size, mesh=mesh, threads=threads
     )
@@ -122,8 +127,7 @@ def train(chosen: options.Options) -> Path | None:
         with progress.Progress(start, total) as bar:
             window, window_began = [], time.monotonic()
             for number in range(start + 1, total + 1):
-                batch = parallel.put_batch(next(data), mesh)
-                state, measured = train_step(state, batch)
+                state, measured = train_step(state, next(data))
                 window.append(measured)
                 bar.advance()
 
@@ -131,7 +135,7 @@ def train(chosen: options.Options) -> Path | None:
                     mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
                     seconds = time.monotonic() - window_began
                     speed = len(window) * batch_size / seconds
-                    epoch = number * batch_size / num_videos
+                    epoch = number * batch_size / epoch_clips
                     journal.write(
                         number,
                         epoch=round(epoch, 3),

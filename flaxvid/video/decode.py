@@ -98,7 +98,7 @@ def read_frames(
     start in it, so segments that meet share none.
 
     Args:
-        path: a video file.
+        path: a video file, or a folder of images.
         indices: frames of the segment, counted from 0, in any order, repeats allowed; None is all.
         start: where the segment starts, in seconds.
         end: where the segment ends, in seconds, itself excluded; None is the end of the video.

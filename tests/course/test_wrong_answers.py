@@ -24,4 +24,4 @@ def test_three_wrong_answers_for_every_exercise_of_a_finished_lesson():
     """An exercise whose lesson is there has at least three planted mistakes."""
     for name, exercise in catalogue.exercises().items():
         if (catalogue.TABLE.parent / f"{exercise.lesson}.ipynb").exists():
-            assert len(wrong_answers.WRONG.get(name, ())) >= 3, name
+            assert len(wrong_answers.WRONG[name]) >= 3, name

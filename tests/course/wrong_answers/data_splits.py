@@ -1,0 +1,35 @@
+"""Wrong answers for the exercises of flaxvid.data.splits."""
+
+import numpy as np
+
+from flaxvid.data import splits
+
+# Kept from before a check puts a wrong answer in its place.
+splits_of_the_package = splits.hold_out
+
+
+# --- hold_out ---------------------------------------------------------------------------
+def hold_out_videos(labels, groups, share, rng):  # the usual random split
+    return rng.random(len(labels)) < share
+
+
+def hold_out_of_every_group(labels, groups, share, rng):  # the first ones of each
+    held, seen = np.zeros(len(labels), bool), {}
+    for number, group in enumerate(groups):
+        seen[group] = seen.get(group, 0) + 1
+        held[number] = seen[group] <= 1
+    return held
+
+
+def hold_out_regardless_of_class(labels, groups, share, rng):
+    names = sorted(set(groups))
+    chosen = set(rng.choice(names, max(1, round(share * len(names))), replace=False).tolist())
+    return np.array([group in chosen for group in groups])
+
+
+def hold_out_always_the_same(labels, groups, share, rng):
+    return splits_of_the_package(labels, groups, share, np.random.default_rng(0))
+
+
+def hold_out_the_others(labels, groups, share, rng):  # True is what is kept
+    return ~splits_of_the_package(labels, groups, share, rng)

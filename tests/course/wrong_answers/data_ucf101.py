@@ -1,0 +1,36 @@
+"""Wrong answers for the exercises of flaxvid.data.ucf101."""
+
+from pathlib import Path
+
+from flaxvid.data import manifest, ucf101
+
+
+# --- label_and_group --------------------------------------------------------------------
+def _parts(path):
+    found = ucf101.NAME.fullmatch(Path(path).stem)
+    if found is None:
+        raise manifest.ManifestError("not as v_Class_g01_c01.avi")
+    return found
+
+
+def label_and_group_of_all_classes(path):  # group 8 of every class is one group
+    found = _parts(path)
+    label = ucf101.SPELLINGS.get(found["label"], found["label"])
+    return label, f"g{found['group']}"
+
+
+def label_and_group_as_spelt(path):  # a class of its own for one class's files
+    found = _parts(path)
+    return found["label"], f"{found['label']}_g{found['group']}"
+
+
+def label_and_group_of_the_clip(path):  # every clip its own group: the leak
+    found = _parts(path)
+    label = ucf101.SPELLINGS.get(found["label"], found["label"])
+    return label, Path(path).stem
+
+
+def label_and_group_of_anything(path):  # holiday.avi gets a class
+    parts = Path(path).stem.split("_")
+    label = ucf101.SPELLINGS.get(parts[1 % len(parts)], parts[1 % len(parts)])
+    return label, f"{label}_{parts[2 % len(parts)]}"

@@ -1,0 +1,105 @@
+"""Wrong answers for the exercises of flaxvid.models.bilstm."""
+
+import jax
+import jax.numpy as jnp
+
+
+# --- lstm_update ------------------------------------------------------------------------
+def _gates(gates):
+    return jnp.split(gates, 4, axis=-1)
+
+
+def lstm_update_keep_first(gates, cell):  # the order of other libraries
+    keep, take, candidate, show = _gates(gates)
+    cell = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    return jax.nn.sigmoid(show) * jnp.tanh(cell), cell
+
+
+def lstm_update_show_third(gates, cell):
+    take, keep, show, candidate = _gates(gates)
+    cell = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    return jax.nn.sigmoid(show) * jnp.tanh(cell), cell
+
+
+def lstm_update_candidate_through_sigmoid(gates, cell):
+    take, keep, candidate, show = map(jax.nn.sigmoid, _gates(gates))
+    cell = keep * cell + take * candidate
+    return show * jnp.tanh(cell), cell
+
+
+def lstm_update_cell_shown_as_it_is(gates, cell):
+    take, keep, candidate, show = _gates(gates)
+    cell = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    return jax.nn.sigmoid(show) * cell, cell
+
+
+def lstm_update_old_cell_shown(gates, cell):
+    take, keep, candidate, show = _gates(gates)
+    new = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    return jax.nn.sigmoid(show) * jnp.tanh(cell), new
+
+
+def lstm_update_cell_first(gates, cell):
+    take, keep, candidate, show = _gates(gates)
+    cell = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    return cell, jax.nn.sigmoid(show) * jnp.tanh(cell)
+
+
+# --- masked_scan ------------------------------------------------------------------------
+def _scan(update, state, sequence, mask, choose):
+    states = []
+    for t in range(sequence.shape[1]):
+        real = mask[:, t, None]
+        new = update(state, sequence[:, t])
+        state = jax.tree.map(lambda n, o, real=real: choose(real, n, o), new, state)
+        states.append(state)
+    return state, jax.tree.map(lambda *values: jnp.stack(values, axis=1), *states)
+
+
+def masked_scan_without_a_mask(update, state, sequence, mask):
+    return _scan(update, state, sequence, mask, lambda real, new, old: new)
+
+
+def masked_scan_forgets_in_padding(update, state, sequence, mask):
+    return _scan(update, state, sequence, mask, lambda real, new, old: jnp.where(real, new, 0.0))
+
+
+def masked_scan_of_the_padding(update, state, sequence, mask):
+    return _scan(update, state, sequence, mask, lambda real, new, old: jnp.where(real, old, new))
+
+
+def masked_scan_zeros_for_padding(update, state, sequence, mask):  # and goes on updating
+    zeroed = jnp.where(mask[:, :, None], sequence, 0.0)
+    return _scan(update, state, zeroed, mask, lambda real, new, old: new)
+
+
+def masked_scan_from_nothing(update, state, sequence, mask):  # the state given is not used
+    state = jax.tree.map(jnp.zeros_like, state)
+    return _scan(update, state, sequence, mask, jnp.where)
+
+
+def masked_scan_time_first(update, state, sequence, mask):
+    last, states = _scan(update, state, sequence, mask, jnp.where)
+    return last, jax.tree.map(lambda values: jnp.moveaxis(values, 1, 0), states)
+
+
+# --- reverse_padded ---------------------------------------------------------------------
+def reverse_padded_with_its_padding(sequence, mask):
+    return sequence[:, ::-1]
+
+
+def reverse_padded_padding_is_lost(sequence, mask):  # the last real frame stands in its place
+    times, lengths = jnp.arange(sequence.shape[1])[None], mask.sum(axis=1, keepdims=True)
+    order = jnp.maximum(lengths - 1 - times, 0)
+    return jnp.take_along_axis(sequence, order[:, :, None], axis=1)
+
+
+def reverse_padded_one_too_far(sequence, mask):
+    times, lengths = jnp.arange(sequence.shape[1])[None], mask.sum(axis=1, keepdims=True)
+    order = jnp.where(times < lengths, lengths - times, times)
+    return jnp.take_along_axis(sequence, order[:, :, None], axis=1)
+
+
+def reverse_padded_longest_for_all(sequence, mask):
+    times, length = jnp.arange(sequence.shape[1]), mask.sum(axis=1).max()
+    return jnp.take(sequence, jnp.where(times < length, length - 1 - times, times), axis=1)

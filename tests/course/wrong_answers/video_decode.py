@@ -1,0 +1,79 @@
+"""Wrong answers for the exercises of flaxvid.video.decode."""
+
+import cv2
+import numpy as np
+
+from flaxvid.video import decode
+
+
+# --- count_frames -----------------------------------------------------------------------
+def count_frames_of_the_header(path):
+    return int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def count_frames_and_the_failed_read(path):
+    capture, count = cv2.VideoCapture(str(path)), 1
+    while capture.grab():
+        count += 1
+    return count
+
+
+def count_frames_without_an_error(path):
+    capture, count = cv2.VideoCapture(str(path)), 0
+    while capture.grab():
+        count += 1
+    return count
+
+
+def count_frames_after_a_first_look(path):  # the frame that was looked at is gone
+    capture, count = cv2.VideoCapture(str(path)), 0
+    if not capture.grab():
+        raise decode.VideoError(path, "no frame can be read")
+    while capture.grab():
+        count += 1
+    return count
+
+
+# --- read_frames ------------------------------------------------------------------------
+def _read_all(path):
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while (pair := capture.read())[0]:
+        frames.append(cv2.cvtColor(pair[1], cv2.COLOR_BGR2RGB))
+    return np.stack(frames)
+
+
+def read_frames_bgr(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)[..., ::-1]
+    return frames if indices is None else frames[np.array(indices, int)]
+
+
+def read_frames_sorted(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames if indices is None else frames[sorted(set(indices))]
+
+
+def read_frames_off_by_one(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames if indices is None else frames[np.array(indices, int) - 1]
+
+
+def read_frames_nothing_is_everything(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames[np.array(indices, int)] if indices else frames
+
+
+def read_frames_clamped(path, indices=None, *, start=0, end=None):
+    frames = _read_all(path)
+    return frames if indices is None else frames[np.minimum(indices, len(frames) - 1).astype(int)]
+
+
+def read_frames_seek(path, indices=None, *, start=0, end=None):  # and stop where a read fails
+    capture, frames = cv2.VideoCapture(str(path)), []
+    total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    for index in range(total) if indices is None else indices:
+        capture.set(cv2.CAP_PROP_POS_FRAMES, int(index))
+        found, frame = capture.read()
+        if not found:
+            break
+        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    return np.array(frames)

@@ -1,0 +1,196 @@
+"""Wrong answers for the exercises of flaxvid.video.sample."""
+
+import re
+
+import numpy as np
+
+
+# --- natural_key ------------------------------------------------------------------------
+def natural_key_plain_strings(name):  # 1, 10, 2
+    return (name,)
+
+
+def natural_key_first_number_only(name):
+    found = re.search(r"\d+", name)
+    return (int(found[0]) if found else -1,)
+
+
+def natural_key_numbers_only(name):
+    return tuple(map(int, re.findall(r"\d+", name)))
+
+
+def natural_key_without_a_tie_break(name):  # img_2 and img_02 in the order of listing
+    parts = re.split(r"(\d+)", name)
+    parts[1::2] = map(int, parts[1::2])
+    return tuple(parts)
+
+
+def natural_key_by_length(name):
+    return len(name), name
+
+
+# --- pad_clip ---------------------------------------------------------------------------
+def _mask(frames, num_samples):
+    return np.arange(num_samples) < len(frames)
+
+
+def pad_clip_black(frames, num_samples):
+    padding = np.zeros((num_samples - len(frames), *frames.shape[1:]), np.uint8)
+    return np.concatenate([frames, padding]), _mask(frames, num_samples)
+
+
+def pad_clip_loop(frames, num_samples):
+    return frames[np.arange(num_samples) % len(frames)], _mask(frames, num_samples)
+
+
+def pad_clip_mask_of_padding(frames, num_samples):
+    last = np.minimum(np.arange(num_samples), len(frames) - 1)
+    return frames[last], ~_mask(frames, num_samples)
+
+
+def pad_clip_all_real(frames, num_samples):
+    last = np.minimum(np.arange(num_samples), len(frames) - 1)
+    return frames[last], np.ones(num_samples, bool)
+
+
+def pad_clip_cuts(frames, num_samples):  # a clip that is too long loses its end, unsaid
+    last = np.minimum(np.arange(num_samples), len(frames) - 1)
+    return frames[last], _mask(frames[:num_samples], num_samples)
+
+
+# --- interval_indices -------------------------------------------------------------------
+def _refuse_nothing(num_frames, num_samples):
+    if min(num_frames, num_samples) < 1:
+        raise ValueError(f"at least 1, not {min(num_frames, num_samples)}")
+
+
+def interval_indices_of_zero(num_frames, num_samples):  # frame 0 again and again
+    _refuse_nothing(num_frames, num_samples)
+    return num_frames // num_samples * np.arange(num_samples)
+
+
+def interval_indices_past_the_end(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return max(1, num_frames // num_samples) * np.arange(num_samples)
+
+
+def interval_indices_one_too_many(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return np.arange(0, num_frames, max(1, num_frames // num_samples))
+
+
+def interval_indices_rounded_up(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return np.arange(0, num_frames, -(-num_frames // num_samples))
+
+
+# --- uniform_indices --------------------------------------------------------------------
+def uniform_indices_starts(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    return np.arange(segments) * num_frames // segments
+
+
+def uniform_indices_ends(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return np.linspace(0, num_frames - 1, min(num_frames, num_samples)).astype(np.int64)
+
+
+def uniform_indices_repeat(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    return (2 * np.arange(num_samples) + 1) * num_frames // (2 * num_samples)
+
+
+def uniform_indices_whole_intervals(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    interval = num_frames // segments
+    return interval * np.arange(segments) + interval // 2
+
+
+def uniform_indices_floats(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    return (np.arange(segments) + 0.5) * num_frames / segments
+
+
+# --- random_segment_indices -------------------------------------------------------------
+def random_segment_indices_anywhere(num_frames, num_samples, rng):
+    return np.sort(rng.choice(num_frames, min(num_frames, num_samples), replace=False))
+
+
+def random_segment_indices_lose_the_rest(num_frames, num_samples, rng):  # of the division
+    segments = min(num_frames, num_samples)
+    width = num_frames // segments
+    return width * np.arange(segments) + rng.integers(width, size=segments)
+
+
+def random_segment_indices_never_the_last(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return rng.integers(edges[:-1], np.maximum(edges[1:] - 1, edges[:-1] + 1))
+
+
+def random_segment_indices_own_seed(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return np.random.default_rng().integers(edges[:-1], edges[1:])
+
+
+def random_segment_indices_always_the_same(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return np.random.default_rng(0).integers(edges[:-1], edges[1:])
+
+
+# --- window_indices ---------------------------------------------------------------------
+def _refuse_outside(num_frames, stride, start):
+    if stride < 1 or not 0 <= start < num_frames:
+        raise ValueError(f"not {stride if stride < 1 else start}")
+
+
+def window_indices_past_the_end(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    return start + stride * np.arange(num_samples)
+
+
+def window_indices_clamped(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    return np.minimum(start + stride * np.arange(num_samples), num_frames - 1)
+
+
+def window_indices_to_the_end(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    return np.arange(start, num_frames, stride)
+
+
+def window_indices_without_the_last(num_frames, num_samples, stride, start):
+    _refuse_outside(num_frames, stride, start)
+    indices = start + stride * np.arange(num_samples)
+    return indices[indices < num_frames - 1]
+
+
+# --- view_indices -----------------------------------------------------------------------
+def _starts(num_frames, num_samples, stride, num_views, last):
+    if min(num_frames, num_samples, num_views, stride or 1) < 1:
+        raise ValueError(f"not {min(num_frames, num_samples, num_views, stride or 1)}")
+    starts = np.linspace(0, last, num_views).astype(np.int64)[:, None]
+    return starts + (stride or num_frames // num_samples) * np.arange(num_samples)
+
+
+def view_indices_past_the_end(num_frames, num_samples, stride, num_views):
+    return _starts(num_frames, num_samples, stride, num_views, num_frames - 1)
+
+
+def view_indices_single_at_the_start(num_frames, num_samples, stride, num_views):
+    last = max(0, num_frames - 1 - (stride or 1) * (num_samples - 1))
+    return _starts(num_frames, num_samples, stride, num_views, last)
+
+
+def view_indices_all_the_same(num_frames, num_samples, stride, num_views):
+    return _starts(num_frames, num_samples, stride, num_views, 0)
+
+
+def view_indices_one_short_of_the_end(num_frames, num_samples, stride, num_views):
+    last = max(0, num_frames - (stride or 1) * num_samples)
+    return _starts(num_frames, num_samples, stride, num_views, last)
