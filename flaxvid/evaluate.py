@@ -12,6 +12,7 @@ import tyro
 
 from flaxvid import errors, progress
 from flaxvid.data import batches, views
+from flaxvid.models import cost
 from flaxvid.training import embed, feed, options, parallel, report, run
 
 
@@ -71,6 +72,7 @@ def evaluate(chosen: Options) -> dict:
         "step": trained.step,
         "seed": settings.run.seed,
         "parameters": trained.parameters,
+        "multiply_adds": _multiply_adds(trained, loader),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,
         "manifest": loader.manifest.fingerprint(),
@@ -118,6 +120,12 @@ def _open(chosen, settings):
             f"--split {chosen.split}: {data.data} has {', '.join(loaders)} and no {chosen.split}"
         )
     return loaders[chosen.split]
+
+
+def _multiply_adds(trained, loader):
+    """Of the model on one clip; those of a frozen encoder of frames are not in it."""
+    clip = {name: np.asarray(value)[None] for name, value in loader.test_row(0).items()}
+    return cost.multiply_adds(trained.logits, clip)
 
 
 def _predictions(trained, loader, chosen, mesh, order) -> report.Predictions:

@@ -1,0 +1,165 @@
+"""The leaderboard: runs judged alike, side by side, best first. Runs of one model with several
+seeds stand in one line."""
+
+import collections
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from flaxvid import errors
+from flaxvid.figures import leaderboard as figure
+
+SAME = ("manifest", "split", "views")  # what two reports must share to be compared
+COLUMNS = {
+    "model": "model",
+    "seeds": "seeds",
+    "top1": "top-1",
+    "interval": "95% interval",
+    "shuffled": "shuffled",
+    "parameters": "parameters",
+    "multiply_adds": "GMACs",
+    "clips_per_second": "clips/s",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to compare."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Run directories, each with the report.json that `flaxvid.evaluate` left."""
+    out: Path | None = None
+    """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One model: the mean over its seeds."""
+
+    model: str
+    seeds: int
+    top1: float
+    spread: float
+    """Standard deviation over the seeds; 0 for one."""
+    interval: tuple[float, float]
+    """Of the test videos, by bootstrap over groups; the mean of the seeds'."""
+    shuffled: float | None
+    """Top-1 with the frames shuffled; None: it was not judged."""
+    parameters: int
+    multiply_adds: int
+    clips_per_second: float
+
+    def cells(self) -> dict[str, str]:
+        """As a table shows it."""
+        several = f" ± {self.spread:.1%}" if self.seeds > 1 else ""
+        low, high = self.interval
+        return {
+            "model": self.model,
+            "seeds": str(self.seeds),
+            "top1": f"{self.top1:.1%}{several}",
+            "interval": f"{low:.1%} to {high:.1%}",
+            "shuffled": "–" if self.shuffled is None else f"{self.shuffled:.1%}",
+            "parameters": f"{self.parameters:,}",
+            "multiply_adds": f"{self.multiply_adds / 1e9:.3f}",
+            "clips_per_second": f"{self.clips_per_second:.0f}",
+        }
+
+
+def main() -> None:
+    """The command `python -m flaxvid.compare`."""
+    chosen = tyro.cli(Options, prog="python -m flaxvid.compare", description=__doc__)
+    with errors.one_line_errors():
+        compare(chosen)
+
+
+def compare(chosen: Options) -> list[Line]:
+    """Prints the leaderboard, writes it if asked, and returns its lines.
+
+    Raises:
+        UserError: for a run that was not judged, or runs that were judged on different data.
+    """
+    if not chosen.runs:
+        raise errors.UserError("no run to compare: give one or more run directories")
+    reports = {folder: _read(folder) for folder in chosen.runs}
+    _refuse_unlike(reports)
+    lines = rank(list(reports.values()))
+    first = next(iter(reports.values()))
+    title = f"{first['data']}, {first['split']} split, {first['videos']} videos, {first['views']}"
+    page = markdown(lines)
+    print(f"{title}\n\n{page}")
+    if chosen.out is not None:
+        chosen.out.mkdir(parents=True, exist_ok=True)
+        (chosen.out / "leaderboard.md").write_text(f"{title}\n\n{page}", encoding="utf-8")
+        with (chosen.out / "leaderboard.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Line)])
+            writer.writeheader()
+            writer.writerows(dataclasses.asdict(line) for line in lines)
+        figure.draw(lines, title=title).figure.savefig(chosen.out / "leaderboard.png", dpi=120)
+    return lines
+
+
+def rank(reports: list[dict]) -> list[Line]:
+    """A line for each model, best top-1 first."""
+    by_model = collections.defaultdict(list)
+    for report in reports:
+        by_model[report["model"]].append(report)
+    lines = [_line(model, several) for model, several in by_model.items()]
+    return sorted(lines, key=lambda line: -line.top1)
+
+
+def _line(model, reports):
+    def mean(values):
+        return float(np.mean(values))
+
+    orders = [report["orders"].get("shuffled") for report in reports]
+    return Line(
+        model=model,
+        seeds=len({report["seed"] for report in reports}),
+        top1=mean([report["top1"] for report in reports]),
+        spread=float(np.std([report["top1"] for report in reports])),
+        interval=tuple(np.mean([report["interval"] for report in reports], axis=0).tolist()),
+        shuffled=None if None in orders else mean(orders),
+        parameters=reports[0]["parameters"],
+        multiply_adds=reports[0]["multiply_adds"],
+        clips_per_second=mean([report["clips_per_second"] for report in reports]),
+    )
+
+
+def markdown(lines: list[Line]) -> str:
+    """The lines as a table in Markdown."""
+    rows = [COLUMNS, *(line.cells() for line in lines)]
+    widths = {key: max(len(row[key]) for row in rows) for key in COLUMNS}
+    texts = [[row[key].ljust(widths[key]) for key in COLUMNS] for row in rows]
+    texts.insert(1, ["-" * widths[key] for key in COLUMNS])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in texts)
+
+
+def _read(folder):
+    path = Path(folder) / "report.json"
+    if not path.exists():
+        raise errors.UserError(
+            f"{folder}: has no report.json; make it with `python -m flaxvid.evaluate {folder}`"
+        )
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise errors.UserError(f"{path}: is damaged ({error}); evaluate the run again") from None
+
+
+def _refuse_unlike(reports):
+    first, *others = reports
+    for folder in others:
+        for key in SAME:
+            if reports[folder][key] != reports[first][key]:
+                raise errors.UserError(
+                    f"{folder}: its {key} is {reports[folder][key]}, and that of {first} is "
+                    f"{reports[first][key]}: runs on different data or views can't be ranked"
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The leaderboard: seeds joined, best first, unlike runs refused."""
+
+import csv
+import json
+
+import cv2
+import pytest
+
+from flaxvid import compare, errors
+
+REPORT = {
+    "model": "timesformer tiny", "seed": 0, "top1": 0.9, "interval": [0.85, 0.95],
+    "orders": {"shuffled": 0.5}, "parameters": 1000, "multiply_adds": 40_000_000,
+    "clips_per_second": 300.0, "manifest": "abc", "split": "test", "views": "1 x 1 views of each",
+    "data": "motion", "videos": 1000,
+}  # fmt: skip
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Makes run directories, each with a report that differs from the one above as said."""
+
+    def make(**changes):
+        folders = []
+        for name, change in changes.items():
+            folder = tmp_path / name
+            folder.mkdir()
+            (folder / "report.json").write_text(json.dumps(REPORT | change))
+            folders.append(folder)
+        return tuple(folders)
+
+    return make
+
+
+def test_seeds_are_joined_and_the_best_is_first(runs):
+    """Two seeds of 0.8 and 0.9: 0.85 with a deviation of 0.05; a model with 0.95 goes before."""
+    folders = runs(
+        first={"seed": 0, "top1": 0.8, "orders": {"shuffled": 0.4}},
+        second={"seed": 1, "top1": 0.9},
+        other={"model": "c3d tiny", "top1": 0.95, "orders": {}},
+    )
+    best, joined = compare.compare(compare.Options(runs=folders))
+    assert (best.model, best.seeds, best.spread, best.shuffled) == ("c3d tiny", 1, 0.0, None)
+    assert (joined.seeds, joined.top1, joined.spread) == (
+        2,
+        pytest.approx(0.85),
+        pytest.approx(0.05),
+    )
+    assert joined.shuffled == pytest.approx(0.45)
+
+
+def test_table_and_picture_are_written(runs, tmp_path, capsys):
+    """A line a model in Markdown and CSV, and a figure."""
+    folders = runs(first={}, other={"model": "c3d tiny", "top1": 0.5})
+    compare.compare(compare.Options(runs=folders, out=tmp_path / "board"))
+    page = (tmp_path / "board" / "leaderboard.md").read_text()
+    assert page in capsys.readouterr().out
+    assert page.index("timesformer tiny") < page.index("c3d tiny")
+    assert "| 90.0% | 85.0% to 95.0% | 50.0%    | 1,000      | 0.040 | 300     |" in page
+    with (tmp_path / "board" / "leaderboard.csv").open() as file:
+        assert [row["model"] for row in csv.DictReader(file)] == ["timesformer tiny", "c3d tiny"]
+    assert cv2.imread(str(tmp_path / "board" / "leaderboard.png")).shape == (600, 960, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"manifest": "xyz"}, "its manifest is xyz, and that of .*first is abc"),
+        ({"views": "10 x 3 views of each"}, "its views is 10 x 3"),
+        ({"split": "validation"}, "its split is validation"),
+    ],
+)
+def test_unlike_runs_are_not_ranked(runs, change, message):
+    """Another manifest, split or number of views makes another measurement."""
+    with pytest.raises(errors.UserError, match=message):
+        compare.compare(compare.Options(runs=runs(first={}, second=change)))
+
+
+def test_run_without_a_report_is_told_how_to_make_one(tmp_path):
+    """The message has the command."""
+    with pytest.raises(errors.UserError, match=r"flaxvid.evaluate .*young"):
+        compare.compare(compare.Options(runs=(tmp_path / "young",)))
+    with pytest.raises(errors.UserError, match="no run to compare"):
+        compare.compare(compare.Options(runs=()))
