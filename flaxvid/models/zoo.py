@@ -13,6 +13,7 @@ from flax import nnx
 from flaxvid import errors
 from flaxvid.models import (
     bilstm,
+    c3d,
     embedding_transformer,
     encoder,
     end_to_end,
@@ -100,6 +101,32 @@ _FROM_PIXELS = _ADAM | dict(batch_size=16, epochs=30.0)
 # Frames spread over the whole video, their pixels as ResNet18 knows them.
 _WHOLE_VIDEO = dataclasses.replace(_kinetics(8, None, 224), **IMAGENET)
 
+# jfzhang95/pytorch-video-recognition: x0.1 every 10 of 100 epochs, the last layer 10 times as fast.
+_C3D_RECIPE = dict(
+    optimizer="sgd",
+    learning_rate=1e-3,
+    momentum=0.9,
+    epochs=100.0,
+    schedule="step",
+    milestones=tuple(tenth / 10 for tenth in range(1, 10)),
+    weight_decay=5e-4,
+    clip_norm=None,
+    rate_factors=("^fc8/=10",),
+    batch_size=20,
+)
+# mmaction2's c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb: x0.1 at epochs 20 and 40 of 45.
+_C3D_MMACTION2_RECIPE = _C3D_RECIPE | dict(
+    epochs=45.0, milestones=(20 / 45, 40 / 45), clip_norm=40.0, rate_factors=(), batch_size=30
+)
+
+
+def _sports1m(**changes):
+    """C3D's: 16 frames one after the other, 112 pixels; pixels less the mean, and not scaled."""
+    unscaled = dict(num_frames=16, stride=1, crop_size=112, flip=True, scale=1.0, std=(1.0,) * 3)
+    return transform.Preprocessing(**unscaled | changes)
+
+
+_C3D, _C3DConfig = c3d.C3D, c3d.C3DConfig
 _TimeSformer, _TimeSformerConfig = timesformer.TimeSformer, timesformer.TimeSformerConfig
 _WriteupTimeSformer = timesformer_writeup.WriteupTimeSformer
 _BiLSTMConfig, _BertConfig = bilstm.BiLSTMConfig, encoder.BertConfig
@@ -107,6 +134,29 @@ _EmbeddingTransformer = embedding_transformer.EmbeddingTransformer
 _EmbeddingTransformerConfig = embedding_transformer.EmbeddingTransformerConfig
 
 ARCHITECTURES: Mapping[str, Architecture] = {
+    "c3d": Architecture(
+        sizes={
+            "tiny": Size(
+                _C3DConfig.tiny,
+                _C3D,
+                _small(),
+                dict(steps=500, learning_rate=1e-3, batch_size=16),
+            ),
+            "base": Size(
+                _C3DConfig.base,
+                _C3D,
+                _sports1m(resize=(128, 171), channel_order="bgr", mean=(90.0, 98.0, 102.0)),
+                _C3D_RECIPE,
+            ),
+            # The same model, trained and fed as mmaction2 does: its frames are RGB.
+            "mmaction2": Size(
+                _C3DConfig.base,
+                _C3D,
+                _sports1m(resize=128, mean=(104.0, 117.0, 128.0)),
+                _C3D_MMACTION2_RECIPE,
+            ),
+        }
+    ),
     "timesformer": Architecture(
         sizes={
             "tiny": Size(

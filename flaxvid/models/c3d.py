@@ -1,0 +1,197 @@
+"""C3D: convolutions of 3 x 3 x 3 over time and space, pooled to one vector for a clip.
+
+Source: Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks" (2015),
+arXiv 1412.0767, section 3.2; the padding of pool5 after its ports to PyTorch.
+"""
+
+import dataclasses
+import math
+import string
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import tyro
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flaxvid import errors
+from flaxvid.models import convolution, layers
+
+
+@dataclasses.dataclass(frozen=True)
+class C3DConfig:
+    """What a C3D is made of; `base` is the published one."""
+
+    # These three follow from the data and its preprocessing, not from the command line.
+    num_classes: tyro.conf.Suppress[int]
+    num_frames: tyro.conf.Suppress[int] = 16
+    image_size: tyro.conf.Suppress[int] = 112
+    """Height and width of a frame, in pixels."""
+    widths: tuple[int, ...] = (64, 128, 256, 512, 512)
+    """Filters of a convolution in each stage; a stage ends in a pool."""
+    depths: tuple[int, ...] = (1, 1, 2, 2, 2)
+    """Convolutions in each stage."""
+    fc_dim: int = 4096
+    """Width of the two fully connected layers before the last."""
+    dropout: float = 0.5
+    """Share of fc6's and fc7's outputs that training drops."""
+    batch_norm: bool = False
+    """Normalise after every convolution, which then needs no bias."""
+    last_padding: Literal["around", "end"] = "around"
+    """Where the last pool pads height and width: by 1 on all sides, as the ports to PyTorch do, or
+    at the end and only what the last window lacks, as Caffe does."""
+    dtype: str = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
+
+    @classmethod
+    def tiny(cls, **overrides):
+        """A laptop's: 8 frames of 32 pixels, 4 convolutions."""
+        tiny = dict(num_frames=8, image_size=32, widths=(16, 32, 64, 64), depths=(1, 1, 1, 1))
+        return cls(**tiny | dict(fc_dim=128, last_padding="end") | overrides)
+
+    @classmethod
+    def base(cls, **overrides):
+        """16 frames of 112 pixels, 8 convolutions."""
+        return cls(**overrides)
+
+    def stages(self) -> tuple[tuple[str, ...], ...]:
+        """The names of the convolutions in each stage: conv1, conv2, then conv3a and conv3b.
+
+        Raises:
+            UserError: if `widths` and `depths` do not speak of the same stages.
+        """
+        if len(self.widths) != len(self.depths):
+            raise errors.UserError(
+                f"widths {self.widths} and depths {self.depths} have to be of one length"
+            )
+        return tuple(
+            tuple(
+                f"conv{stage}{letter if depth > 1 else ''}"
+                for letter in string.ascii_lowercase[:depth]
+            )
+            for stage, depth in enumerate(self.depths, start=1)
+        )
+
+    def pool(self, stage: int, size: int) -> tuple[tuple[int, int, int], convolution.Padding]:
+        """Window and padding of the pool after `stage`, from 1, on frames of `size` pixels.
+
+        The first one leaves time alone, so that motion is not pooled before it is seen.
+        """
+        window = (1, 2, 2) if stage == 1 else (2, 2, 2)
+        sides = (0, 0)
+        if stage == len(self.widths):
+            sides = (1, 1) if self.last_padding == "around" else (0, size % 2)
+        return window, ((0, 0), sides, sides)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """What one layer gives for one clip, and what it learns."""
+
+    name: str
+    shape: tuple[int, ...]
+    """(time, height, width, channel), or (dim,) once the clip is one vector."""
+    parameters: int = 0
+
+
+def shape_walk(config: C3DConfig) -> tuple[Layer, ...]:
+    """Every layer from the clip to the logits, with its output's shape and its parameters.
+
+    Raises:
+        UserError: if a clip is too short or too small to be pooled so often.
+    """
+    shape = (config.num_frames, config.image_size, config.image_size, 3)
+    walk = [Layer("clip", shape)]
+    for stage, names in enumerate(config.stages(), start=1):
+        filters = config.widths[stage - 1]
+        for name in names:
+            weights = 27 * shape[-1] * filters
+            shape = (*shape[:3], filters)
+            # A bias, or scale and bias of the norm.
+            walk.append(Layer(name, shape, weights + filters * (1 + config.batch_norm)))
+        window, padding = config.pool(stage, shape[1])
+        sizes = zip(shape[:3], window, padding, strict=True)
+        shape = (*(convolution.output_size(n, k, k, p) for n, k, p in sizes), filters)
+        walk.append(Layer(f"pool{stage}", shape))
+        if 0 in shape:
+            raise errors.UserError(
+                f"{config.num_frames} frames of {config.image_size} pixels are nothing after "
+                f"pool{stage}: {shape}; give more, or the model fewer stages (widths and depths)"
+            )
+    dim = math.prod(shape)
+    for name, width in (
+        ("fc6", config.fc_dim),
+        ("fc7", config.fc_dim),
+        ("fc8", config.num_classes),
+    ):
+        walk.append(Layer(name, (width,), (dim + 1) * width))
+        dim = width
+    return tuple(walk)
+
+
+# PyTorch's own start of a linear layer, which the reference leaves as it is.
+LINEAR_INIT = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+class C3D(nnx.Module):
+    """Clips to logits. Layers have the names that they have in Caffe: conv1 to conv5b, fc6-8."""
+
+    def __init__(self, config: C3DConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        dtype, walk = jnp.dtype(config.dtype), shape_walk(config)
+        channels = walk[0].shape[-1]
+        for names, filters in zip(config.stages(), config.widths, strict=True):
+            for name in names:
+                conv = convolution.Conv3D(
+                    channels, filters, bias=not config.batch_norm, dtype=dtype, rngs=rngs
+                )
+                setattr(self, name, conv)
+                if config.batch_norm:
+                    norm = nnx.BatchNorm(
+                        filters, momentum=0.9, use_fast_variance=False, dtype=dtype, rngs=rngs
+                    )
+                    setattr(self, name.replace("conv", "norm"), norm)
+                channels = filters
+        settings = dict(kernel_init=LINEAR_INIT, rngs=rngs)
+        features = math.prod(walk[-4].shape)
+        self.fc6 = nnx.Linear(features, config.fc_dim, dtype=dtype, **settings)
+        self.fc7 = nnx.Linear(config.fc_dim, config.fc_dim, dtype=dtype, **settings)
+        self.fc8 = nnx.Linear(config.fc_dim, config.num_classes, **settings)
+        self.dropout = layers.Dropout(config.dropout)
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time height width 3"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits of normalised clips.
+
+        The mask has no say: a convolution sees whole stretches of time. Frames that pad a short
+        clip repeat its last one, so that they are seen as a clip that has come to rest.
+
+        Raises:
+            UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and
+                high, which fc6 was made for.
+        """
+        del mask
+        layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
+        video = inputs
+        for stage, names in enumerate(self.config.stages(), start=1):
+            for name in names:
+                video = self.convolve(name, video)
+            video = convolution.max_pool(video, *self.config.pool(stage, video.shape[2]))
+        features = video.reshape(len(video), -1)
+        for layer in (self.fc6, self.fc7):
+            features = self.dropout(jax.nn.relu(layer(features)), rngs=rngs)
+        return self.fc8(features.astype(jnp.float32))
+
+    def convolve(
+        self, name: str, video: Float[Array, "batch time height width channel"]
+    ) -> Float[Array, "batch time height width filter"]:
+        """The convolution of that name, its norm if there is one, and ReLU."""
+        video = getattr(self, name)(video)
+        if self.config.batch_norm:
+            video = getattr(self, name.replace("conv", "norm"))(video)
+        return jax.nn.relu(video)
