@@ -20,6 +20,7 @@ from flaxvid.data import (
     packed,
     ucf101,
 )
+from flaxvid.training import embed
 
 Source = Annotated[Path, tyro.conf.Positional]
 
@@ -324,6 +325,7 @@ COMMANDS = {
     "packed": (Packed, prepare_packed),
     "check": (Check, prepare_check),
     "download": (Download, prepare_download),
+    "embeddings": (embed.EmbeddingsOptions, embed.prepare),
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import einops
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from flaxvid import errors
 from flaxvid.models import densenet, efficientnet, resnet
@@ -92,7 +92,7 @@ def create(name: str, *, num_classes: int | None = None, rngs: nnx.Rngs) -> nnx.
 
 
 def time_distributed(
-    encode: Callable[[Array], Array], video: Float[Array, "batch time height width channel"]
+    encode: Callable[[Array], Array], video: Num[Array, "batch time height width channel"]
 ) -> Float[Array, "batch time dim"]:
     """Applies an image network to every frame of every clip, each on its own.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -177,7 +178,7 @@ def _embed(about):
     def embed(batch):
         if "embedding" in batch:
             return batch
-        embedding = frame_encoders.time_distributed(reopen().encode, batch["video"])
+        embedding = frame_encoders.time_distributed(reopen().encode, jnp.asarray(batch["video"]))
         return {"embedding": embedding, **{k: v for k, v in batch.items() if k != "video"}}
 
     return embed
