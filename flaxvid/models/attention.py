@@ -81,17 +81,66 @@ class Attention(nnx.Module):
         mask: Bool[Array, "batch token"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
-        query, key, value = einops.rearrange(
-            self.qkv(tokens),
-            "batch token (three head dim) -> three batch token head dim",
-            three=3,
-            head=self.num_heads,
-        )
+        query, key, value = self._project(tokens)
         drop = functools.partial(self.dropout, rngs=rngs)
         attended = scaled_dot_product(query, key, value, mask, drop)
         return self.proj(
             einops.rearrange(attended, "batch token head dim -> batch token (head dim)")
         )
+
+    def weights(
+        self,
+        tokens: Float[Array, "batch token dim"],
+        mask: Bool[Array, "batch token"] | None = None,
+    ) -> Float[Array, "batch head query key"]:
+        """What every token takes from every other, in each head; over the keys it sums to 1."""
+        seen = []
+        scaled_dot_product(*self._project(tokens), mask, lambda found: seen.append(found) or found)
+        return seen[0]
+
+    def _project(self, tokens):
+        return einops.rearrange(
+            self.qkv(tokens),
+            "batch token (three head dim) -> three batch token head dim",
+            three=3,
+            head=self.num_heads,
+        )
+
+
+def maps(
+    model: nnx.Module,
+    inputs: Float[Array, "batch time height width 3"],
+    mask: Bool[Array, "batch time"] | None = None,
+) -> dict[str, Float[Array, "block batch group head query key"]]:
+    """The attention weights of every block and head of a TimeSformer, by step of its scheme.
+
+    A group is what attends among itself: in `time` one place in all frames, `space` one frame
+    with the CLS token in front, `joint` the whole clip with the CLS token; for the other steps see
+    `schemes`. Groups stand in the order of frames and places, and what a query takes from all
+    keys sums to 1.
+
+    Args:
+        model: divided, joint or any other scheme.
+        inputs: normalised clips, as the model takes them.
+        mask: False for padded frames, from which nothing is taken over time.
+    """
+    model, found = nnx.clone(model), {}
+
+    def watched(attend, step):
+        def watch(rows, mask=None):
+            weights = attend.weights(rows, mask)
+            grouped = einops.rearrange(weights, "(b g) h q k -> b g h q k", b=len(inputs))
+            found.setdefault(step, []).append(grouped)
+            return attend(rows, mask)
+
+        return watch
+
+    for block in model.blocks:
+        for step, prefix in block.steps:
+            layer = f"{prefix}attn"
+            setattr(block, layer, watched(getattr(block, layer), step))
+    model(inputs, mask)
+    return {step: jnp.stack(blocks) for step, blocks in found.items()}
 
 
 def over_time(

@@ -77,9 +77,10 @@ class Block(nnx.Module):
 
     def __init__(self, config: TimeSformerConfig, drop_path: float, *, rngs: nnx.Rngs):
         self.scheme, self.grid = config.attention, config.grid()
+        self.steps = tuple(schemes.PREFIXES[self.scheme].items())
         dim, dtype = config.dim, jnp.dtype(config.dtype)
         settings = dict(init=config.initializer(), dtype=dtype, rngs=rngs)
-        for prefix in schemes.PREFIXES[self.scheme].values():
+        for _step, prefix in self.steps:
             norm = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
             setattr(self, f"{prefix}norm1", norm)
             setattr(self, f"{prefix}attn", attention.Attention(dim, config.num_heads, **settings))
@@ -98,8 +99,7 @@ class Block(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
-        prefixes = schemes.PREFIXES[self.scheme]
-        steps = {step: self._branch(prefix, rngs) for step, prefix in prefixes.items()}
+        steps = {step: self._branch(prefix, rngs) for step, prefix in self.steps}
         tokens = schemes.SCHEMES[self.scheme](tokens, steps, self.grid, mask)
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)), rngs=rngs)
 
