@@ -3,11 +3,10 @@
     python tests/benchmarks/sequence_models.py                    all: about an hour
     python tests/benchmarks/sequence_models.py --steps 100 --clips 600 --seeds 1 --only bilstm
 
-The models over embeddings are given, frame by frame, what Lite0 of ImageNet says (if its package
-is installed): pooled over space, so that the place of a thing is all but lost. And then what the
-encoder of a trained conv_lstm says, which keeps places. The others are given pixels, and train
-their own encoder. All see the same clips, in the same order, as often; the learning rate is that
-of each one's recipe.
+The models over embeddings are given, frame by frame, what Lite0 of ImageNet says: pooled over
+space, so that the place of a thing is all but lost. And then what the encoder of a trained
+conv_lstm says, which keeps places. The others are given pixels, and train their own encoder. All
+see the same clips, in the same order, as often; the learning rate is that of each one's recipe.
 
 Two accuracies over the test clips, each the mean and the range of the seeds: that of the pairs of
 classes that differ in appearance (grow and shrink, lighten and darken), and that of the pairs that
@@ -32,69 +31,66 @@ import numpy as np
 from flax import nnx
 
 from flaxvid import progress
-from flaxvid.data import batches, motion
+from flaxvid.data import batches, embeddings, motion
 from flaxvid.models import cost, frame_encoders, zoo
-from flaxvid.training import config, optimizer, step
+from flaxvid.training import config, embed, optimizer, options, step
 from flaxvid.training import state as states
-from flaxvid.video import transform
-from flaxvid.weights import frame_encoders as weights
-from flaxvid.weights import read
 
+MODELS = (
+    *("bilstm", "bert", "roberta", "embedding_transformer"),
+    *("conv_lstm", "conv_transformer", "timesformer"),
+)
 BATCH = 32
-LITE0_PIXELS = 112
 KINDS = {"appearance": motion.APPEARANCE_PAIRS, "direction": motion.DIRECTION_PAIRS}
 
 
 # ------------------------------------------------------------------ clips and what is seen of them
-def read_clips(split, limit, preprocessing):
-    """Clips of a split in memory, as the batch that they all make: the first `limit` of them."""
-    videos = motion.open_or_draw().split(split)
-    loader = batches.Loader(videos, preprocessing)
-    count = min(limit, len(videos.rows))
-    rows = progress.track(map(loader.test_row, range(count)), count, f"reading {split}", "clip")
-    return {name: np.stack(values) for name, values in _columns(rows)}
+def read_clips(limits):
+    """Clips of each split in memory, as the batch that they all make: the first so many."""
+    preprocessing, videos = zoo.find("conv_lstm").preprocessing, motion.open_or_draw()
+    loaders = [batches.Loader(videos.split(split), preprocessing) for split in limits]
+    return [
+        columns(progress.track(map(loader.test_row, range(n)), n, "reading", "clip"))
+        for loader, n in counted(loaders, limits)
+    ]
 
 
-def _columns(rows):
+def counted(loaders, limits):
+    """Each loader with the number of its rows that are wanted and there."""
+    return [
+        (loader, min(limit, len(loader.manifest.rows)))
+        for loader, limit in zip(loaders, limits.values(), strict=True)
+    ]
+
+
+def columns(rows):
+    """Rows of a batch as one batch."""
     rows = list(rows)
-    return [(name, [row[name] for row in rows]) for name in rows[0]]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def embed(encode, clips, what):
-    """The clips with `embedding` in place of `video`."""
+def read_embeddings(limits):
+    """Lite0's embeddings of the clips, made by `train` and kept under data/embeddings."""
+    wanted = options.from_recipe("bilstm", "tiny")
+    stored = embed.for_training(wanted, motion.open_or_draw())
+    loaders = [embeddings.Loader(stored, split) for split in limits]
+    return [columns(map(loader.test_row, range(n))) for loader, n in counted(loaders, limits)]
+
+
+def encode(encoder, clips):
+    """The clips with `embedding`, from a trained encoder, in place of `video`."""
+    prepare = pixels_of(zoo.find("conv_lstm"))
+    call = jax.jit(lambda batch: frame_encoders.time_distributed(encoder, prepare(batch)))
     chunks = range(0, len(clips["label"]), BATCH)
-    done = progress.track(chunks, len(chunks), f"embedding with {what}", "batch")
-    rows = [encode(batches.fill(take(clips, np.arange(i, i + BATCH)), BATCH)) for i in done]
-    rows = np.concatenate(rows)[: len(clips["label"])].astype(np.float32)
-    return {name: clips[name] for name in clips if name != "video"} | {"embedding": rows}
+    rows = [call(batches.fill(take(clips, np.arange(i, i + BATCH)), BATCH)) for i in chunks]
+    embedding = np.concatenate(rows)[: len(clips["label"])]
+    return {name: clips[name] for name in clips if name != "video"} | {"embedding": embedding}
 
 
 def take(clips, rows):
     """Some rows of the clips; those beyond the last are left out."""
     rows = rows[rows < len(clips["label"])]
     return {name: values[rows] for name, values in clips.items()}
-
-
-def lite0():
-    """ImageNet's Lite0 as `encode(batch)`, and how its pixels are prepared."""
-    name, spec = "lite0", frame_encoders.find("lite0").weights
-    model = nnx.view(frame_encoders.create(name, rngs=nnx.Rngs(0)), use_running_average=True)
-    graphdef, params, stats = nnx.split(model, nnx.Param, nnx.BatchStat)
-    params, stats, _ = weights.load(
-        name,
-        read.read(weights.locate(spec)),
-        nnx.to_pure_dict(params),
-        nnx.to_pure_dict(stats),
-    )
-    preprocessing = frame_encoders.find(name).preprocessings["package"]
-
-    @jax.jit
-    def encode(video):
-        model = nnx.merge(graphdef, params, stats)
-        pixels = transform.normalise(video, preprocessing)
-        return frame_encoders.time_distributed(model, pixels)
-
-    return (lambda batch: encode(batch["video"])), preprocessing
 
 
 # ------------------------------------------------------------------ learning
@@ -148,27 +144,20 @@ def of_pairs(pairs, clips):
 
 # ------------------------------------------------------------------ the table
 def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--steps", type=int, default=1000)
-    options.add_argument("--clips", type=int, default=6000, help="to train on")
-    options.add_argument("--test-clips", type=int, default=1000)
-    options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--only", nargs="*", help="architectures; all if none is named")
-    chosen = options.parse_args()
-    small = zoo.find("conv_lstm").preprocessing
-    clips = {"train": chosen.clips, "test": chosen.test_clips}
-    pixels = [read_clips(split, count, small) for split, count in clips.items()]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--clips", type=int, default=6000, help="to train on")
+    parser.add_argument("--test-clips", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=MODELS, help="architectures")
+    chosen = parser.parse_args()
+    limits = {"train": chosen.clips, "test": chosen.test_clips}
+    pixels = read_clips(limits)
     seen = {"pixels": pixels}
-
-    if any(zoo.ARCHITECTURES[name].inputs == "embedding" for name in wanted(chosen)):
-        encode, preprocessing = lite0()
-        large = preprocessing.fitted(num_frames=8, stride=None, crop_size=LITE0_PIXELS)
-        whole = [read_clips(split, count, large) for split, count in clips.items()]
-        seen["Lite0"] = [embed(encode, part, "Lite0") for part in whole]
+    if any(zoo.ARCHITECTURES[name].inputs == "embedding" for name in chosen.only):
+        seen["Lite0"] = read_embeddings(limits)
         *_, trained = train("conv_lstm", *pixels, chosen.steps, seed=chosen.seeds)
-        prepare = pixels_of(zoo.find("conv_lstm"))
-        encode = jax.jit(lambda b: frame_encoders.time_distributed(trained.encoder, prepare(b)))
-        seen["trained conv"] = [embed(encode, part, "the trained encoder") for part in pixels]
+        seen["trained conv"] = [encode(trained.encoder, part) for part in pixels]
 
     print(
         f"\n{chosen.steps} steps of {BATCH} out of {len(pixels[0]['label'])} clips, "
@@ -176,7 +165,7 @@ def main():
     )
     print(f"{'model':<22}{'sees':<14}{'parameters':>11}{'ms/step':>9}", end="")
     print("".join(f"{kind + ' pairs':>24}" for kind in KINDS), flush=True)
-    for name in wanted(chosen):
+    for name in chosen.only:
         kind = zoo.ARCHITECTURES[name].inputs
         for what in ("pixels",) if kind == "video" else ("Lite0", "trained conv"):
             runs = [
@@ -190,11 +179,6 @@ def main():
                 span = f"{statistics.mean(values):.1f}% ({min(values):.1f}-{max(values):.1f})"
                 print(f"{span:>24}", end="")
             print(flush=True)
-
-
-def wanted(chosen):
-    """The architectures with a laptop's size, or those that were named."""
-    return chosen.only or [name for name in zoo.ARCHITECTURES if name not in ("c3d",)]
 
 
 if __name__ == "__main__":
