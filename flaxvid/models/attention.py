@@ -129,7 +129,7 @@ def maps(
     def watched(attend, step):
         def watch(rows, mask=None):
             weights = attend.weights(rows, mask)
-            grouped = einops.rearrange(weights, "(b g) h q k -> b g h q k", b=len(inputs))
+            grouped = einops.rearrange(weights, "(b g) h q k -> b g h q k", b=inputs.shape[0])
             found.setdefault(step, []).append(grouped)
             return attend(rows, mask)
 

@@ -124,7 +124,7 @@ class LSTM(nnx.Module):
             hidden, cell = state
             return lstm_update(gates + self.from_hidden(hidden), cell)
 
-        zeros = jnp.zeros((len(sequence), self.from_hidden.in_features), sequence.dtype)
+        zeros = jnp.zeros((sequence.shape[0], self.from_hidden.in_features), sequence.dtype)
         # What the frames add to the gates does not depend on the state: one product for all.
         gates = self.from_input(sequence)
         (hidden, _), (hiddens, _) = masked_scan(update, (zeros, zeros), gates, mask)

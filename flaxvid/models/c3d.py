@@ -182,7 +182,7 @@ class C3D(nnx.Module):
             for name in names:
                 video = self.convolve(name, video)
             video = convolution.max_pool(video, *self.config.pool(stage, video.shape[2]))
-        features = video.reshape(len(video), -1)
+        features = video.reshape(video.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             features = self.dropout(jax.nn.relu(layer(features)), rngs=rngs)
         return self.fc8(features.astype(jnp.float32))

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 Video = Float[Array, "batch time height width channel"]
 Kernel = Float[Array, "kernel_time kernel_height kernel_width channel filter"]
 Filtered = Float[Array, "batch time height width filter"]
+Pooled = Float[Array, "batch new_time new_height new_width channel"]
 Padding = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0), (0, 0))
 
@@ -127,7 +128,7 @@ class Conv3D(nnx.Module):
         return filtered + jnp.expand_dims(self.bias.astype(video.dtype), (0, 1, 2, 3))
 
 
-def max_pool(video: Video, window: tuple[int, int, int], padding: Padding = NO_PADDING) -> Video:
+def max_pool(video: Video, window: tuple[int, int, int], padding: Padding = NO_PADDING) -> Pooled:
     """The largest value of every window of (time, height, width), windows side by side.
 
     Padding never wins; what does not fill a window at the end is dropped. Of equal values the
@@ -140,7 +141,7 @@ def max_pool(video: Video, window: tuple[int, int, int], padding: Padding = NO_P
     )
 
 
-def pool_by_halves(video: Video, window: tuple[int, int, int], padding: Padding) -> Video:
+def pool_by_halves(video: Video, window: tuple[int, int, int], padding: Padding) -> Pooled:
     """`max_pool` one axis after the other, from the last, by comparing whole arrays."""
     video = jnp.pad(video, ((0, 0), *padding, (0, 0)), constant_values=-jnp.inf)
     for axis, size in ((3, window[2]), (2, window[1]), (1, window[0])):
@@ -152,7 +153,7 @@ def pool_by_halves(video: Video, window: tuple[int, int, int], padding: Padding)
     return video
 
 
-def pool_native(video: Video, window: tuple[int, int, int], padding: Padding) -> Video:
+def pool_native(video: Video, window: tuple[int, int, int], padding: Padding) -> Pooled:
     """`max_pool` as one operation of XLA."""
     size, around = (1, *window, 1), ((0, 0), *padding, (0, 0))
     return jax.lax.reduce_window(video, -jnp.inf, jax.lax.max, size, size, around)

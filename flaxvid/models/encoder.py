@@ -173,7 +173,7 @@ class Bert(nnx.Module):
         if self.config.pooling == "mean":
             pooled = masked_mean(self.stack(tokens, mask, rngs), mask)
         else:
-            cls = jnp.broadcast_to(self.cls_token[...], (len(tokens), 1, tokens.shape[-1]))
+            cls = jnp.broadcast_to(self.cls_token[...], (tokens.shape[0], 1, tokens.shape[-1]))
             if mask is not None:
                 mask = jnp.pad(mask, ((0, 0), (1, 0)), constant_values=True)
             pooled = self.stack(jnp.concatenate([cls, tokens], axis=1), mask, rngs)[:, 0]

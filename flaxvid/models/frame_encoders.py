@@ -100,4 +100,6 @@ def time_distributed(
     nothing of time, so that time has to become a part of the batch, and then be found again.
     """
     frames = einops.rearrange(video, "batch time ... -> (batch time) ...")
-    return einops.rearrange(encode(frames), "(batch time) dim -> batch time dim", batch=len(video))
+    return einops.rearrange(
+        encode(frames), "(batch time) dim -> batch time dim", batch=video.shape[0]
+    )

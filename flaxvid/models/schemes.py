@@ -140,7 +140,7 @@ def over_strides(
     Source: Bertasius et al. (2021), section 3, on a stride of 2; the CLS mean as in `over_space`.
     """
     time, height, _ = grid
-    batch = len(patches)
+    batch = patches.shape[0]
     sets = einops.rearrange(
         patches,
         "b (t i h y w x) d -> (b i y x) (t h w) d",
@@ -201,8 +201,8 @@ def over_columns(
 
 def _with_copies(attend, cls, rows, mask, where):
     """Rows with a copy of their clip's CLS token in front; it comes back as the copies' mean."""
-    batch = len(cls)
-    copies = einops.repeat(cls, "b 1 d -> (b n) 1 d", n=len(rows) // batch)
+    batch = cls.shape[0]
+    copies = einops.repeat(cls, "b 1 d -> (b n) 1 d", n=rows.shape[0] // batch)
     rows = attend(jnp.concatenate([copies, rows], axis=1), mask)
     copies = einops.rearrange(rows[:, 0], "(b n) d -> b n d", b=batch)
     return jnp.mean(copies, axis=1, keepdims=True, where=where), rows[:, 1:]

@@ -162,7 +162,7 @@ class TimeSformer(nnx.Module):
         patches = self._place(inputs)
         patches = patches + self.time_embed[:, :, None].astype(patches.dtype)
         cls = self.cls_token + self.pos_embed[:, :1]
-        cls = jnp.broadcast_to(cls, (len(inputs), *cls.shape[1:])).astype(patches.dtype)
+        cls = jnp.broadcast_to(cls, (inputs.shape[0], *cls.shape[1:])).astype(patches.dtype)
         return jnp.concatenate([cls, einops.rearrange(patches, "b t s d -> b (t s) d")], axis=1)
 
     def _place(self, inputs):
@@ -172,9 +172,9 @@ class TimeSformer(nnx.Module):
     def _frame_by_frame(self, inputs, mask, rngs):
         frames = einops.rearrange(self._place(inputs), "b t s d -> (b t) s d")
         cls = self.cls_token + self.pos_embed[:, :1]
-        cls = jnp.broadcast_to(cls, (len(frames), *cls.shape[1:])).astype(frames.dtype)
+        cls = jnp.broadcast_to(cls, (frames.shape[0], *cls.shape[1:])).astype(frames.dtype)
         tokens = jnp.concatenate([cls, frames], axis=1)
         for block in self.blocks:
             tokens = block(tokens, None, rngs)
-        features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=len(inputs))
+        features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=inputs.shape[0])
         return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])

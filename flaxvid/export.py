@@ -1,0 +1,108 @@
+"""Make one file of a trained model: StableHLO with weights and preprocessing inside, for a CPU or a
+GPU and batches of any size. It needs JAX and nothing else:
+
+    from jax import export
+    model = export.deserialize(open("model.jax", "rb").read())
+    logits = model.call(video, mask)    # uint8 batch time height width 3, bool batch time
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax
+import jax.export
+import numpy as np
+import tyro
+
+from flaxvid import errors
+from flaxvid.training import run
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to export, and where to."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
+    out: Path | None = None
+    """Folder for model.jax and model.json; None: export/ in the run's."""
+    platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
+    """What the file can run on."""
+
+
+def main() -> None:
+    """The command `python -m flaxvid.export`."""
+    chosen = tyro.cli(Options, prog="python -m flaxvid.export", description=__doc__)
+    with errors.one_line_errors():
+        export(chosen)
+
+
+def export(chosen: Options) -> Path:
+    """Writes `model.jax` and, with its labels and shapes, `model.json`; returns the folder."""
+    trained = run.open_best(chosen.run)
+    folder = chosen.out or chosen.run / "export"
+    exported = to_stablehlo(trained, chosen.platforms)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = trained.settings
+    about = {
+        "model": f"{settings.arch} {settings.size}",
+        "labels": settings.labels,
+        "inputs": {name: str(aval) for name, aval in zip(_NAMES, exported.in_avals, strict=True)},
+        "frames": _frames_of(settings),
+        "preprocessing": settings.preprocessing.to_dict(),
+        "platforms": exported.platforms,
+        "step": trained.step,
+    }
+    (folder / "model.jax").write_bytes(exported.serialize())
+    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    (folder / "model.json").write_text(text, encoding="utf-8")
+    size = (folder / "model.jax").stat().st_size / 2**20
+    print(
+        f"{folder}: model.jax ({size:.1f} MiB, for {', '.join(exported.platforms)}) and model.json"
+    )
+    return folder
+
+
+_NAMES = ("video", "mask")
+
+
+def to_stablehlo(trained: run.Trained, platforms: tuple[str, ...]) -> jax.export.Exported:
+    """The function from uint8 clips and their masks to logits, with the batch left open.
+
+    A model that sees embeddings takes those, float32 `batch time dim`, in the place of clips.
+
+    Raises:
+        UserError: for a model that can't be lowered for one of the platforms.
+    """
+    settings = trained.settings
+    (batch,) = jax.export.symbolic_shape("batch")
+    shown = settings.preprocessing
+    if settings.embedding is None:
+        size = shown.crop_size
+        clip, name = ((batch, shown.num_frames, size, size, 3), np.uint8), "video"
+    else:
+        clip = ((batch, shown.num_frames, settings.embedding.dim), np.float32)
+        name = "embedding"
+
+    def logits(inputs, mask):
+        return trained.logits({name: inputs, "mask": mask})
+
+    inputs = jax.ShapeDtypeStruct(*clip)
+    mask = jax.ShapeDtypeStruct((batch, shown.num_frames), np.bool_)
+    return jax.export.export(jax.jit(logits), platforms=platforms)(inputs, mask)
+
+
+def _frames_of(settings):
+    """How to choose and cut the frames, in words."""
+    shown = settings.preprocessing
+    spread = "spread over the video" if shown.stride is None else f"every {shown.stride}th"
+    return (
+        f"{shown.num_frames} frames, {spread}; resized to {shown.resize}, then the middle "
+        f"{shown.crop_size} x {shown.crop_size} pixels; RGB, 0 to 255"
+    )
+
+
+if __name__ == "__main__":
+    main()
