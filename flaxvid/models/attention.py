@@ -81,30 +81,34 @@ class Attention(nnx.Module):
         mask: Bool[Array, "batch token"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
-        query, key, value = self._project(tokens)
+        query, key, value = einops.rearrange(
+            self.qkv(tokens),
+            "batch token (three head dim) -> three batch token head dim",
+            three=3,
+            head=self.num_heads,
+        )
         drop = functools.partial(self.dropout, rngs=rngs)
         attended = scaled_dot_product(query, key, value, mask, drop)
         return self.proj(
             einops.rearrange(attended, "batch token head dim -> batch token (head dim)")
         )
 
-    def weights(
-        self,
-        tokens: Float[Array, "batch token dim"],
-        mask: Bool[Array, "batch token"] | None = None,
-    ) -> Float[Array, "batch head query key"]:
-        """What every token takes from every other, in each head; over the keys it sums to 1."""
-        seen = []
-        scaled_dot_product(*self._project(tokens), mask, lambda found: seen.append(found) or found)
-        return seen[0]
 
-    def _project(self, tokens):
-        return einops.rearrange(
-            self.qkv(tokens),
-            "batch token (three head dim) -> three batch token head dim",
-            three=3,
-            head=self.num_heads,
-        )
+def weights(
+    attention: nnx.Module,
+    tokens: Float[Array, "batch token dim"],
+    mask: Bool[Array, "batch token"] | None = None,
+) -> Float[Array, "batch head query key"]:
+    """What every token takes from every other, in each head; over the keys it sums to 1."""
+    query, key, value = einops.rearrange(
+        attention.qkv(tokens),
+        "batch token (three head dim) -> three batch token head dim",
+        three=3,
+        head=attention.num_heads,
+    )
+    seen = []
+    scaled_dot_product(query, key, value, mask, lambda found: seen.append(found) or found)
+    return seen[0]
 
 
 def maps(
@@ -128,9 +132,9 @@ def maps(
 
     def watched(attend, step):
         def watch(rows, mask=None):
-            weights = attend.weights(rows, mask)
-            grouped = einops.rearrange(weights, "(b g) h q k -> b g h q k", b=inputs.shape[0])
-            found.setdefault(step, []).append(grouped)
+            seen = weights(attend, rows, mask)
+            seen = einops.rearrange(seen, "(b g) h q k -> b g h q k", b=inputs.shape[0])
+            found.setdefault(step, []).append(seen)
             return attend(rows, mask)
 
         return watch

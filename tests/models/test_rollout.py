@@ -210,7 +210,9 @@ def test_weights_are_those_that_attention_uses():
     tokens = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6)).astype(np.float32))
     mask = jnp.asarray([[True] * 5, [True] * 3 + [False] * 2])
     value = (tokens @ module.qkv.kernel[...])[..., 12:].reshape(2, 5, 2, 3)
-    taken = np.einsum("bhqk,bkhd->bqhd", module.weights(tokens, mask), value).reshape(2, 5, 6)
+    taken = np.einsum("bhqk,bkhd->bqhd", attention.weights(module, tokens, mask), value).reshape(
+        2, 5, 6
+    )
     np.testing.assert_allclose(module(tokens, mask), taken, atol=1e-5)
 
 
