@@ -16,10 +16,16 @@ class UserError(ValueError):
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2."""
+    """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2.
+
+    Ctrl-C ends with exit code 130, as shells expect.
+    """
     try:
         yield
     except UserError as error:
         message = " ".join(str(error).split())
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("broken off", file=sys.stderr)
+        sys.exit(130)

@@ -1,15 +1,11 @@
 """Train a model. Without further options, draw the motion videos into data/motion, train the
 architecture's tiny size on them, and leave a run directory under runs/."""
 
-import contextlib
 import dataclasses
 import functools
 import json
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -26,6 +22,7 @@ from flaxvid.training import (
     embed,
     evaluation,
     feed,
+    interrupt,
     metrics,
     optimizer,
     options,
@@ -112,11 +109,10 @@ def train(chosen: options.Options) -> Path | None:
         run.create(folder, settings)
     with (
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
-        _interruptible() as interrupted,
+        interrupt.interruptible() as interrupted,
     ):
-        newest = checkpoints.newest() if settings.run.resume else None
-        if newest is not None:
-            state, position = checkpoints.restore(newest, state)
+        if settings.run.resume is not None and checkpoints.newest() is not None:
+            state, position = checkpoints.restore_newest(state)
             data.set_state(position)
         start = int(state.step)
         journal = metrics.Journal(folder / "metrics.jsonl", resume_step=start)
@@ -131,8 +127,11 @@ def train(chosen: options.Options) -> Path | None:
                 window.append(measured)
                 bar.advance()
 
-                if number % settings.run.log_every == 0 or number == total:
+                last = number == total or interrupted()
+                judging = number % eval_every == 0 or number == total
+                if number % settings.run.log_every == 0 or judging or last:
                     mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
+                    _stop_at_nonsense(mean, number, settings, checkpoints)
                     seconds = time.monotonic() - window_began
                     speed = len(window) * batch_size / seconds
                     epoch = number * batch_size / epoch_clips
@@ -146,8 +145,7 @@ def train(chosen: options.Options) -> Path | None:
                     bar.show(number, mean["loss"], mean["accuracy"], speed)
                     window, window_began = [], time.monotonic()
 
-                last = number == total or interrupted()
-                if number % eval_every == 0 or number == total:
+                if judging:
                     judged = judge(state.params, state.stats, loaders[watched])
                     journal.write(number, **{f"validation_{k}": v for k, v in judged.items()})
                     bar.say(
@@ -207,26 +205,21 @@ def _list_skipped(skipped, folder):
         print(f"{len(reasons)} videos could not be read and were left out; see {path}")
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C asks the run to save and stop; a second one breaks it off."""
-    asked = False
+def _stop_at_nonsense(mean, number, settings, checkpoints):
+    """Ends a run whose numbers are no numbers any more, and says what to try.
 
-    def ask(_signal, _frame):
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        print("\nstopping after this step; press Ctrl-C again to break off", file=sys.stderr)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+    Raises:
+        UserError: if the loss or the norm of the gradient is not finite.
+    """
+    wrong = [key for key in ("loss", "gradient_norm") if not np.isfinite(mean[key])]
+    if wrong:
+        saved, recipe = checkpoints.newest(), settings.recipe
+        rest = f"the checkpoint of step {saved} is sound" if saved else "nothing was saved yet"
+        raise errors.UserError(
+            f"step {number}: {wrong[0]} is {mean[wrong[0]]}; {rest}. Try a --learning-rate below "
+            f"{recipe.learning_rate:g}, a --clip-norm below {recipe.clip_norm}, more --warmup, or "
+            "--model.dtype float32"
+        )
 
 
 if __name__ == "__main__":

@@ -99,16 +99,17 @@ def test_number_of_threads_changes_nothing(whole, small_motion, tmp_path):
     assert_same_bits(tmp_path / "threads", whole)
 
 
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_goes_on_to_the_same_bits(
-    whole, small_motion, tmp_path, monkeypatch, capsys
+    kind, whole, small_motion, tmp_path, monkeypatch, capsys
 ):
-    """Ctrl-C after step 5, between two evaluations; --resume ends where the whole run did."""
+    """Ctrl-C or SIGTERM after step 5, between evaluations; --resume ends as the whole run did."""
     folder, advance, calls = tmp_path / "stopped", progress.Progress.advance, []
 
     def advance_and_interrupt(bar):
         calls.append(bar)
         if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), kind)
         advance(bar)
 
     monkeypatch.setattr(progress.Progress, "advance", advance_and_interrupt)
@@ -137,6 +138,15 @@ def test_killed_run_goes_on_to_the_same_bits(whole, small_motion, tmp_path):
     run_train("--resume", str(folder))
     assert_same_bits(folder, whole)
     assert without_times(folder) == without_times(whole)
+
+
+def test_run_that_explodes_stops_and_says_what_to_try(small_motion, tmp_path, capsys):
+    """A learning rate of 1e30: a loss that is no number ends the run in one line."""
+    more = ["--learning-rate", "1e30", "--clip-norm", "None", "--warmup", "0"]
+    code, said = command(capsys, *arguments(small_motion, tmp_path / "run", *more))
+    assert (code, said.count("error: ")) == (2, 1)
+    assert re.search(r"step \d+: (loss|gradient_norm) is (nan|inf); ", said)
+    assert "--learning-rate below 1e+30" in said
 
 
 def test_finished_run_has_nothing_left_to_do(whole, capsys):
