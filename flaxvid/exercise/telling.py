@@ -83,6 +83,8 @@ def value(thing: object) -> str:
     """A value in a few words: small arrays in full, large ones as their type and shape."""
     if isinstance(thing, jax.core.Tracer):
         return f"traced {thing.dtype} array of shape {thing.shape}"
+    if isinstance(thing, jax.Array) and jax.dtypes.issubdtype(thing.dtype, jax.dtypes.prng_key):
+        return f"random key {value(jax.random.key_data(thing))}"
     if isinstance(thing, np.ndarray | jax.Array):
         if thing.size <= 24:
             told = " ".join(np.array2string(np.asarray(thing), separator=", ").split())
