@@ -14,6 +14,7 @@ import tyro
 
 from flaxvid import errors
 from flaxvid.data import batches, manifest
+from flaxvid.models import cost
 from flaxvid.training import config, run, step
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained
@@ -75,7 +76,12 @@ def open_weights(spec: str) -> run.Trained:
     )
     parts = states.take_apart(found.model)
     eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(shown)))
-    return run.Trained(settings, 0, lambda batch: eval_step(parts.params, parts.stats, batch))
+    return run.Trained(
+        settings,
+        step=0,
+        parameters=cost.count_parameters(parts.params),
+        logits=lambda batch: eval_step(parts.params, parts.stats, batch),
+    )
 
 
 def predict(trained: run.Trained, video: Path) -> np.ndarray:
