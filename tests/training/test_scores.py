@@ -10,13 +10,11 @@ PREDICTED = np.array([0, 1, 1, 1, 0], np.int64)
 COUNTS = np.array([[1, 1, 0], [0, 2, 0], [1, 0, 0]])
 
 
-@pytest.mark.exercise("training.scores.confusion")
 def test_confusion_by_hand():
     """Rows are what clips are, columns what they were taken for."""
     np.testing.assert_array_equal(scores.confusion(LABELS, PREDICTED, 3), COUNTS)
 
 
-@pytest.mark.exercise("training.scores.confusion")
 def test_confusion_of_a_loop():
     """300 clips of 7 classes counted one by one; a class without a clip keeps its row of zeros."""
     rng = np.random.default_rng(0)
