@@ -111,8 +111,9 @@ def train(chosen: options.Options) -> Path | None:
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
     ):
-        if settings.run.resume is not None and checkpoints.newest() is not None:
-            state, position = checkpoints.restore_newest(state)
+        newest = checkpoints.newest() if settings.run.resume else None
+        if newest is not None:
+            state, position = checkpoints.restore(newest, state)
             data.set_state(position)
         start = int(state.step)
         journal = metrics.Journal(folder / "metrics.jsonl", resume_step=start)

@@ -3,7 +3,6 @@
 A thin wrapper around Orbax, which writes in the background and renames when done.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,6 @@ NOT_JUDGED = -1.0  # below every accuracy: saved for going on, never the best
 
 class CheckpointError(errors.UserError):
     """A checkpoint that is missing or does not fit."""
-
-
-class DamagedError(CheckpointError):
-    """A checkpoint whose files are not whole."""
 
 
 class Checkpoints:
@@ -89,25 +84,6 @@ class Checkpoints:
         found = self._orbax.load(step, jax.tree.map(_abstract, _to_arrays(like)))
         return _from_arrays(found), metadata.custom_metadata["position"]
 
-    def restore_newest(self, like: states.TrainState) -> tuple[states.TrainState, dict[str, Any]]:
-        """What `restore` gives for the newest checkpoint that can be read; others are named.
-
-        Raises:
-            CheckpointError: if the newest is of another model, or none can be read.
-        """
-        for found in sorted(self._orbax.checkpoints, key=lambda c: -c.step):
-            try:
-                return self.restore(found.step, like)
-            except Exception as error:  # Orbax has no one error for files that are damaged
-                if isinstance(error, CheckpointError) and not isinstance(error, DamagedError):
-                    raise
-                print(
-                    f"{self.folder}/{found.step}: is damaged and can't be read; "
-                    "going back to the one before",
-                    file=sys.stderr,
-                )
-        raise CheckpointError(f"{self.folder}: no checkpoint can be read; start a new run")
-
     def restore_model(self, step: int, like: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
         """Parameters and statistics at `step`, shaped as `like`, without the rest of the state."""
         wanted = {"params": like[0], "stats": like[1]}
@@ -123,7 +99,10 @@ class Checkpoints:
         metadata = self._orbax.metadata(step)
         saved = _by_name(metadata.metadata)
         if not saved:
-            raise DamagedError(f"{self.folder}/{step}: its list of arrays can't be read")
+            raise CheckpointError(
+                f"{self.folder}/{step}: is damaged, its list of arrays can't be read; remove this "
+                "folder to go on from the checkpoint before it"
+            )
         # The parameters first: their names say most about which model it is.
         wanted = sorted(_by_name(like).items(), key=lambda item: not item[0].startswith("params"))
         for name, leaf in wanted:

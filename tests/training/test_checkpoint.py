@@ -102,30 +102,3 @@ def test_another_type_is_refused_by_name(tmp_path):
         pytest.raises(checkpoint.CheckpointError, match="params/fc/bias is bfloat16"),
     ):
         checkpoints.restore(1, state_of())
-
-
-def test_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path, capsys):
-    """With the data of step 2 cut off, step 1 is restored, and step 2 is named."""
-    with checkpoint.Checkpoints(tmp_path) as checkpoints:
-        for step in (1, 2):
-            checkpoints.save(state_of(seed=step, step=step), {"next_index": step}, 0.5)
-            checkpoints.wait()
-    for path in (tmp_path / "2").rglob("*"):
-        if path.is_file() and path.parent.name == "d":
-            path.write_bytes(path.read_bytes()[:10])
-    with checkpoint.Checkpoints(tmp_path) as checkpoints:
-        state, position = checkpoints.restore_newest(state_of())
-    assert position == {"next_index": 1}
-    assert_same(state, state_of(seed=1, step=1))
-    assert f"{tmp_path}/2: is damaged and can't be read" in capsys.readouterr().err
-
-
-def test_another_model_is_no_damage(tmp_path):
-    """A width that differs is refused at once: the checkpoint before would be as wrong."""
-    with checkpoint.Checkpoints(tmp_path) as checkpoints:
-        checkpoints.save(state_of(width=4, step=1), {}, 0.5)
-    with (
-        checkpoint.Checkpoints(tmp_path) as checkpoints,
-        pytest.raises(checkpoint.CheckpointError, match="it is another model"),
-    ):
-        checkpoints.restore_newest(state_of(width=5))
