@@ -171,6 +171,19 @@ def test_a_file_in_two_splits_is_a_leak():
         manifest.check_leakage(leaking)
 
 
+@leakage
+def test_a_leak_is_named_and_what_is_no_leak_is_not():
+    """Of six groups four leak and three are named; many videos in one split are no leak."""
+    leaking = [(f"{g}{s}", g, s) for g in ("g1", "g2", "g3", "g4") for s in ("train", "test")]
+    fine = [("c", "g5", "train"), ("d", "g5", "train"), ("e", "g6", "test"), ("f", "g6", "test")]
+    with pytest.raises(manifest.ManifestError, match="4 group") as caught:
+        manifest.check_leakage(manifest_of(*fine, *leaking))
+    named = [
+        name for name in ("g1", "g2", "g3", "g4", "g5", "g6") if repr(name) in str(caught.value)
+    ]
+    assert named == ["g1", "g2", "g3"]
+
+
 def test_groups_within_one_split_are_fine():
     """Many videos of a group in one split are no leak."""
     manifest.check_leakage(manifest_of(("a", "g1", "train"), ("b", "g1", "train")))
