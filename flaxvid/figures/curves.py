@@ -1,10 +1,14 @@
 """Learning curves: how loss and accuracy went over the steps of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.axes
 import matplotlib.figure
+import numpy as np
+from jaxtyping import Float
+
+from flaxvid.figures import frames
 
 # Okabe and Ito's palette: told apart by colour-blind eyes, and in print.
 TRAIN, VALIDATION = "#0072B2", "#D55E00"
@@ -26,6 +30,32 @@ def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right" if quantity == "loss" else "lower right")
+    return axes
+
+
+def compare(
+    losses: Mapping[str, Float[np.ndarray, " steps"]],
+    axes: matplotlib.axes.Axes,
+    *,
+    levels: Mapping[str, float] | None = None,
+):
+    """Draws the losses of several runs on `axes`, each named at its end, and returns them.
+
+    Args:
+        losses: from the name of a run to its loss at every step, in nats; five runs at most.
+        axes: where to draw.
+        levels: from a name to a loss that is drawn as a line across all steps.
+    """
+    for (name, values), colour in zip(losses.items(), frames.COLOURS, strict=False):
+        axes.plot(np.arange(1, len(values) + 1), values, color=colour)
+        end = (len(values), values[-1])
+        axes.annotate(f" {name}", end, color=colour, va="center", weight="bold")
+    for name, level in (levels or {}).items():
+        axes.axhline(level, color=frames.GREY, linestyle=":", zorder=1)
+        axes.annotate(name, (1, level), color="#555555", va="bottom")
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss (nats)")
+    axes.grid(alpha=0.3)
     return axes
 
 

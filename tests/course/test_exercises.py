@@ -20,7 +20,6 @@ UNWRITTEN = {
     "08_patches_and_divided_attention",
     "09_five_ways_to_attend",
     "10_pretrained_weights",
-    "11_the_training_loop",
     "13_judging_a_model",
 }
 EXERCISES = catalogue.exercises()

@@ -121,6 +121,53 @@ def test_dropout_changes_from_step_to_step_and_repeats_with_the_seed():
     assert float(first["loss"]) == float(again["loss"]) != float(second["loss"])
 
 
+@pytest.mark.exercise("training.step.make_train_step")
+def test_optimizer_keeps_its_own_state():
+    """A rate of 0 at the first update and of 0.1 at the second: only the second moves weights."""
+    _, state, train_step = stepper(Linear(), optax.sgd(lambda count: 0.1 * count))
+    first, _ = train_step(state, batch_of())
+    second, _ = train_step(first, batch_of())
+    start, after_one, after_two = (s.params["fc"]["kernel"] for s in (state, first, second))
+    np.testing.assert_array_equal(after_one, start)
+    assert np.all(after_two != after_one)
+
+
+class MeanOfFrames(nnx.Module):
+    """Logits of a clip: a layer over the mean of its real frames."""
+
+    def __init__(self):
+        self.fc = nnx.Linear(5, 3, use_bias=False, rngs=nnx.Rngs(0))
+
+    def __call__(self, inputs, mask=None, rngs=None):
+        where = None if mask is None else mask[:, :, None]
+        return self.fc(jnp.mean(inputs, axis=1, where=where))
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_step_passes_mask_and_smoothing_on_and_measures():
+    """Loss and accuracy of the real frames, with smoothed targets, by hand."""
+    parts, rng = states.take_apart(MeanOfFrames()), np.random.default_rng(2)
+    batch = {
+        "pixels": rng.normal(size=(4, 2, 5)).astype(np.float32),
+        "mask": np.array([[True, True], [True, False], [True, True], [True, False]]),
+        "label": LABELS,
+        "weight": WEIGHT,
+    }
+    update = optax.sgd(0.1)
+    train_step = step.make_train_step(parts, update, lambda batch: batch["pixels"], 0.3)
+    _, measured = jax.jit(train_step)(states.create(parts, update, seed=0), batch)
+    losses, right = [], []
+    for row in (0, 1, 3):
+        frame = batch["pixels"][row][batch["mask"][row]].mean(axis=0)
+        logits = frame @ np.asarray(parts.params["fc"]["kernel"])
+        target = np.full(3, 0.1)
+        target[LABELS[row]] += 0.7
+        losses.append(-np.sum(target * np.log(np.exp(logits) / np.exp(logits).sum())))
+        right.append(np.argmax(logits) == LABELS[row])
+    np.testing.assert_allclose(measured["loss"], np.mean(losses), rtol=1e-5)
+    np.testing.assert_allclose(measured["accuracy"], np.mean(right), rtol=1e-6)
+
+
 def test_evaluation_drops_nothing():
     """Without rngs the logits are those of the bare layer."""
     parts, state, _ = stepper(Linear(dropout=0.9), optax.sgd(0.1))

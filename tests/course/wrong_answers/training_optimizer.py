@@ -1,0 +1,54 @@
+"""Wrong answers for the exercises of flaxvid.training.optimizer."""
+
+import optax
+
+
+# --- schedule ---------------------------------------------------------------------------
+def _schedule(recipe, steps, *, cosine=None, falls=None):
+    """The right schedule, but for the one that is given."""
+    peak, warmup = recipe.learning_rate, round(recipe.warmup * steps)
+    if recipe.schedule == "constant":
+        return optax.constant_schedule(peak)
+    if recipe.schedule == "step":
+        falls = falls or {round(share * steps): 0.1 for share in recipe.milestones}
+        return optax.piecewise_constant_schedule(peak, falls)
+    start = 0.0 if warmup else peak
+    return cosine or optax.warmup_cosine_decay_schedule(start, peak, warmup, steps, peak / 100)
+
+
+def schedule_decay_counted_after_warmup(recipe, steps):
+    peak, warmup = recipe.learning_rate, round(recipe.warmup * steps)
+    start = 0.0 if warmup else peak
+    cosine = optax.warmup_cosine_decay_schedule(start, peak, warmup, steps - warmup, peak / 100)
+    return _schedule(recipe, steps, cosine=cosine)
+
+
+def schedule_falls_to_nothing(recipe, steps):
+    peak, warmup = recipe.learning_rate, round(recipe.warmup * steps)
+    start = 0.0 if warmup else peak
+    cosine = optax.warmup_cosine_decay_schedule(start, peak, warmup, steps, 0.0)
+    return _schedule(recipe, steps, cosine=cosine)
+
+
+def schedule_without_warmup(recipe, steps):
+    return _schedule(
+        recipe, steps, cosine=optax.cosine_decay_schedule(recipe.learning_rate, steps, 0.01)
+    )
+
+
+def schedule_falls_by_what_is_left(recipe, steps):  # optax multiplies one by the other
+    milestones = enumerate(recipe.milestones, start=1)
+    return _schedule(
+        recipe, steps, falls={round(share * steps): 0.1**n for n, share in milestones}
+    )
+
+
+def schedule_one_step_late(recipe, steps):
+    falls = {round(share * steps) + 1: 0.1 for share in recipe.milestones}
+    return _schedule(recipe, steps, falls=falls)
+
+
+def schedule_begins_low(recipe, steps):  # also where there is no warm-up: step 0 is wasted
+    if recipe.schedule == "constant":
+        return optax.warmup_constant_schedule(0.0, recipe.learning_rate, 1)
+    return _schedule(recipe, steps)

@@ -1,0 +1,123 @@
+"""Wrong answers for the exercises of flaxvid.training.step."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from flaxvid.training import metrics, step
+from flaxvid.training import state as states
+
+
+# --- cross_entropy ----------------------------------------------------------------------
+def _row_losses(logits, labels, label_smoothing):
+    targets = jax.nn.one_hot(labels, logits.shape[-1])
+    targets = optax.smooth_labels(targets, label_smoothing)
+    return optax.softmax_cross_entropy(logits, targets)
+
+
+def cross_entropy_softmax_twice(logits, labels, weight, label_smoothing=0.0):
+    losses = _row_losses(jax.nn.softmax(logits), labels, label_smoothing)
+    return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def cross_entropy_of_all_rows(logits, labels, weight, label_smoothing=0.0):
+    return jnp.mean(_row_losses(logits, labels, label_smoothing))
+
+
+def cross_entropy_over_all_rows(logits, labels, weight, label_smoothing=0.0):  # sum right, count not
+    return jnp.mean(weight * _row_losses(logits, labels, label_smoothing))
+
+
+def cross_entropy_summed(logits, labels, weight, label_smoothing=0.0):
+    return jnp.sum(weight * _row_losses(logits, labels, label_smoothing))
+
+
+def cross_entropy_nothing_by_nothing(logits, labels, weight, label_smoothing=0.0):
+    losses = _row_losses(logits, labels, label_smoothing)
+    return jnp.sum(weight * losses) / jnp.sum(weight)
+
+
+def cross_entropy_unsmoothed(logits, labels, weight, label_smoothing=0.0):
+    losses = _row_losses(logits, labels, 0.0)
+    return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def cross_entropy_smoothed_to_the_others(logits, labels, weight, label_smoothing=0.0):
+    one_hot, classes = jax.nn.one_hot(labels, logits.shape[-1]), logits.shape[-1]
+    targets = (1 - label_smoothing) * one_hot + label_smoothing / (classes - 1) * (1 - one_hot)
+    losses = optax.softmax_cross_entropy(logits, targets)
+    return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+# --- make_train_step --------------------------------------------------------------------
+def _make(
+    parts, optimizer, prepare, smoothing, *, key_of=None, mask_of=None, keep=None, sign=1.0
+):
+    """The right step, but for what the options say."""
+
+    def loss_of(params, stats, batch, key):
+        model = states.put_together(parts.train_def, params, stats)
+        mask = batch["mask"] if mask_of is None else mask_of(batch)
+        logits = model(prepare(batch), mask, rngs=None if key is None else nnx.Rngs(dropout=key))
+        loss = step.cross_entropy(logits, batch["label"], batch["weight"], smoothing)
+        return sign * loss, (loss, logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+
+    def train_step(state, batch):
+        folded = jax.random.fold_in(state.key, state.step)
+        key = folded if key_of is None else key_of(state)
+        gradient_of = jax.grad(loss_of, has_aux=True)
+        gradients, (loss, logits, stats) = gradient_of(state.params, state.stats, batch, key)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        measured = {
+            "loss": loss,
+            "accuracy": metrics.accuracy(logits, batch["label"], batch["weight"]),
+            "gradient_norm": optax.tree.norm(gradients),
+        }
+        new = state._replace(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            stats=stats,
+            opt_state=opt_state,
+        )
+        kept = {} if keep is None else {name: getattr(state, name) for name in keep}
+        return new._replace(**kept), measured
+
+    return train_step
+
+
+def make_train_step_same_mask_every_step(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, key_of=lambda state: state.key)
+
+
+def make_train_step_without_dropout(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, key_of=lambda state: None)
+
+
+def make_train_step_never_counts(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, keep=["step"])
+
+
+def make_train_step_forgets_statistics(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, keep=["stats"])
+
+
+def make_train_step_forgets_moments(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, keep=["opt_state"])
+
+
+def make_train_step_uphill(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, sign=-1.0)
+
+
+def make_train_step_without_the_mask(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, label_smoothing, mask_of=lambda batch: None)
+
+
+def make_train_step_unsmoothed(parts, optimizer, prepare, label_smoothing=0.0):
+    return _make(parts, optimizer, prepare, 0.0)
+
+
+def make_train_step_in_eval_mode(parts, optimizer, prepare, label_smoothing=0.0):
+    parts = parts._replace(train_def=parts.eval_def)
+    return _make(parts, optimizer, prepare, label_smoothing)
