@@ -45,7 +45,12 @@ def scaled_dot_product(
 
 
 class Attention(nnx.Module):
-    """Multi-head self-attention with one linear layer for query, key and value."""
+    """Multi-head self-attention with one linear layer for query, key and value.
+
+    Its attributes are `num_heads`; `qkv` and `proj` (nnx.Linear), where published weights are put;
+    and `dropout` (layers.Dropout), for the attention weights. `qkv` gives the query of every
+    head, head by head, then the keys, then the values; `proj` takes the heads side by side.
+    """
 
     def __init__(
         self,

@@ -61,7 +61,11 @@ def check_clip(
 
 
 class MLP(nnx.Module):
-    """Two linear layers with an exact GELU between, applied to every token alone."""
+    """Two linear layers with an exact GELU between, applied to every token alone.
+
+    Its attributes are `fc1` and `fc2` (nnx.Linear), where published weights are put, and
+    `dropout` (layers.Dropout), which acts on what comes out of the GELU and out of `fc2`.
+    """
 
     def __init__(
         self, dim: int, hidden_dim: int, *, dropout: float = 0.0, init=INIT, dtype=None, rngs

@@ -114,6 +114,27 @@ def test_attention_module_splits_heads():
 
 
 @module
+def test_attention_module_mask():
+    """Tokens whose mask is False change nothing for the others."""
+    module, tokens = attention.Attention(6, 2, rngs=nnx.Rngs(0)), 10 * normal(2, 5, 6)
+    mask = jnp.asarray([[True] * 5, [True] * 3 + [False] * 2])
+    np.testing.assert_allclose(module(tokens, mask)[1, :3], module(tokens[1:, :3])[0], atol=1e-5)
+    np.testing.assert_allclose(module(tokens, mask)[0], module(tokens)[0], atol=1e-5)
+
+
+@module
+def test_attention_module_drops_weights_in_training_only():
+    """Of two tokens, each with weight 1/2 on both, a rate of 0.5 leaves 0, 1 or 2 of them."""
+    module = attention.Attention(1, 1, dropout=0.5, rngs=nnx.Rngs(0))
+    module.qkv.kernel[...] = jnp.asarray([[0.0, 0.0, 1.0]])  # no scores; the value is the token
+    module.proj.kernel[...] = jnp.ones((1, 1))
+    tokens = jnp.ones((100, 2, 1))
+    np.testing.assert_allclose(module(tokens), tokens)
+    dropped = module(tokens, rngs=nnx.Rngs(dropout=0))
+    np.testing.assert_allclose(np.unique(dropped), [0, 1, 2])
+
+
+@module
 def test_attention_module_wide_heads():
     """Heads may be wider than their share; the output keeps the width."""
     module = attention.Attention(6, 2, head_dim=6, rngs=nnx.Rngs(0))

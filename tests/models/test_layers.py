@@ -1,5 +1,7 @@
 """Patches, MLP, dropout: small pieces with values one can work out by hand."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,6 +69,48 @@ def test_mlp_uses_the_exact_gelu():
     for linear in (mlp.fc1, mlp.fc2):
         linear.kernel[...] = jnp.ones((1, 1))
     np.testing.assert_allclose(mlp(jnp.ones((2, 1))), 0.8413447, atol=1e-6)
+
+
+@mlp
+def test_mlp_by_hand():
+    """Widths 2, 3, 2: fc1, the GELU of each of the three, fc2, token by token."""
+    mlp, tokens = layers.MLP(2, 3, rngs=nnx.Rngs(0)), video_of((4, 5, 2))
+    hidden = np.asarray(tokens) @ np.asarray(mlp.fc1.kernel[...]) + np.asarray(mlp.fc1.bias[...])
+    assert hidden.shape == (4, 5, 3)
+    hidden = np.vectorize(lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2)(hidden)
+    expected = hidden @ np.asarray(mlp.fc2.kernel[...]) + np.asarray(mlp.fc2.bias[...])
+    np.testing.assert_allclose(mlp(tokens), expected, atol=1e-6)
+
+
+@mlp
+def test_mlp_starts_as_told():
+    """Both kernels come from `init`: with ones of width 2 and 3, fc1's sums to 6 and fc2's too."""
+    mlp = layers.MLP(2, 3, init=nnx.initializers.ones, rngs=nnx.Rngs(0))
+    assert (mlp.fc1.kernel.sum(), mlp.fc2.kernel.sum()) == (6.0, 6.0)
+
+
+@mlp
+def test_mlp_drops_in_training_only():
+    """At 0.5, without rngs nothing is zero; with rngs, half of what comes out of fc2 is."""
+    mlp = layers.MLP(4, 4, dropout=0.5, rngs=nnx.Rngs(0))
+    mlp.fc2.bias[...] = jnp.ones(4)
+    tokens = video_of((200, 4))
+    assert np.all(mlp(tokens) != 0)
+    zeros = np.mean(np.asarray(mlp(tokens, nnx.Rngs(dropout=0))) == 0)
+    assert 0.4 < zeros < 0.6
+
+
+@mlp
+def test_mlp_drops_what_the_gelu_gives():
+    """At 0.5, an output that is the sum of its 400 hidden numbers no longer is that sum."""
+    mlp = layers.MLP(1, 400, dropout=0.5, rngs=nnx.Rngs(0))
+    mlp.fc1.kernel[...], mlp.fc2.kernel[...] = jnp.ones((1, 400)), jnp.ones((400, 1))
+    whole = float(mlp(jnp.ones((1, 1)))[0, 0])
+    dropped = np.asarray(mlp(jnp.ones((50, 1)), nnx.Rngs(dropout=0)))
+    kept = dropped[dropped != 0] / 2  # what fc2's own dropout left is doubled
+    assert len(kept) > 10
+    assert np.all(np.abs(kept / whole - 1) < 0.4)
+    assert np.std(kept / whole) > 0.02
 
 
 def test_layer_norm_keeps_its_precision():
