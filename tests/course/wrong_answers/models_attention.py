@@ -1,0 +1,125 @@
+"""Wrong answers for the exercises of flaxvid.models.attention."""
+
+import functools
+
+import einops
+import jax.numpy as jnp
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import attention, layers
+
+
+# --- Attention --------------------------------------------------------------------------
+class Attention_interleaved(nnx.Module):  # query, key and value side by side in every head
+    order = "(head three dim)"
+    use_mask, use_rngs = True, True
+
+    def __init__(
+        self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+    ):
+        if head_dim is None and dim % num_heads:
+            raise errors.UserError(
+                f"a width of {dim} does not divide into {num_heads} heads: choose another"
+            )
+        self.num_heads = num_heads
+        inner = num_heads * (head_dim or dim // num_heads)
+        self.qkv = nnx.Linear(dim, 3 * inner, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.proj = nnx.Linear(inner, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, mask=None, rngs=None):
+        pattern = f"b n {self.order} -> three b n head dim"
+        sizes = dict(three=3, head=self.num_heads)
+        query, key, value = einops.rearrange(self.qkv(tokens), pattern, **sizes)
+        drop = functools.partial(self.dropout, rngs=rngs if self.use_rngs else None)
+        mask = mask if self.use_mask else None
+        mixed = attention.scaled_dot_product(query, key, value, mask, drop)
+        return self.proj(einops.rearrange(mixed, "b n head dim -> b n (head dim)"))
+
+
+def _attention_like(name, **changes):
+    """A class of its own, as a check wants methods that the class itself defines."""
+    own = Attention_interleaved
+    methods = {"__init__": own.__init__, "__call__": own.__call__}
+    settings = {"order": "(three head dim)"} | changes
+    return type(nnx.Module)(name, (own,), methods | settings)
+
+
+Attention_heads_last = _attention_like("Attention_heads_last", order="(three dim head)")
+Attention_without_a_mask = _attention_like("Attention_without_a_mask", use_mask=False)
+Attention_without_dropout = _attention_like("Attention_without_dropout", use_rngs=False)
+
+
+# --- over_time --------------------------------------------------------------------------
+def over_time_by_reshape(attend, patches, num_frames, mask=None):  # nothing is moved
+    batch, tokens, dim = patches.shape
+    space = tokens // num_frames
+    if mask is not None:
+        mask = jnp.repeat(mask, space, axis=0)
+    return attend(patches.reshape(batch * space, num_frames, dim), mask).reshape(patches.shape)
+
+
+def over_time_over_frames(attend, patches, num_frames, mask=None):  # rows are frames
+    batch = patches.shape[0]
+    rows = einops.rearrange(patches, "b (t s) d -> (b t) s d", t=num_frames)
+    return einops.rearrange(attend(rows, None), "(b t) s d -> b (t s) d", b=batch)
+
+
+def over_time_clips_and_places_swapped(attend, patches, num_frames, mask=None):
+    batch, space = patches.shape[0], patches.shape[1] // num_frames
+    rows = einops.rearrange(patches, "b (t s) d -> (s b) t d", t=num_frames)
+    if mask is not None:
+        mask = einops.repeat(mask, "b t -> (s b) t", s=space)
+    return einops.rearrange(attend(rows, mask), "(s b) t d -> b (t s) d", b=batch)
+
+
+def over_time_with_masks_in_turn(attend, patches, num_frames, mask=None):  # of clip 0, 1, 0, 1 ...
+    batch, space = patches.shape[0], patches.shape[1] // num_frames
+    rows = einops.rearrange(patches, "b (t s) d -> (b s) t d", t=num_frames)
+    if mask is not None:
+        mask = jnp.tile(mask, (space, 1))
+    return einops.rearrange(attend(rows, mask), "(b s) t d -> b (t s) d", b=batch)
+
+
+def over_time_plus_itself(attend, patches, num_frames, mask=None):  # the block adds the residual
+    return patches + attention_over_time(attend, patches, num_frames, mask)
+
+
+attention_over_time = attention.over_time  # before a check puts a wrong answer in its place
+
+
+# --- over_space -------------------------------------------------------------------------
+def _over_space(attend, cls, patches, num_frames, mean):
+    batch = patches.shape[0]
+    frames = einops.rearrange(patches, "b (t s) d -> (b t) s d", t=num_frames)
+    copies = einops.repeat(cls, "b 1 d -> (b t) 1 d", t=num_frames)
+    frames = attend(jnp.concatenate([copies, frames], axis=1))
+    copies = einops.rearrange(frames[:, 0], "(b t) d -> b t d", b=batch)
+    return mean(copies), einops.rearrange(frames[:, 1:], "(b t) s d -> b (t s) d", b=batch)
+
+
+def over_space_first_copy_only(attend, cls, patches, num_frames, mask=None):
+    return _over_space(attend, cls, patches, num_frames, lambda copies: copies[:, :1])
+
+
+def over_space_padding_in_the_mean(attend, cls, patches, num_frames, mask=None):
+    return _over_space(
+        attend, cls, patches, num_frames, lambda copies: copies.mean(1, keepdims=True)
+    )
+
+
+def over_space_cls_of_another_clip(attend, cls, patches, num_frames, mask=None):
+    cls = jnp.tile(cls, (num_frames, 1, 1))  # clip 0, 1, 0, 1 ...
+    batch = patches.shape[0]
+    frames = einops.rearrange(patches, "b (t s) d -> (b t) s d", t=num_frames)
+    frames = attend(jnp.concatenate([cls, frames], axis=1))
+    where = None if mask is None else mask[:, :, None]
+    copies = einops.rearrange(frames[:, 0], "(b t) d -> b t d", b=batch)
+    patches = einops.rearrange(frames[:, 1:], "(b t) s d -> b (t s) d", b=batch)
+    return copies.mean(1, keepdims=True, where=where), patches
+
+
+def over_space_all_frames_at_once(attend, cls, patches, num_frames, mask=None):  # joint attention
+    tokens = attend(jnp.concatenate([cls, patches], axis=1))
+    return tokens[:, :1], tokens[:, 1:]

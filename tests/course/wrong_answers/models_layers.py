@@ -1,0 +1,72 @@
+"""Wrong answers for the exercises of flaxvid.models.layers."""
+
+import einops
+import jax
+from flax import nnx
+
+from flaxvid.models import layers
+
+INIT = layers.INIT
+
+
+# --- patchify ---------------------------------------------------------------------------
+def patchify_by_reshape(video, patch_size):  # rows of pixels, not squares
+    batch, time, height, width, channel = video.shape
+    pixels = patch_size**2 * channel
+    return video.reshape(batch, time, height * width * channel // pixels, pixels)
+
+
+def patchify_column_by_column(video, patch_size):
+    pattern = "b t (h p) (w q) c -> b t (w h) (p q c)"
+    return einops.rearrange(video, pattern, p=patch_size, q=patch_size)
+
+
+def patchify_channels_first(video, patch_size):  # as PyTorch lays out a patch
+    pattern = "b t (h p) (w q) c -> b t (h w) (c p q)"
+    return einops.rearrange(video, pattern, p=patch_size, q=patch_size)
+
+
+def patchify_every_second_pixel(video, patch_size):
+    pattern = "b t (p h) (q w) c -> b t (h w) (p q c)"
+    return einops.rearrange(video, pattern, p=patch_size, q=patch_size)
+
+
+def patchify_as_many_as_pixels(video, patch_size):  # the sides of h and p mixed up
+    pattern = "b t (h p) (w q) c -> b t (h w) (p q c)"
+    return einops.rearrange(video, pattern, h=patch_size, w=patch_size)
+
+
+# --- MLP --------------------------------------------------------------------------------
+class MLP_with_tanh_gelu(nnx.Module):  # JAX's default
+    gelu = staticmethod(jax.nn.gelu)
+    always, in_the_middle = False, True
+
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        if self.always and rngs is None:
+            rngs = nnx.Rngs(dropout=0)
+        hidden = self.gelu(self.fc1(tokens))
+        if self.in_the_middle:
+            hidden = self.dropout(hidden, rngs=rngs)
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
+def _exact(inputs):
+    return jax.nn.gelu(inputs, approximate=False)
+
+
+def _mlp_like(name, **changes):
+    """A class of its own, as a check wants methods that the class itself defines."""
+    own = MLP_with_tanh_gelu
+    methods = {"__init__": own.__init__, "__call__": own.__call__}
+    settings = {"gelu": staticmethod(_exact)} | changes
+    return type(nnx.Module)(name, (own,), methods | settings)
+
+
+MLP_with_relu = _mlp_like("MLP_with_relu", gelu=staticmethod(jax.nn.relu))
+MLP_that_always_drops = _mlp_like("MLP_that_always_drops", always=True)
+MLP_that_drops_at_the_end = _mlp_like("MLP_that_drops_at_the_end", in_the_middle=False)
