@@ -39,23 +39,22 @@ def compare(
     *,
     levels: Mapping[str, float] | None = None,
 ):
-    """Draws the losses of several runs on `axes`, each named at its end, and returns them.
+    """Draws the losses of several runs on `axes`, and returns them.
 
     Args:
         losses: from the name of a run to its loss at every step, in nats; five runs at most.
         axes: where to draw.
-        levels: from a name to a loss that is drawn as a line across all steps.
+        levels: from a name to a loss that is drawn as a line across all steps, named at its end.
     """
     for (name, values), colour in zip(losses.items(), frames.COLOURS, strict=False):
-        axes.plot(np.arange(1, len(values) + 1), values, color=colour)
-        end = (len(values), values[-1])
-        axes.annotate(f" {name}", end, color=colour, va="center", weight="bold")
+        axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=name)
     for name, level in (levels or {}).items():
         axes.axhline(level, color=frames.GREY, linestyle=":", zorder=1)
-        axes.annotate(name, (1, level), color="#555555", va="bottom")
+        axes.text(1.01, level, name, transform=axes.get_yaxis_transform(), va="center")
     axes.set_xlabel("step")
     axes.set_ylabel("loss (nats)")
     axes.grid(alpha=0.3)
+    axes.legend(loc="lower left", ncols=len(losses))
     return axes
 
 

@@ -20,16 +20,15 @@ def test_points_are_those_of_the_journal():
     assert lines == {"training": [[10, 2.0], [20, 1.0]], "validation": [[20, 1.5]]}
 
 
-def test_runs_are_named_at_their_ends():
-    """A line from step 1 for each run, its name at its last point, and levels across."""
+def test_runs_are_drawn_from_step_1():
+    """A line for each run under its name, and levels across, with theirs at the right height."""
     losses = {"A": np.array([2.0, 1.0, 0.5]), "B": np.array([2.0, 3.0])}
     axes = matplotlib.figure.Figure().subplots()
     curves.compare(losses, axes, levels={"chance": 2.3})
-    runs = [line.get_xydata().tolist() for line in axes.lines[:2]]
-    assert runs == [[[1, 2.0], [2, 1.0], [3, 0.5]], [[1, 2.0], [2, 3.0]]]
+    runs = {line.get_label(): line.get_xydata().tolist() for line in axes.lines[:2]}
+    assert runs == {"A": [[1, 2.0], [2, 1.0], [3, 0.5]], "B": [[1, 2.0], [2, 3.0]]}
     assert list(axes.lines[2].get_ydata()) == [2.3, 2.3]
-    names = {text.get_text().strip(): tuple(text.xy) for text in axes.texts}
-    assert names == {"A": (3, 0.5), "B": (2, 3.0), "chance": (1, 2.3)}
+    assert [(text.get_text(), text.get_position()[1]) for text in axes.texts] == [("chance", 2.3)]
 
 
 def test_picture_is_written(tmp_path):

@@ -38,9 +38,7 @@ def schedule_without_warmup(recipe, steps):
 
 def schedule_falls_by_what_is_left(recipe, steps):  # optax multiplies one by the other
     milestones = enumerate(recipe.milestones, start=1)
-    return _schedule(
-        recipe, steps, falls={round(share * steps): 0.1**n for n, share in milestones}
-    )
+    return _schedule(recipe, steps, falls={round(share * steps): 0.1**n for n, share in milestones})
 
 
 def schedule_one_step_late(recipe, steps):

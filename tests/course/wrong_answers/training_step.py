@@ -25,7 +25,9 @@ def cross_entropy_of_all_rows(logits, labels, weight, label_smoothing=0.0):
     return jnp.mean(_row_losses(logits, labels, label_smoothing))
 
 
-def cross_entropy_over_all_rows(logits, labels, weight, label_smoothing=0.0):  # sum right, count not
+def cross_entropy_over_all_rows(
+    logits, labels, weight, label_smoothing=0.0
+):  # sum right, count not
     return jnp.mean(weight * _row_losses(logits, labels, label_smoothing))
 
 
@@ -51,9 +53,7 @@ def cross_entropy_smoothed_to_the_others(logits, labels, weight, label_smoothing
 
 
 # --- make_train_step --------------------------------------------------------------------
-def _make(
-    parts, optimizer, prepare, smoothing, *, key_of=None, mask_of=None, keep=None, sign=1.0
-):
+def _make(parts, optimizer, prepare, smoothing, *, key_of=None, mask_of=None, keep=None, sign=1.0):
     """The right step, but for what the options say."""
 
     def loss_of(params, stats, batch, key):
