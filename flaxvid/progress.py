@@ -12,7 +12,8 @@ Item = TypeVar("Item")
 
 def _live() -> bool:
     """Whether someone looks on: a terminal or a notebook, and not a log file."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    ipython = sys.modules.get("IPython")
+    return sys.stderr.isatty() or (ipython is not None and ipython.get_ipython() is not None)
 
 
 def track(items: Iterable[Item], total: int, what: str, unit: str) -> Iterator[Item]:

@@ -25,9 +25,7 @@ def cross_entropy_of_all_rows(logits, labels, weight, label_smoothing=0.0):
     return jnp.mean(_row_losses(logits, labels, label_smoothing))
 
 
-def cross_entropy_over_all_rows(
-    logits, labels, weight, label_smoothing=0.0
-):  # sum right, count not
+def cross_entropy_over_all_rows(logits, labels, weight, label_smoothing=0.0):  # miscounted
     return jnp.mean(weight * _row_losses(logits, labels, label_smoothing))
 
 
