@@ -30,12 +30,19 @@ def track(items: Iterable[Item], total: int, what: str, unit: str) -> Iterator[I
 class Progress:
     """Steps done, loss, accuracy, clips per second and time left; use it as a context manager."""
 
-    def __init__(self, start: int, total: int, *, seconds_between_lines: float = 15.0):
-        self._start, self._total = start, total
+    def __init__(
+        self,
+        start: int,
+        total: int,
+        *,
+        seconds_between_lines: float = 15.0,
+        silent: bool = False,
+    ):
+        self._start, self._total, self._silent = start, total, silent
         self._began = self._last_line = time.monotonic()
         self._every = seconds_between_lines
         self._bar = None
-        if _live():
+        if _live() and not silent:
             self._bar = tqdm(initial=start, total=total, unit="step", dynamic_ncols=True)
 
     def __enter__(self):
@@ -49,6 +56,12 @@ class Progress:
         """One step is done."""
         if self._bar is not None:
             self._bar.update()
+
+    def rewind(self, step: int) -> None:
+        """The run goes on from an earlier step."""
+        if self._bar is not None:
+            self._bar.n = step
+            self._bar.refresh()
 
     def show(self, step: int, loss: float, accuracy: float, clips_per_second: float) -> None:
         """The newest figures: beside the bar, or as a line if the last one is a while ago."""
@@ -66,7 +79,7 @@ class Progress:
         """A line of its own that stays, above the bar."""
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)
-        else:
+        elif not self._silent:
             print(line, file=sys.stderr, flush=True)
 
 

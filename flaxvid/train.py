@@ -14,15 +14,19 @@ from flax import nnx
 
 from flaxvid import errors, exercise, progress
 from flaxvid.data import batches
-from flaxvid.figures import curves
 from flaxvid.models import cost, zoo
 from flaxvid.training import (
+    around,
     checkpoint,
+    compile_cache,
+    config,
+    distributed,
     dry_run,
     embed,
     evaluation,
     feed,
     interrupt,
+    loop,
     metrics,
     optimizer,
     options,
@@ -39,13 +43,21 @@ COMMAND = "python -m flaxvid.train"
 def main() -> None:
     """The command `python -m flaxvid.train`."""
     with errors.one_line_errors():
+        compile_cache.use()
         train(options.parse(sys.argv[1:], __doc__))
 
 
 def train(chosen: options.Options) -> Path | None:
     """The story of a run, from options to its directory; None after a dry run."""
     began = time.monotonic()
+    distributed.join(chosen.machine)
+    with distributed.one_voice():
+        folder = _train(chosen, began)
+    distributed.leave()
+    return folder
 
+
+def _train(chosen, began):
     if chosen.run.mine is not None:
         names = exercise.install_from(chosen.run.mine)
         print(f"{chosen.run.mine}: training with your {', '.join(names)}")
@@ -70,109 +82,94 @@ def train(chosen: options.Options) -> Path | None:
     epoch_clips = len(loaders["train"].manifest.rows) * settings.data.clips_per_video
 
     # ------------------------------------------------------------------ model, optimizer, steps
+    how, recipe = settings.machine.parallel, settings.recipe
     model = zoo.find(settings.arch, settings.size).module(
         settings.model, rngs=nnx.Rngs(settings.run.seed)
     )
-    parts = states.take_apart(model)
+    parts = states.take_apart(model, axis=parallel.AXIS if how == "pmap" else None)
     if settings.run.weights is not None and settings.run.resume is None:
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
         print(f"{settings.run.weights}:\n{report.brief()}")
-    total = optimizer.total_steps(settings.recipe, epoch_clips, batch_size)
-    rate = optimizer.schedule(settings.recipe, total)
-    update = optimizer.create(settings.recipe, total, parts.params)
+    total = optimizer.total_steps(recipe, epoch_clips, batch_size)
+    update = optimizer.create(recipe, total, parts.params)
     prepare = run.prepare(settings)
-    train_step = step.make_train_step(parts, update, prepare, settings.recipe.label_smoothing)
-    eval_step = jax.jit(step.make_eval_step(parts, prepare))
+    differentiate = parallel.differentiate(how, settings.machine.accumulate)
+    train_step = step.make_train_step(parts, update, prepare, recipe.label_smoothing, differentiate)
+    if recipe.mixup or recipe.cutmix:
+        classes = settings.model.num_classes
+        train_step = around.mixed(train_step, classes, recipe.mixup, recipe.cutmix)
+    if recipe.average is not None:
+        train_step = around.averaged(train_step, recipe.average)
+    state = states.create(parts, update, settings.run.seed, average=recipe.average is not None)
+    eval_step = step.make_eval_step(parts, prepare)
     if settings.run.dry_run:
-        print(dry_run.report(settings, videos, parts, update, train_step, total))
+        print(dry_run.report(settings, videos, parts, state, train_step, total))
         return None
-    mesh = parallel.data_mesh(batch_size)
-    state = states.create(parts, update, settings.run.seed)
-    state = jax.device_put(state, parallel.replicated(mesh))
-    train_step = jax.jit(train_step, donate_argnums=0)
+
+    # ------------------------------------------------------------------ on the devices
+    mesh = parallel.data_mesh(batch_size, settings.machine.accumulate)
+    state = parallel.put_state(state, mesh, how)
+    train_step = parallel.compiled(train_step, state, mesh, how)
     decoded = batches.train_batches(
         loaders["train"],
         batch_size,
         seed=settings.run.seed,
         threads=threads,
         clips_per_video=settings.data.clips_per_video,
+        process=jax.process_index(),
+        processes=jax.process_count(),
     )
-    data = batches.Prefetched(decoded, functools.partial(parallel.put_batch, mesh=mesh))
     judge = functools.partial(
-        evaluation.judge, eval_step, batch_size=batch_size, mesh=mesh, threads=threads
+        evaluation.judge, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
     )
 
-    # ------------------------------------------------------------------ run directory, or resume
+    # ------------------------------------------------------------------ learn, or go on with it
     folder = settings.run.out
-    if settings.run.resume is None:
+    if settings.run.resume is None and distributed.first():
         run.create(folder, settings)
     with (
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
     ):
-        newest = checkpoints.newest() if settings.run.resume else None
-        if newest is not None:
-            state, position = checkpoints.restore(newest, state)
-            data.set_state(position)
-        start = int(state.step)
-        journal = metrics.Journal(folder / "metrics.jsonl", resume_step=start)
-        eval_every = settings.run.eval_every or max(1, total // 10)
-        _introduce(settings, videos, parts, start, total)
-
-        # -------------------------------------------------------------- learn
-        with progress.Progress(start, total) as bar:
-            window, window_began = [], time.monotonic()
-            for number in range(start + 1, total + 1):
-                state, measured = train_step(state, next(data))
-                window.append(measured)
-                bar.advance()
-
-                last = number == total or interrupted()
-                judging = number % eval_every == 0 or number == total
-                if number % settings.run.log_every == 0 or judging or last:
-                    mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
-                    _stop_at_nonsense(mean, number, settings, checkpoints)
-                    seconds = time.monotonic() - window_began
-                    speed = len(window) * batch_size / seconds
-                    epoch = number * batch_size / epoch_clips
-                    journal.write(
-                        number,
-                        epoch=round(epoch, 3),
-                        **mean,
-                        learning_rate=float(rate(number - 1)),
-                        clips_per_second=round(speed, 1),
-                    )
-                    bar.show(number, mean["loss"], mean["accuracy"], speed)
-                    window, window_began = [], time.monotonic()
-
-                if judging:
-                    judged = judge(state.params, state.stats, loaders[watched])
-                    journal.write(number, **{f"validation_{k}": v for k, v in judged.items()})
-                    bar.say(
-                        f"step {number}: {watched} loss {judged['loss']:.3f}, "
-                        f"accuracy {judged['accuracy']:.1%}"
-                    )
-                    checkpoints.save(state, data.get_state(), judged["accuracy"])
-                    curves.save(metrics.read_journal(journal.path), folder / "curves.png")
-                    window_began = time.monotonic()
-                elif last:
-                    checkpoints.save(state, data.get_state(), checkpoint.NOT_JUDGED)
-                if last:
-                    break
-        data.close()
-        checkpoints.wait()
+        job = loop.Job(
+            settings=settings,
+            total=total,
+            epoch_clips=epoch_clips,
+            train_step=train_step,
+            judge=functools.partial(judge, loader=loaders[watched]),
+            watched=watched,
+            rate=optimizer.schedule(recipe, total),
+            data=batches.Prefetched(
+                decoded, functools.partial(parallel.put_batch, mesh=mesh, how=how)
+            ),
+            checkpoints=checkpoints,
+            interrupted=interrupted,
+        )
+        if settings.run.resume is not None:
+            newest = checkpoints.newest_sound(damaged=print)
+            if newest is not None:
+                state, position = checkpoints.restore(newest, state)
+                job.data.set_state(position)
+        _introduce(settings, videos, parts, int(state.step), total)
+        state = loop.learn(job, state)
         _list_skipped(skipped, folder)
-        if int(state.step) < total:
+        if interrupted() and int(state.step) < total:
             print(f"stopped after step {state.step}; go on with\n  {COMMAND} --resume {folder}")
             return folder
 
         # -------------------------------------------------------------- judge the best, once
-        best = checkpoints.best()
-        params, stats = checkpoints.restore_model(best, (state.params, state.stats))
+        best = checkpoints.best(damaged=print)
+        weights, stats = checkpoints.restore_model(
+            best, (state.params, state.stats), average=recipe.average is not None
+        )
     final = "test" if "test" in loaders else watched
-    judged = judge(params, stats, loaders[final])
-    journal.write(total, best_step=best, **{f"{final}_{k}": v for k, v in judged.items()})
+    judged = judge(weights, stats, loaders[final])
+    if distributed.first():
+        journal = metrics.Journal(folder / "metrics.jsonl", resume_step=int(state.step))
+        found = {f"{final}_{name}": value for name, value in judged.items()}
+        journal.write(int(state.step), best_step=best, **found)
+        print(_speed(journal.read(), settings, run.multiply_adds(settings, parts)))
     print(
         f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "
         f"(checkpoint of step {best}, best on {watched}) after "
@@ -193,9 +190,29 @@ def _introduce(settings, videos, parts, start, total):
         f"{f', embedded by {settings.embedding.encoder}' if settings.embedding else ''}\n"
         f"{settings.data.data}: {len(videos.labels)} classes, {counts}\n"
         f"{settings.run.out}: steps {start} to {total} of {settings.data.batch_size} clips "
-        f"on {jax.device_count()} x {jax.devices()[0].device_kind}",
+        f"on {jax.device_count()} x {jax.devices()[0].device_kind}{_how(settings.machine)}",
         flush=True,
     )
+
+
+def _how(machine):
+    """What is unusual about how the devices are used."""
+    said = [machine.parallel] if machine.parallel != "mesh" else []
+    said += [machine.precision] if machine.precision != "float32" else []
+    said += ["remat"] if machine.remat else []
+    said += [f"{machine.accumulate} pieces a batch"] if machine.accumulate > 1 else []
+    said += [f"{jax.process_count()} processes"] if jax.process_count() > 1 else []
+    return "".join(f", {word}" for word in said)
+
+
+def _speed(rows, settings, multiply_adds):
+    """How fast the run was, and how much of the devices that took, where their peak is known."""
+    clips = np.median([row["clips_per_second"] for row in rows if "clips_per_second" in row])
+    flops = cost.training_flops(multiply_adds) * clips
+    kind, dtype = jax.devices()[0].device_kind, config.DTYPES[settings.machine.precision]
+    peak = cost.peak_flops(kind, dtype)
+    share = f", {flops / peak / jax.device_count():.1%} of the peak (MFU)" if peak else ""
+    return f"{clips:.1f} clips/s, {flops / 1e9:,.2f} GFLOP/s of the model{share}"
 
 
 def _list_skipped(skipped, folder):
@@ -204,23 +221,6 @@ def _list_skipped(skipped, folder):
         path = folder / "skipped.json"
         path.write_text(json.dumps(reasons, indent=1, ensure_ascii=False), encoding="utf-8")
         print(f"{len(reasons)} videos could not be read and were left out; see {path}")
-
-
-def _stop_at_nonsense(mean, number, settings, checkpoints):
-    """Ends a run whose numbers are no numbers any more, and says what to try.
-
-    Raises:
-        UserError: if the loss or the norm of the gradient is not finite.
-    """
-    wrong = [key for key in ("loss", "gradient_norm") if not np.isfinite(mean[key])]
-    if wrong:
-        saved, recipe = checkpoints.newest(), settings.recipe
-        rest = f"the checkpoint of step {saved} is sound" if saved else "nothing was saved yet"
-        raise errors.UserError(
-            f"step {number}: {wrong[0]} is {mean[wrong[0]]}; {rest}. Try a --learning-rate below "
-            f"{recipe.learning_rate:g}, a --clip-norm below {recipe.clip_norm}, more --warmup, or "
-            "--model.dtype float32"
-        )
 
 
 if __name__ == "__main__":

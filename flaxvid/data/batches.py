@@ -8,6 +8,7 @@ Order and content depend on the seed alone, never on the number of threads.
 
 import collections
 import dataclasses
+import math
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -234,12 +235,25 @@ class Prefetched:
         self._batches.close()
 
 
-def test_batches(loader: Rows, batch_size: int, *, threads: int = 2) -> Iterator[Batch]:
-    """Every row once, in the manifest's order; the last batch is filled with weight-0 rows."""
-    dataset = grain.MapDataset.source(range(len(loader.manifest.rows))).map(loader.test_row)
-    dataset = dataset.batch(batch_size, drop_remainder=False)
-    for batch in dataset.to_iter_dataset(_read_options(threads)):
-        yield fill(batch, batch_size)
+def test_batches(
+    loader: Rows, batch_size: int, *, threads: int = 2, process: int = 0, processes: int = 1
+) -> Iterator[Batch]:
+    """Every row once, in the manifest's order; the last batch is filled with weight-0 rows.
+
+    Several processes share each batch: the first has its first rows, and so on, and all have as
+    many batches, so that a last one may hold nothing but filling.
+    """
+    rows, share = len(loader.manifest.rows), batch_size // processes
+    mine = [row for row in range(rows) if row % batch_size // share == process]
+    dataset = grain.MapDataset.source(mine or [0]).map(loader.test_row)
+    dataset = dataset.batch(share, drop_remainder=False)
+    found = iter(dataset.to_iter_dataset(_read_options(threads)))
+    for number in range(math.ceil(rows / batch_size)):
+        if batch := next(found, None):
+            last = fill(batch, share)
+        if not mine[number * share :]:
+            last = last | {"weight": np.zeros_like(last["weight"])}
+        yield last
 
 
 def fill(batch: Batch, batch_size: int) -> Batch:

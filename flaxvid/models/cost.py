@@ -28,6 +28,44 @@ def multiply_adds(function: Callable, *arguments) -> int:
     return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
+def training_flops(multiply_adds: int) -> int:
+    """Floating-point operations of learning from what takes `multiply_adds` forwards.
+
+    Two for a multiply-add, and the way back costs twice the way forth. Work done again to save
+    memory is not counted, as is the custom for model FLOP/s.
+
+    Source: Chowdhery et al., "PaLM" (2022), appendix B.
+    """
+    return 3 * 2 * multiply_adds
+
+
+# Dense peaks without sparsity, in TFLOP/s: float32 as XLA runs it by default (TF32 on NVIDIA), and
+# bf16. From the makers' data sheets. The first name that the device's kind holds counts.
+PEAKS = {
+    "H200": (494.7, 989.4),
+    "H100": (494.7, 989.4),
+    "A100": (156.0, 312.0),
+    "A10": (62.5, 125.0),
+    "L4": (60.0, 121.0),
+    "T4": (8.1, 8.1),
+    "V100": (15.7, 15.7),
+    "TPU v2": (22.5, 22.5),
+    "TPU v3": (61.5, 61.5),
+    "TPU v4": (275.0, 275.0),
+    "TPU v5 lite": (197.0, 197.0),
+    "TPU v5": (459.0, 459.0),
+    "TPU v6": (918.0, 918.0),
+}
+
+
+def peak_flops(device_kind: str, dtype: str) -> float | None:
+    """What one device of this kind can do at best, in FLOP/s; None: not known, as for a CPU."""
+    for kind, (single, half) in PEAKS.items():
+        if kind in device_kind:
+            return (half if dtype == "bfloat16" else single) * 1e12
+    return None
+
+
 def _count(jaxpr):
     total = 0
     for equation in jaxpr.eqns:

@@ -1,8 +1,13 @@
 """Checkpoints: the newest for going on, the best for using, each whole or not there.
 
-A thin wrapper around Orbax, which writes in the background and renames when done.
+A thin wrapper around Orbax, which writes in the background and renames when done. What it wrote
+gets a list of checksums, so that a file which a full disk or a bad one cut short is found out
+before it is read.
 """
 
+import json
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +17,11 @@ from jaxtyping import PyTree
 from orbax.checkpoint import v1 as orbax
 
 from flaxvid import errors
+from flaxvid.training import distributed
 from flaxvid.training import state as states
 
 KEPT_NEWEST = 2
+CHECKSUMS = "checksums.json"
 NOT_JUDGED = -1.0  # below every accuracy: saved for going on, never the best
 
 
@@ -50,8 +57,13 @@ class Checkpoints:
         """Writes a state in the background; `accuracy` decides which is the best.
 
         `position` is the place in the data, as plain JSON values (an iterator's `get_state()`).
+
+        Raises:
+            CheckpointError: if this checkpoint, or the one before, can't be written.
         """
-        self._orbax.save_async(
+        self.wait()
+        self._or_say_why(
+            self._orbax.save_async,
             int(state.step),
             _to_arrays(state),
             metrics={"accuracy": accuracy},
@@ -59,18 +71,54 @@ class Checkpoints:
         )
 
     def wait(self) -> None:
-        """Returns when everything saved is on disk."""
-        self._orbax.wait()
+        """Returns when everything saved is on disk, and has its checksums.
+
+        Raises:
+            CheckpointError: if it can't be written.
+        """
+        self._or_say_why(self._orbax.wait)
+        if distributed.first():
+            for found in self._orbax.checkpoints:
+                self._or_say_why(_seal, self.folder / str(found.step))
+
+    def _or_say_why(self, write, *arguments, **more):
+        try:
+            write(*arguments, **more)
+        except (OSError, ValueError, RuntimeError) as error:
+            # What Orbax raises for a full disk may be an OSError, or hold one's text.
+            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+            newest = self.newest_sound()
+            kept = f"the one of step {newest} is whole" if newest else "there is none yet"
+            raise CheckpointError(
+                f"{self.folder}: a checkpoint can't be written ({reason}); {kept}. Make room, or "
+                "permit writing, and go on with --resume"
+            ) from None
 
     def newest(self) -> int | None:
         """The step of the newest whole checkpoint; None: there is none."""
         found = self._orbax.latest
         return None if found is None else found.step
 
-    def best(self) -> int | None:
-        """The step of the checkpoint with the highest accuracy, the earlier of two alike."""
-        found = [c for c in self._orbax.checkpoints if c.metrics]
-        return max(found, key=lambda c: (c.metrics["accuracy"], -c.step)).step if found else None
+    def newest_sound(self, damaged: Callable[[str], None] = lambda said: None) -> int | None:
+        """The step of the newest checkpoint whose files are as they were written.
+
+        `damaged` is told of each newer one, in a line, and what will be done about it.
+        """
+        return self._first_sound(lambda found: found.step, damaged)
+
+    def best(self, damaged: Callable[[str], None] = lambda said: None) -> int | None:
+        """The step of the sound checkpoint with the highest accuracy, the earlier of two alike."""
+        return self._first_sound(
+            lambda found: ((found.metrics or {}).get("accuracy", NOT_JUDGED), -found.step), damaged
+        )
+
+    def _first_sound(self, worth, damaged):
+        for found in sorted(self._orbax.checkpoints, key=worth, reverse=True):
+            folder = self.folder / str(found.step)
+            if (name := _damaged_file(folder)) is None:
+                return found.step
+            damaged(f"{folder / name}: is damaged; taking the checkpoint before it")
+        return None
 
     def restore(
         self, step: int, like: states.TrainState
@@ -84,25 +132,26 @@ class Checkpoints:
         found = self._orbax.load(step, jax.tree.map(_abstract, _to_arrays(like)))
         return _from_arrays(found), metadata.custom_metadata["position"]
 
-    def restore_model(self, step: int, like: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
-        """Parameters and statistics at `step`, shaped as `like`, without the rest of the state."""
-        wanted = {"params": like[0], "stats": like[1]}
+    def restore_model(
+        self, step: int, like: tuple[PyTree, PyTree], *, average: bool = False
+    ) -> tuple[PyTree, PyTree]:
+        """Parameters and statistics at `step`, shaped as `like`, without the rest of the state.
+
+        With `average`, the running mean of the parameters.
+        """
+        weights = "average" if average else "params"
+        wanted = {weights: like[0], "stats": like[1]}
         self._check(step, wanted)
         context = orbax.Context()
         context.pytree_options.loading.partial_load = True
         with context:
             found = self._orbax.load(step, jax.tree.map(_abstract, wanted))
-        return found["params"], found["stats"]
+        return found[weights], found["stats"]
 
     def _check(self, step, like):
         # Orbax casts types without a word and names no leaf when a shape differs.
         metadata = self._orbax.metadata(step)
         saved = _by_name(metadata.metadata)
-        if not saved:
-            raise CheckpointError(
-                f"{self.folder}/{step}: is damaged, its list of arrays can't be read; remove this "
-                "folder to go on from the checkpoint before it"
-            )
         # The parameters first: their names say most about which model it is.
         wanted = sorted(_by_name(like).items(), key=lambda item: not item[0].startswith("params"))
         for name, leaf in wanted:
@@ -116,6 +165,49 @@ class Checkpoints:
                     f"and this run needs {expected[1]}{list(expected[0])}; it is another model"
                 )
         return metadata
+
+
+def _seal(folder):
+    """Writes the checksums of a checkpoint, once it is whole."""
+    if folder.exists() and not (folder / CHECKSUMS).exists():
+        sums = {name: _checksum(folder / name) for name in _files(folder)}
+        temporary = folder / (CHECKSUMS + ".partial")
+        temporary.write_text(json.dumps(sums, indent=1))
+        temporary.rename(folder / CHECKSUMS)
+
+
+def _damaged_file(folder):
+    """The first file that is not as it was written; None: all are.
+
+    A checkpoint without checksums was cut off between Orbax's last file and ours: it is taken at
+    Orbax's word.
+    """
+    try:
+        sums = json.loads((folder / CHECKSUMS).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return CHECKSUMS
+    for name, expected in sums.items():
+        if not (folder / name).is_file() or _checksum(folder / name) != expected:
+            return name
+    return None
+
+
+def _files(folder):
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(CHECKSUMS)
+    )
+
+
+def _checksum(path):
+    found = 0
+    with path.open("rb") as file:
+        while block := file.read(2**24):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def _abstract(array):

@@ -7,6 +7,9 @@ from typing import Literal
 
 from flaxvid import errors
 
+DTYPES = {"float32": "float32", "bf16": "bfloat16"}
+"""`--precision` in the words of NumPy."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -61,6 +64,20 @@ class Recipe:
     clip_norm: float | None = 1.0
     """Largest norm of the whole gradient; None: unbounded."""
     label_smoothing: float = 0.0
+    mixup: float = 0.0
+    """Blend each clip with another of the batch; alpha of the Beta distribution, 0 for none."""
+    cutmix: float = 0.0
+    """Paste a box of another clip over each; alpha, 0 for none. With mixup: one or the other."""
+    augment: int = 0
+    """Random changes of colour or geometry to each clip, the same for all of its frames."""
+    magnitude: float = 0.3
+    """How strong those may be, 0 to 1."""
+    average: float | None = None
+    """Judge and keep a running mean of the weights, which holds on to this share a step: 0.999."""
+    patience: int | None = None
+    """Stop after so many evaluations without a better accuracy."""
+    layer_decay: float = 1.0
+    """Each block learns at this multiple of the rate of the one above it."""
     rate_factors: tuple[str, ...] = ()
     """REGEX=FACTOR on the learning rate of parameters whose path it is found in, as `^head=10`."""
     freeze: tuple[str, ...] = ()
@@ -86,8 +103,36 @@ class Run:
     """Steps between lines of metrics.jsonl."""
     mine: Path | None = None
     """File with your solutions of exercises, to train with in place of flaxvid's own."""
+    on_nan: Literal["stop", "rewind"] = "stop"
+    """At a loss that is no number: stop, or go back to the last checkpoint and on with other clips,
+    three times at most."""
+    tensorboard: bool = False
+    """Write the metrics for TensorBoard too, into the run directory."""
     dry_run: bool = False
     """Print shapes, parameters, multiply-adds, memory and step time; train nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """How devices are used; none of it changes what is learnt, rounding aside."""
+
+    parallel: Literal["mesh", "fsdp", "pmap"] = "mesh"
+    """Whole state on each device, a share of it on each, or the older pmap."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """Of the arithmetic; weights, optimizer and logits are float32 always."""
+    remat: bool = False
+    """Compute the insides of blocks twice instead of keeping them: less memory, a third slower."""
+    accumulate: int = 1
+    """Work through each batch in so many pieces, one after another: less memory."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, the same for all processes; or `auto` on a TPU pod, under SLURM or
+    Open MPI, which know the rest. Under srun it is `auto` by itself."""
+    num_processes: int | None = None
+    """Processes in all; each runs this same command, and reads its share of the videos."""
+    process_id: int | None = None
+    """Number of this one, from 0."""
+    profile: bool = False
+    """Trace five steps into the run directory, to be looked at in Perfetto or XProf."""
 
 
 def plain(value: object) -> dict:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-import optax
 
 from flaxvid import progress
 from flaxvid.data import manifest
@@ -22,18 +21,16 @@ def report(
     settings: run.Settings,
     videos: manifest.Manifest,
     parts: states.Parts,
-    update: optax.GradientTransformation,
+    state: states.TrainState,
     train_step: Callable,
     total: int,
 ) -> str:
     """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal."""
     batch = random_batch(settings)
     eval_step = step.make_eval_step(parts, run.prepare(settings))
-    one = {name: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype) for name, a in batch.items()}
-    multiply_adds = cost.multiply_adds(eval_step, parts.params, parts.stats, one)
+    multiply_adds = run.multiply_adds(settings, parts)
     logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
 
-    state = states.create(parts, update, settings.run.seed)
     compiled = jax.jit(train_step, donate_argnums=0).lower(state, batch).compile()
     memory = compiled.memory_analysis()
     times = []

@@ -27,11 +27,13 @@ def logits_of(
         UserError: if none of them can be read.
     """
     logits, labels = [], []
-    for batch in batches.test_batches(loader, batch_size, threads=threads):
-        counts = batch["weight"] > 0
-        out = eval_step(params, stats, parallel.put_batch(batch, mesh))
-        logits.append(np.asarray(out)[counts])
-        labels.append(batch["label"][counts])
+    shares = dict(process=jax.process_index(), processes=jax.process_count())
+    for batch in batches.test_batches(loader, batch_size, threads=threads, **shares):
+        placed = parallel.put_batch(batch, mesh)
+        out = eval_step(params, stats, placed)
+        counts = parallel.gather(placed["weight"]) > 0
+        logits.append(parallel.gather(out)[counts])
+        labels.append(parallel.gather(placed["label"])[counts])
     if not any(map(len, labels)):
         rows = loader.manifest.rows
         raise errors.UserError(

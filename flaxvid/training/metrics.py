@@ -7,13 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from flaxvid import errors
+
 
 def accuracy(
     logits: Float[Array, "batch classes"],
-    labels: Int[Array, " batch"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"],
     weight: Float[Array, " batch"],
 ) -> Float[Array, ""]:
-    """The share of rows of weight 1 whose largest logit is the label's, 0 to 1."""
+    """The share of rows of weight 1 whose largest logit is the label's, 0 to 1.
+
+    Where `labels` are shares of every class, the largest of them is the label.
+    """
+    labels = jnp.argmax(labels, axis=-1) if labels.ndim == 2 else labels
     right = (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
     return jnp.sum(weight * right) / jnp.maximum(jnp.sum(weight), 1.0)
 
@@ -39,21 +45,65 @@ def summarise(
     }
 
 
+def nonsense(mean: dict[str, float]) -> str | None:
+    """Which of a step's numbers is no number any more: NaN or infinite; None: all is well."""
+    return next((key for key in ("loss", "gradient_norm") if not np.isfinite(mean[key])), None)
+
+
 class Journal:
     """A run's `metrics.jsonl`: one JSON object a line, each with its `step`."""
 
-    def __init__(self, path: Path, resume_step: int | None = None):
-        """Opens the journal; on resume, what was written after `resume_step` is taken out."""
-        self.path = Path(path)
+    def __init__(
+        self,
+        path: Path,
+        resume_step: int | None = None,
+        *,
+        writes: bool = True,
+        tensorboard: Path | None = None,
+    ):
+        """Opens the journal; on resume, what was written after `resume_step` is taken out.
+
+        Args:
+            path: of the file.
+            resume_step: the step that the run goes on from.
+            writes: False for a process that keeps none.
+            tensorboard: folder for TensorBoard's own files, if they are wanted.
+
+        Raises:
+            UserError: if TensorBoard's are wanted, and the extra is not installed.
+        """
+        self.path, self._writes = Path(path), writes
+        self._board = _board(tensorboard) if writes and tensorboard else None
         kept = []
         if resume_step is not None and self.path.exists():
             kept = [row for row in read_journal(self.path) if row["step"] <= resume_step]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        if writes:
+            self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def write(self, step: int, **values: int | float) -> None:
         """Adds one line; it is on disk when this returns."""
+        if not self._writes:
+            return
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name.replace("_", "/", 1), value, step)
+            self._board.flush()
+
+    def read(self) -> list[dict[str, int | float]]:
+        """All lines so far."""
+        return read_journal(self.path) if self.path.exists() else []
+
+
+def _board(folder):
+    try:
+        import tensorboardX
+    except ImportError:
+        raise errors.UserError(
+            '--tensorboard: needs an extra; `pip install "flaxvid[tensorboard]"`'
+        ) from None
+    return tensorboardX.SummaryWriter(str(folder))
 
 
 def read_journal(path: Path) -> list[dict[str, int | float]]:

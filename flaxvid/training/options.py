@@ -22,6 +22,7 @@ class Options(Generic[Model]):
     data: tyro.conf.OmitArgPrefixes[config.Data]
     recipe: tyro.conf.OmitArgPrefixes[config.Recipe]
     run: tyro.conf.OmitArgPrefixes[config.Run]
+    machine: tyro.conf.OmitArgPrefixes[config.Machine]
     model: Model
     arch: str = "timesformer"
     """Architecture; its recipe gives the defaults shown here."""
@@ -72,7 +73,7 @@ def from_recipe(arch: str, size: str) -> Options:
         encoder=recipe.pop("encoder", config.Data.encoder),
     )
     model = zoo.configure(arch, size, num_classes=1)
-    return Options(data, config.Recipe(**recipe), config.Run(), model, arch, size)
+    return Options(data, config.Recipe(**recipe), config.Run(), config.Machine(), model, arch, size)
 
 
 def from_run(folder: Path) -> Options:
@@ -83,7 +84,11 @@ def from_run(folder: Path) -> Options:
     """
     saved = run.load(folder)
     kept = dataclasses.replace(saved.run, out=folder, resume=folder)
-    return Options(saved.data, saved.recipe, kept, saved.model, saved.arch, saved.size)
+    # Who takes part is said anew each time.
+    machine = dataclasses.replace(
+        saved.machine, coordinator=None, num_processes=None, process_id=None
+    )
+    return Options(saved.data, saved.recipe, kept, machine, saved.model, saved.arch, saved.size)
 
 
 def _refuse_another_model(options, saved):
@@ -145,6 +150,17 @@ def settle(
     model = dataclasses.replace(
         options.model, num_classes=len(videos.labels), num_frames=wanted.num_frames, **seen
     )
+    model = _as_the_machine(model, options)
+    recipe = options.recipe
+    if stored is None:
+        preprocessing = dataclasses.replace(
+            preprocessing, augment=recipe.augment, magnitude=recipe.magnitude
+        )
+    elif recipe.augment or recipe.cutmix:
+        raise errors.UserError(
+            f"--augment {recipe.augment} --cutmix {recipe.cutmix:g}: {options.arch} learns from "
+            "embeddings, which have no pixels; --mixup works on them"
+        )
     folder = options.run.out or run.new_folder(options.arch, options.size)
     return run.Settings(
         arch=options.arch,
@@ -154,10 +170,27 @@ def settle(
         data=wanted,
         recipe=options.recipe,
         run=dataclasses.replace(options.run, out=folder),
+        machine=options.machine,
         labels=videos.labels,
         manifest=videos.fingerprint(),
         embedding=None if stored is None else stored.about,
     )
+
+
+def _as_the_machine(model, options):
+    """The model's config with the precision and remat asked for.
+
+    Raises:
+        UserError: for a model that has no such choice.
+    """
+    asked = dict(dtype=config.DTYPES[options.machine.precision], remat=options.machine.remat)
+    for name, value in asked.items():
+        if hasattr(model, name):
+            model = dataclasses.replace(model, **{name: value})
+        elif value not in ("float32", False):
+            option = "--remat" if value is True else f"--precision {options.machine.precision}"
+            raise errors.UserError(f"{option}: {options.arch} has no such choice; leave it out")
+    return model
 
 
 def _same_data(saved, videos, stored):

@@ -1,26 +1,50 @@
-"""One step on many devices: the batch is cut into shards, the state stands on each of them."""
+"""One step on many devices, in three ways that give the same numbers.
 
+mesh   `jit` over all devices: each holds the whole state, and its rows of the batch
+fsdp   the same, but each holds only its share of the parameters and of the optimizer's means
+pmap   the older way: the step is written for one device, and says itself when devices talk
+
+Several processes, each with devices of its own, work as one: each gives its rows of the batch.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import einops
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jaxtyping import PyTree
 
 from flaxvid import errors
+from flaxvid.training import gradients
+from flaxvid.training import state as states
+
+AXIS = "data"
+WORTH_SHARDING = 2**10  # numbers; what is smaller every device keeps whole
+
+How = Literal["mesh", "fsdp", "pmap"]
 
 
-def data_mesh(batch_size: int) -> jax.sharding.Mesh:
-    """A mesh of all devices along one axis, `data`.
+def data_mesh(batch_size: int, pieces: int = 1) -> jax.sharding.Mesh:
+    """A mesh of all devices of all processes along one axis, `data`.
 
     Raises:
-        UserError: if the batch does not divide over the devices.
+        UserError: if the batch does not divide over the devices, or over them times its pieces.
     """
     devices = jax.device_count()
-    if batch_size % devices:
+    if pieces < 1:
+        raise errors.UserError(f"--accumulate {pieces}: give 1 or more")
+    if batch_size % (devices * pieces):
+        over = f"{devices} devices" + (f" times --accumulate {pieces}" if pieces > 1 else "")
         raise errors.UserError(
-            f"--batch-size {batch_size} does not divide over {devices} devices: "
-            f"choose a multiple of {devices}"
+            f"--batch-size {batch_size} does not divide over {over}: "
+            f"choose a multiple of {devices * pieces}"
         )
-    return jax.make_mesh((devices,), ("data",), axis_types=(AxisType.Auto,))
+    return jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
@@ -30,9 +54,84 @@ def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
 
 def sharded(mesh: jax.sharding.Mesh) -> NamedSharding:
     """Every device holds its share of the first axis."""
-    return NamedSharding(mesh, P("data"))
+    return NamedSharding(mesh, P(AXIS))
 
 
-def put_batch(batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh) -> dict[str, jax.Array]:
-    """A host's batch on the devices, cut along the batch axis."""
-    return jax.device_put(batch, sharded(mesh))
+def shardings(tree: PyTree, mesh: jax.sharding.Mesh, how: How) -> PyTree:
+    """Where each leaf of a state lies: everywhere, or with fsdp cut along its longest axis.
+
+    A leaf that is small, or whose longest axes do not divide over the devices, stays whole.
+    """
+
+    def place(leaf):
+        fits = [axis for axis, size in enumerate(leaf.shape) if size % mesh.size == 0]
+        if how != "fsdp" or leaf.size < WORTH_SHARDING or not fits:
+            return replicated(mesh)
+        longest = max(fits, key=lambda axis: leaf.shape[axis])
+        return NamedSharding(mesh, P(*[None] * longest, AXIS))
+
+    return jax.tree.map(place, tree)
+
+
+def put_state(state: PyTree, mesh: jax.sharding.Mesh, how: How = "mesh") -> PyTree:
+    """A state, or parameters, on the devices."""
+    return jax.device_put(state, shardings(state, mesh, how))
+
+
+def put_batch(
+    batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh, how: How = "mesh"
+) -> dict[str, jax.Array]:
+    """A process's rows of a batch on its devices, cut along the batch axis.
+
+    For pmap the devices get an axis of their own, the first.
+    """
+    if how == "pmap":
+        devices = jax.local_device_count()
+        split = "(device batch) ... -> device batch ..."
+        batch = {name: einops.rearrange(v, split, device=devices) for name, v in batch.items()}
+    place = sharded(mesh)
+    return {
+        name: jax.make_array_from_process_local_data(place, values)
+        for name, values in batch.items()
+    }
+
+
+def gather(rows: jax.Array) -> np.ndarray:
+    """The rows of all processes, in the order of the batch, on each of them."""
+    if jax.process_count() == 1:
+        return np.asarray(rows)
+    return np.asarray(multihost_utils.process_allgather(rows, tiled=True))
+
+
+def any_process(said: bool) -> bool:
+    """Whether one process or more said yes; all have to ask at the same place."""
+    if jax.process_count() == 1:
+        return said
+    return bool(np.any(multihost_utils.process_allgather(np.array(said))))
+
+
+def differentiate(how: How, pieces: int = 1) -> gradients.Differentiate:
+    """What `step.make_train_step` differentiates with, for a step that `compiled` is given."""
+    found = gradients.in_pieces(pieces) if pieces > 1 else jax.value_and_grad
+    return gradients.over_devices(AXIS, found) if how == "pmap" else found
+
+
+def compiled(
+    train_step: Callable, state: states.TrainState, mesh: jax.sharding.Mesh, how: How = "mesh"
+) -> Callable:
+    """The step for all devices. The state that goes in is used up.
+
+    `train_step` was made with `differentiate(how)`, and for pmap its model was taken apart with
+    `axis=AXIS`. `state` says where the state lies that comes out.
+    """
+    if how == "pmap":
+
+        def on_each(state, batch):
+            state, measured = train_step(state, batch)
+            rows = jax.lax.psum(jnp.sum(batch["weight"]), AXIS)
+            share = gradients.share_of(batch["weight"], rows)
+            return state, jax.lax.psum(jax.tree.map(lambda own: share * own, measured), AXIS)
+
+        return jax.pmap(on_each, AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0)
+    places = shardings(state, mesh, how), replicated(mesh)
+    return jax.jit(train_step, donate_argnums=0, out_shardings=places)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib.metadata
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Settings:
     labels: tuple[str, ...]
     manifest: str
     """Fingerprint of the manifest trained on."""
+    machine: config.Machine = dataclasses.field(default_factory=config.Machine)
     embedding: embeddings.About | None = None
     """How frames become what the model sees; None: it sees their pixels."""
 
@@ -105,6 +107,7 @@ def load(folder: Path) -> Settings:
             run=config.from_dict(config.Run, values["run"], str(path)),
             labels=tuple(values["labels"]),
             manifest=values["manifest"],
+            machine=config.from_dict(config.Machine, values.get("machine", {}), str(path)),
             embedding=_about(values.get("embedding")),
         )
     except KeyError as error:
@@ -143,12 +146,14 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.take_apart(abstract)
     with checkpoint.Checkpoints(Path(folder) / "checkpoints") as checkpoints:
-        best = checkpoints.best()
+        best = checkpoints.best(damaged=lambda said: print(said, file=sys.stderr))
         if best is None:
             raise errors.UserError(
                 f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
             )
-        params, stats = checkpoints.restore_model(best, (parts.params, parts.stats))
+        params, stats = checkpoints.restore_model(
+            best, (parts.params, parts.stats), average=settings.recipe.average is not None
+        )
     if mesh is not None:
         params, stats = jax.device_put((params, stats), parallel.replicated(mesh))
     eval_step = jax.jit(step.make_eval_step(parts, prepare(settings)))
@@ -166,6 +171,20 @@ def prepare(settings: Settings) -> Callable[[step.Batch], jax.Array]:
     if settings.embedding is not None:
         return lambda batch: batch["embedding"]
     return step.prepare_pixels(settings.preprocessing)
+
+
+def multiply_adds(settings: Settings, parts: states.Parts) -> int:
+    """Of the model and one clip, forwards; counted without running it."""
+    shown = settings.preprocessing
+    if settings.embedding is None:
+        shape = (1, shown.num_frames, shown.crop_size, shown.crop_size, 3)
+        inputs = {"video": jax.ShapeDtypeStruct(shape, np.uint8)}
+    else:
+        shape = (1, shown.num_frames, settings.embedding.dim)
+        inputs = {"embedding": jax.ShapeDtypeStruct(shape, np.float32)}
+    one = inputs | {"mask": jax.ShapeDtypeStruct(shape[:2], np.bool_)}
+    eval_step = step.make_eval_step(parts, prepare(settings))
+    return cost.multiply_adds(eval_step, parts.params, parts.stats, one)
 
 
 def _embed(about):

@@ -20,6 +20,12 @@ class TrainState(NamedTuple):
     opt_state: PyTree
     key: Key[Array, ""]
     """Never used up: every step folds its number into it."""
+    average: PyTree
+    """Running mean of `params`; empty unless it is asked for."""
+
+    def weights(self) -> PyTree:
+        """The parameters to judge and to use."""
+        return self.average or self.params
 
 
 class Parts(NamedTuple):
@@ -33,12 +39,16 @@ class Parts(NamedTuple):
     stats: PyTree
 
 
-def take_apart(model: nnx.Module) -> Parts:
+def take_apart(model: nnx.Module, *, axis: str | None = None) -> Parts:
     """Splits a model into structure and values.
 
     Pure dicts keep the dispatch of a jitted step cheap and checkpoints free of Flax's classes.
+    Inside `pmap`, `axis` is the name of its axis: BatchNorm learns from the rows of all devices.
     """
     learning = nnx.view(model, use_running_average=False, raise_if_not_found=False)
+    for _, module in nnx.iter_modules(learning):
+        if isinstance(module, nnx.BatchNorm):
+            module.axis_name = axis
     train_def, params, stats, rest = nnx.split(learning, nnx.Param, nnx.BatchStat, ...)
     if jax.tree.leaves(rest):
         raise ValueError(f"a model holds nothing but parameters and statistics; found {rest}")
@@ -56,12 +66,15 @@ def put_together(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:
     return nnx.merge(definition, params, stats, {})
 
 
-def create(parts: Parts, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
-    """The state before the first step."""
+def create(
+    parts: Parts, optimizer: optax.GradientTransformation, seed: int, *, average: bool = False
+) -> TrainState:
+    """The state before the first step, with a running mean of the weights or without."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=parts.params,
         stats=parts.stats,
         opt_state=optimizer.init(parts.params),
         key=jax.random.key(seed),
+        average=jax.tree.map(jnp.copy, parts.params) if average else {},
     )

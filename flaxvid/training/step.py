@@ -9,7 +9,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, PyTree
 
-from flaxvid.training import metrics
+from flaxvid.training import gradients, metrics
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
@@ -23,16 +23,17 @@ def prepare_pixels(preprocessing: transform.Preprocessing) -> Callable[[Batch], 
 
 def cross_entropy(
     logits: Float[Array, "batch classes"],
-    labels: Int[Array, " batch"],
+    labels: Int[Array, " batch"] | Float[Array, "batch classes"],
     weight: Float[Array, " batch"],
     label_smoothing: float = 0.0,
 ) -> Float[Array, ""]:
     """The mean negative log probability of the right class over the rows that count, in nats.
 
-    `weight` 0 takes a row out; `label_smoothing` in [0, 1) gives that share of the target to all
-    classes alike (Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7).
+    `labels` are class numbers, or for each row the share of every class. `weight` 0 takes a row
+    out; `label_smoothing` in [0, 1) gives that share of the target to all classes alike (Szegedy
+    et al., "Rethinking the Inception Architecture" (2016), section 7).
     """
-    targets = jax.nn.one_hot(labels, logits.shape[-1])
+    targets = labels if labels.ndim == 2 else jax.nn.one_hot(labels, logits.shape[-1])
     targets = optax.smooth_labels(targets, label_smoothing)
     losses = optax.softmax_cross_entropy(logits, targets)
     return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
@@ -43,11 +44,13 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     prepare: Callable[[Batch], Array],
     label_smoothing: float = 0.0,
+    differentiate: gradients.Differentiate = jax.value_and_grad,
 ) -> Callable[[states.TrainState, Batch], tuple[states.TrainState, dict[str, Array]]]:
     """The pure `train_step(state, batch) -> (state, metrics)` of a model and its optimizer.
 
     `prepare(batch)` gives the model's inputs; it runs inside the compiled step, so that pixels
-    reach the device as uint8.
+    reach the device as uint8. `differentiate` is used as `jax.value_and_grad` is, on a
+    `loss_of(params, stats, batch, key) -> loss, (logits, stats)`: see `gradients`.
     """
 
     def loss_of(params: PyTree, stats: PyTree, batch: Batch, key: Any):
@@ -58,14 +61,14 @@ def make_train_step(
 
     def train_step(state, batch):
         key = jax.random.fold_in(state.key, state.step)
-        gradient_of = jax.value_and_grad(loss_of, has_aux=True)
-        (loss, (logits, stats)), gradients = gradient_of(state.params, state.stats, batch, key)
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        gradient_of = differentiate(loss_of, has_aux=True)
+        (loss, (logits, stats)), slopes = gradient_of(state.params, state.stats, batch, key)
+        updates, opt_state = optimizer.update(slopes, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         measured = {
             "loss": loss,
             "accuracy": metrics.accuracy(logits, batch["label"], batch["weight"]),
-            "gradient_norm": optax.tree.norm(gradients),
+            "gradient_norm": optax.tree.norm(slopes),
         }
         state = state._replace(step=state.step + 1, params=params, stats=stats, opt_state=opt_state)
         return state, measured

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float32, UInt8
 
 from flaxvid import errors
+from flaxvid.video import augment
 
 Frames = UInt8[np.ndarray, "time height width 3"]
 
@@ -38,6 +39,10 @@ class Preprocessing:
     """In training, the short side is drawn from this range, both ends included; None: `resize`."""
     flip: bool = False
     """In training, mirror every second clip. Not where left and right make different classes."""
+    augment: int = 0
+    """In training, so many random changes of colour or geometry; see `video.augment`."""
+    magnitude: float = 0.3
+    """How strong those may be, 0 to 1."""
     channel_order: Literal["rgb", "bgr"] = "rgb"
     """The order of the channels in the model's input, and in `mean` and `std`."""
     scale: float = 1 / 255
@@ -58,6 +63,8 @@ class Preprocessing:
         _require(smallest >= self.crop_size, "jitter", self.jitter, fits)
         _require(smallest <= largest, "jitter", self.jitter, "give the smaller size first")
         order = self.channel_order
+        _require(self.augment >= 0, "augment", self.augment, "give 0 or more")
+        _require(0 <= self.magnitude <= 1, "magnitude", self.magnitude, "give 0 to 1")
         _require(order in ("rgb", "bgr"), "channel_order", order, "give rgb or bgr")
         _require(self.scale > 0, "scale", self.scale, "give more than 0, 1/255 as a rule")
         _require(len(self.mean) == 3, "mean", self.mean, "give three numbers")
@@ -231,7 +238,7 @@ def train_clip(
     frames = random_crop(frames, preprocessing.crop_size, rng)
     if preprocessing.flip and rng.random() < 0.5:
         frames = flip_horizontal(frames)
-    return frames
+    return augment.random_changes(frames, rng, preprocessing.augment, preprocessing.magnitude)
 
 
 def test_clips(

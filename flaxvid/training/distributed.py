@@ -1,0 +1,67 @@
+"""Several processes as one: how they find each other, and who speaks for all."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import jax
+
+from flaxvid import errors
+from flaxvid.training import config
+
+
+def join(machine: config.Machine) -> None:
+    """Meets the other processes, if there are any; before anything is computed.
+
+    Raises:
+        UserError: if they can't be met, or only some of the three options are given.
+    """
+    given = (machine.coordinator, machine.num_processes, machine.process_id)
+    if given == (None, None, None):
+        # srun says so to every process it starts; an interactive shell under SLURM it does not.
+        if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
+            return
+        given = ("auto", None, None)
+    address, count, number = given
+    if address != "auto" and None in given:
+        raise errors.UserError(
+            f"--coordinator {address} --num-processes {count} --process-id {number}: give all "
+            "three, or --coordinator auto on a TPU pod, under SLURM or Open MPI"
+        )
+    if address == "auto":
+        address = None
+    elif not 0 <= number < count:
+        raise errors.UserError(
+            f"--process-id {number}: of --num-processes {count}, give 0 to {count - 1}"
+        )
+    try:
+        jax.distributed.initialize(address, count, number)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise errors.UserError(
+            f"--coordinator {given[0]}: the processes did not meet ({reason}); start all of them, "
+            "with the same --coordinator and --num-processes"
+        ) from None
+
+
+def first() -> bool:
+    """Whether this is the process that prints, and writes what is one for all."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Inside, nothing that another process than the first prints is shown; errors still are."""
+    with contextlib.ExitStack() as stack:
+        if not first():
+            nowhere = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(contextlib.redirect_stdout(nowhere))
+        yield
+
+
+def leave() -> None:
+    """Says goodbye to the other processes."""
+    if jax.process_count() > 1:
+        sys.stdout.flush()
+        jax.distributed.shutdown()

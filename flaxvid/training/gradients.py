@@ -1,0 +1,82 @@
+"""Other ways to the same gradient: piece after piece, or every device its share.
+
+Each is used in the place of `jax.value_and_grad` by `step.make_train_step`, on its
+`loss_of(params, stats, batch, key) -> loss, (logits, stats)`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Differentiate = Callable[..., Callable[..., Any]]
+
+
+def in_pieces(number: int, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
+    """The batch is worked through in `number` pieces: the memory of one, the gradient of all.
+
+    Each piece has a dropout key of its own, and BatchNorm sees one piece at a time.
+    """
+
+    def in_turn(loss_of, *, has_aux):
+        gradient_of = differentiate(loss_of, has_aux=has_aux)
+
+        def of_all(params, stats, batch, key):
+            total = jnp.sum(batch["weight"])
+
+            def add(before, piece):
+                loss, gradients, stats = before
+                rows, number = piece
+                (own_loss, (logits, stats)), own = gradient_of(
+                    params, stats, rows, jax.random.fold_in(key, number)
+                )
+                share = share_of(rows["weight"], total)
+                gradients = jax.tree.map(lambda sum_, new: sum_ + share * new, gradients, own)
+                return (loss + share * own_loss, gradients, stats), logits
+
+            nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params), stats)
+            pieces = jax.tree.map(_cut, batch), jnp.arange(number)
+            (loss, gradients, stats), logits = jax.lax.scan(add, nothing, pieces)
+            return (loss, (jax.tree.map(_join, logits), stats)), gradients
+
+        return of_all
+
+    def _cut(rows):
+        # Every `number`-th row, so that rows which lie on several devices need not move.
+        return rows.reshape(rows.shape[0] // number, number, *rows.shape[1:]).swapaxes(0, 1)
+
+    def _join(pieces):
+        pieces = pieces.swapaxes(0, 1)
+        return pieces.reshape(-1, *pieces.shape[2:])
+
+    return in_turn
+
+
+def over_devices(axis: str, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
+    """Inside `pmap`: every device differentiates its own rows, and all add up what they found.
+
+    Each device has a dropout key of its own.
+    """
+
+    def spread(loss_of, *, has_aux):
+        gradient_of = differentiate(loss_of, has_aux=has_aux)
+
+        def of_all(params, stats, batch, key):
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis))
+            (loss, (logits, stats)), gradients = gradient_of(params, stats, batch, key)
+            share = share_of(batch["weight"], jax.lax.psum(jnp.sum(batch["weight"]), axis))
+            loss, gradients = jax.tree.map(
+                lambda own: jax.lax.psum(share * own, axis), (loss, gradients)
+            )
+            return (loss, (logits, jax.lax.pmean(stats, axis))), gradients
+
+        return of_all
+
+    return spread
+
+
+def share_of(weight: Float[Array, " batch"], total: Float[Array, ""]) -> Float[Array, ""]:
+    """How much of the rows that count, `total` in number, these are: 0 to 1."""
+    return jnp.sum(weight) / jnp.maximum(total, 1.0)
