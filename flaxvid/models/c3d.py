@@ -41,7 +41,7 @@ class C3DConfig:
     last_padding: Literal["around", "end"] = "around"
     """Where the last pool pads height and width: by 1 on all sides, as the ports to PyTorch do, or
     at the end and only what the last window lacks, as Caffe does."""
-    dtype: str = "float32"
+    dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     @classmethod

@@ -48,6 +48,11 @@ class BertConfig:
     """Rows of the table of token types, of which the first is added to every token."""
     init_std: float = 0.02
     """Standard deviation of fresh linear layers and embeddings."""
+    # How to compute it: --precision and --remat.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
+    remat: tyro.conf.Suppress[bool] = False
+    """Compute the insides of blocks again on the way back, to save memory."""
 
     @classmethod
     def tiny(cls, **overrides):
@@ -84,16 +89,18 @@ class BertBlock(nnx.Module):
 
     def __init__(self, config: BertConfig, *, rngs: nnx.Rngs):
         init = nnx.initializers.truncated_normal(config.init_std)
-        norm = dict(epsilon=config.epsilon, rngs=rngs)
+        dtype = jnp.dtype(config.dtype)
+        norm = dict(epsilon=config.epsilon, dtype=dtype, rngs=rngs)
         self.attn = attention.Attention(
             config.dim,
             config.num_heads,
             dropout=config.attention_dropout,
             init=init,
+            dtype=dtype,
             rngs=rngs,
         )
         self.norm1 = layers.layer_norm(config.dim, **norm)
-        self.mlp = layers.MLP(config.dim, config.mlp_dim, init=init, rngs=rngs)
+        self.mlp = layers.MLP(config.dim, config.mlp_dim, init=init, dtype=dtype, rngs=rngs)
         self.norm2 = layers.layer_norm(config.dim, **norm)
         self.dropout = layers.Dropout(config.dropout)
 
@@ -116,7 +123,8 @@ class BertStack(nnx.Module):
         dim = config.dim
         self.position_embed = nnx.Param(init(rngs.params(), (config.max_positions, dim)))
         self.token_type_embed = nnx.Param(init(rngs.params(), (config.token_types, dim)))
-        self.norm = layers.layer_norm(dim, epsilon=config.epsilon, rngs=rngs)
+        dtype = jnp.dtype(config.dtype)
+        self.norm = layers.layer_norm(dim, epsilon=config.epsilon, dtype=dtype, rngs=rngs)
         self.blocks = nnx.List([BertBlock(config, rngs=rngs) for _ in range(config.layers)])
         self.dropout = layers.Dropout(config.dropout)
 
@@ -141,7 +149,7 @@ class BertStack(nnx.Module):
         tokens = tokens + (positions + self.token_type_embed[:1])[None]
         tokens = self.dropout(self.norm(tokens), rngs=rngs)
         for block in self.blocks:
-            tokens = block(tokens, mask, rngs)
+            tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
         return tokens
 
 
@@ -151,7 +159,8 @@ class Bert(nnx.Module):
     def __init__(self, config: BertConfig, *, rngs: nnx.Rngs):
         self.config = config
         init = nnx.initializers.truncated_normal(config.init_std)
-        self.project = nnx.Linear(config.embedding_dim, config.dim, rngs=rngs)
+        dtype = jnp.dtype(config.dtype)
+        self.project = nnx.Linear(config.embedding_dim, config.dim, dtype=dtype, rngs=rngs)
         if config.pooling == "cls":
             self.cls_token = nnx.Param(init(rngs.params(), (1, 1, config.dim)))
         self.stack = BertStack(config, rngs=rngs)
@@ -177,4 +186,4 @@ class Bert(nnx.Module):
             if mask is not None:
                 mask = jnp.pad(mask, ((0, 0), (1, 0)), constant_values=True)
             pooled = self.stack(jnp.concatenate([cls, tokens], axis=1), mask, rngs)[:, 0]
-        return self.head(self.dropout(pooled, rngs=rngs))
+        return self.head(self.dropout(pooled.astype(jnp.float32), rngs=rngs))

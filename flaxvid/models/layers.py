@@ -60,6 +60,20 @@ def check_clip(
         )
 
 
+def run_block(
+    block: nnx.Module, tokens: Array, *arguments, remat: bool = False, rngs: nnx.Rngs | None = None
+) -> Array:
+    """`block(tokens, *arguments, rngs)`; with `remat`, what is inside is computed again on the
+    way back instead of being kept.
+
+    Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
+    """
+    if not remat:
+        return block(tokens, *arguments, rngs)
+    again = nnx.remat(lambda block, tokens, rngs: block(tokens, *arguments, rngs))
+    return again(block, tokens, rngs)
+
+
 class MLP(nnx.Module):
     """Two linear layers with an exact GELU between, applied to every token alone.
 

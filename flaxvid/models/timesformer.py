@@ -38,8 +38,11 @@ class TimeSformerConfig:
     """Which tokens see each other; see `schemes`."""
     init_std: float = 0.02
     """Standard deviation of fresh linear layers, position embeddings and the CLS token."""
-    dtype: str = "float32"
+    # How to compute it: --precision and --remat.
+    dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
+    remat: tyro.conf.Suppress[bool] = False
+    """Compute the insides of blocks again on the way back, to save memory."""
 
     @classmethod
     def tiny(cls, **overrides):
@@ -151,7 +154,7 @@ class TimeSformer(nnx.Module):
         else:
             tokens = self.embed(inputs)
             for block in self.blocks:
-                tokens = block(tokens, mask, rngs)
+                tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
             features = tokens[:, 0]
         return self.head(self.norm(features.astype(jnp.float32)))
 
@@ -175,6 +178,6 @@ class TimeSformer(nnx.Module):
         cls = jnp.broadcast_to(cls, (frames.shape[0], *cls.shape[1:])).astype(frames.dtype)
         tokens = jnp.concatenate([cls, frames], axis=1)
         for block in self.blocks:
-            tokens = block(tokens, None, rngs)
+            tokens = layers.run_block(block, tokens, None, remat=self.config.remat, rngs=rngs)
         features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=inputs.shape[0])
         return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])

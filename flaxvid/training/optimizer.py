@@ -10,6 +10,8 @@ from flaxvid import errors
 from flaxvid.training import config
 from flaxvid.training import state as states
 
+BLOCK = re.compile(r"(?:^|/)blocks/(\d+)/")
+
 
 def total_steps(recipe: config.Recipe, num_videos: int, batch_size: int) -> int:
     """Updates of a run: `recipe.steps`, or its epochs of `num_videos // batch_size` each."""
@@ -48,10 +50,13 @@ def factors(recipe: config.Recipe, params: PyTree) -> PyTree:
     """What each leaf's learning rate is multiplied by: 1, its group's factor, or 0 if frozen.
 
     The first of `recipe.rate_factors` whose regular expression is found in the leaf's path
-    counts; `recipe.freeze` comes before all of them.
+    counts; `recipe.freeze` comes before all of them. `recipe.layer_decay` is a factor more for
+    each block on the way from the head down, and one for what lies before the blocks (Clark et
+    al., "ELECTRA" (2020), appendix B).
 
     Raises:
-        UserError: for what is not REGEX=FACTOR, or is found in no path.
+        UserError: for what is not REGEX=FACTOR, or is found in no path; for layer decay in a model
+            without blocks.
     """
     groups = [(f"--freeze {text}", text, 0.0) for text in recipe.freeze]
     for text in recipe.rate_factors:
@@ -69,12 +74,35 @@ def factors(recipe: config.Recipe, params: PyTree) -> PyTree:
                 f"{option}: is found in no parameter; they are named as {paths[0]} or {paths[-1]}"
             )
 
+    depth = _depth(recipe, paths)
+
     def factor(path, _leaf):
         name = states.path_name(path)
         found = (number for _, pattern, number in groups if re.search(pattern, name))
-        return next(found, 1.0)
+        return next(found, 1.0) * recipe.layer_decay ** _blocks_above(name, depth)
 
     return jax.tree.map_with_path(factor, params)
+
+
+def _depth(recipe, paths):
+    """Blocks of the model, if it matters."""
+    if recipe.layer_decay == 1:
+        return 0
+    numbers = [int(found[1]) for path in paths if (found := BLOCK.search(path))]
+    if not numbers:
+        raise errors.UserError(
+            f"--layer-decay {recipe.layer_decay:g}: this model has no blocks; leave it out, or "
+            "name its parts in --rate-factors"
+        )
+    return max(numbers) + 1
+
+
+def _blocks_above(name, depth):
+    """How far below the head a leaf lies, in blocks."""
+    if found := BLOCK.search(name):
+        return depth - int(found[1])
+    parts = name.split("/")
+    return 0 if parts[0] == "norm" or "head" in parts else depth + 1
 
 
 def _search(option, pattern, path):
@@ -111,10 +139,26 @@ def create(recipe: config.Recipe, steps: int, params: PyTree) -> optax.GradientT
     if recipe.clip_norm is not None:
         update = optax.chain(optax.clip_by_global_norm(recipe.clip_norm), update)
     by_leaf = factors(recipe, params)
-    for factor in sorted(set(jax.tree.leaves(by_leaf)) - {0.0, 1.0}):
-        group = jax.tree.map(lambda own, factor=factor: own == factor, by_leaf)
-        update = optax.chain(update, optax.masked(optax.scale(factor), group))
+    if set(jax.tree.leaves(by_leaf)) - {0.0, 1.0}:
+        update = optax.chain(update, _scale_each(by_leaf))
     if 0.0 in jax.tree.leaves(by_leaf):
         labels = jax.tree.map(lambda own: "frozen" if own == 0 else "learning", by_leaf)
         return optax.partition({"learning": update, "frozen": optax.set_to_zero()}, labels)
     return update
+
+
+def _scale_each(by_leaf):
+    """Multiplies the update of every leaf by its own factor."""
+
+    def is_hidden(update):  # from this part of a partition
+        return isinstance(update, optax.MaskedNode)
+
+    def scale(updates, _params):
+        return jax.tree.map(
+            lambda update, factor: update if is_hidden(update) else update * factor,
+            updates,
+            by_leaf,
+            is_leaf=is_hidden,
+        )
+
+    return optax.stateless(scale)

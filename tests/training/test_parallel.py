@@ -1,11 +1,149 @@
-"""One step on two devices: shards, copies, and the same numbers as on one."""
+"""One step on many devices and in several processes: the same numbers as on one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from flaxvid import errors
-from flaxvid.training import parallel
+from flaxvid.data import batches
+from flaxvid.models import timesformer
+from flaxvid.training import config, metrics, optimizer, parallel, step
+from flaxvid.training import state as states
+from flaxvid.video import transform
+
+STEPS, BATCH = 20, 16
+PREPROCESSING = transform.Preprocessing(num_frames=2, crop_size=8, resize=8)
+ROOT = Path(__file__).parents[2]
+
+
+class Normed(nnx.Module):
+    """A linear model with a BatchNorm, whose statistics depend on all rows of a batch."""
+
+    def __init__(self, rngs):
+        self.norm = nnx.BatchNorm(2 * 8 * 8 * 3, rngs=rngs)
+        self.head = nnx.Linear(2 * 8 * 8 * 3, 5, rngs=rngs)
+
+    def __call__(self, inputs, mask=None, rngs=None):
+        return self.head(self.norm(inputs.reshape(len(inputs), -1)))
+
+
+def former(rngs):
+    """A TimeSformer of one block, large enough that fsdp cuts its kernels."""
+    small = dict(patch_size=4, dim=32, depth=1, num_heads=2, mlp_dim=64, drop_path=0.0)
+    shape = dict(num_classes=5, num_frames=2, image_size=8)
+    return timesformer.TimeSformer(timesformer.TimeSformerConfig(**small, **shape), rngs=rngs)
+
+
+MODELS = {"former": former, "normed": Normed}
+
+
+def batch_of(number):
+    """Noise; every fourth row or so counts for nothing."""
+    rng = np.random.default_rng(number)
+    return {
+        "video": rng.integers(0, 256, (BATCH, 2, 8, 8, 3), np.uint8),
+        "mask": np.ones((BATCH, 2), bool),
+        "label": rng.integers(0, 5, BATCH).astype(np.int32),
+        "weight": (rng.random(BATCH) > 0.25).astype(np.float32),
+    }
+
+
+def learn(model, how=None, pieces=1, steps=STEPS):
+    """Loss, accuracy and gradient norm of every step, and the parameters at the end.
+
+    `how` None is one device and nothing of `parallel`.
+    """
+    axis = parallel.AXIS if how == "pmap" else None
+    parts = states.take_apart(MODELS[model](nnx.Rngs(0)), axis=axis)
+    recipe = config.Recipe(learning_rate=3e-3)
+    update = optimizer.create(recipe, steps, parts.params)
+    prepare = step.prepare_pixels(PREPROCESSING)
+    state, put = jax.tree.map(jnp.copy, states.create(parts, update, 0)), dict
+    if how is None:
+        train_step = jax.jit(step.make_train_step(parts, update, prepare))
+    else:
+        mesh, differentiate = parallel.data_mesh(BATCH), parallel.differentiate(how, pieces)
+        pure = step.make_train_step(parts, update, prepare, differentiate=differentiate)
+        state = parallel.put_state(state, mesh, how)
+        train_step = parallel.compiled(pure, state, mesh, how)
+
+        def put(batch):
+            return parallel.put_batch(batch, mesh, how)
+
+    rows = []
+    for number in range(steps):
+        state, measured = train_step(state, put(batch_of(number)))
+        rows.append([float(measured[name]) for name in sorted(measured)])
+    return np.array(rows), jax.tree.map(np.asarray, state.params)
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    """What a run of each model gives on one device."""
+    return {model: learn(model) for model in MODELS}
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("how", ["mesh", "fsdp", "pmap"])
+def test_two_devices_give_the_numbers_of_one(model, how, on_one_device):
+    """Loss, accuracy and gradient norm of 20 steps, rows that don't count and BatchNorm included."""
+    rows, params = learn(model, how)
+    expected, at_the_end = on_one_device[model]
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-6)
+    jax.tree.map(
+        lambda found, wanted: np.testing.assert_allclose(found, wanted, atol=1e-4),
+        params,
+        at_the_end,
+    )
+
+
+@pytest.mark.parametrize("how", ["mesh", "pmap"])
+def test_pieces_give_the_gradient_of_the_whole(how, on_one_device):
+    """A batch in 4 pieces: the numbers of the whole, though pieces count unlike many rows."""
+    rows, _ = learn("former", how, pieces=4)
+    np.testing.assert_allclose(rows, on_one_device["former"][0], rtol=1e-5, atol=1e-6)
+
+
+def test_eight_devices_give_the_numbers_of_one(on_one_device):
+    """Mesh, fsdp and pmap over 8 devices: losses within 1e-6 over 20 steps."""
+    script = (
+        "import json\nfrom tests.training import test_parallel as t\n"
+        "found = {how: t.learn('former', how)[0].tolist() for how in ('mesh', 'fsdp', 'pmap')}\n"
+        "print(json.dumps(found))"
+    )
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    losses = sorted(["accuracy", "gradient_norm", "loss"]).index("loss")
+    for rows in found.values():
+        expected = on_one_device["former"][0][:, losses]
+        np.testing.assert_allclose(np.array(rows)[:, losses], expected, atol=1e-6)
+
+
+def test_fsdp_keeps_a_share_on_each_device():
+    """Of a kernel 32 x 96, a device holds 32 x 48; small leaves stand on both, Adam's means too."""
+    parts = states.take_apart(former(nnx.Rngs(0)))
+    update = optimizer.create(config.Recipe(), 10, parts.params)
+    state = parallel.put_state(states.create(parts, update, 0), parallel.data_mesh(2), "fsdp")
+    kernel = state.params["blocks"][0]["attn"]["qkv"]["kernel"]
+    assert kernel.shape == (32, 96)
+    assert [shard.data.shape for shard in kernel.addressable_shards] == [(32, 48)] * 2
+    bias = state.params["blocks"][0]["attn"]["qkv"]["bias"]
+    assert [shard.data.shape for shard in bias.addressable_shards] == [(96,)] * 2
+    whole = sum(leaf.nbytes for leaf in jax.tree.leaves(state.opt_state))
+    held = sum(leaf.addressable_shards[0].data.nbytes for leaf in jax.tree.leaves(state.opt_state))
+    assert held < 0.65 * whole
 
 
 def test_batch_is_cut_and_state_is_copied():
@@ -14,11 +152,95 @@ def test_batch_is_cut_and_state_is_copied():
     batch = parallel.put_batch({"label": np.arange(6, dtype=np.int32)}, mesh)
     shards = [np.asarray(shard.data).tolist() for shard in batch["label"].addressable_shards]
     assert shards == [[0, 1, 2], [3, 4, 5]]
-    state = jax.device_put(np.arange(4.0), parallel.replicated(mesh))
+    state = parallel.put_state(np.arange(4.0), mesh)
     assert [shard.data.shape for shard in state.addressable_shards] == [(4,), (4,)]
 
 
-def test_batch_that_does_not_divide_is_refused():
-    """7 clips do not divide over 2 devices: the message says what to choose."""
-    with pytest.raises(errors.UserError, match="--batch-size 7 .* multiple of 2"):
-        parallel.data_mesh(7)
+@pytest.mark.parametrize(
+    ("batch_size", "pieces", "message"),
+    [
+        (7, 1, "--batch-size 7 .* 2 devices: .* multiple of 2"),
+        (6, 2, "--batch-size 6 .* 2 devices times --accumulate 2: .* multiple of 4"),
+        (6, 0, "--accumulate 0: give 1 or more"),
+    ],
+)
+def test_batch_that_does_not_divide_is_refused(batch_size, pieces, message):
+    """The message says what to choose."""
+    with pytest.raises(errors.UserError, match=message):
+        parallel.data_mesh(batch_size, pieces)
+
+
+SMALL = ["--steps", "6", "--batch-size", "4", "--eval-every", "3", "--log-every", "1"]
+SMALL += ["--model.dim", "32", "--model.depth", "1", "--model.num-heads", "2"]
+SMALL += ["--model.mlp-dim", "64", "--num-frames", "4", "--model.patch-size", "16"]
+
+
+def test_two_processes_learn_as_one(small_motion, tmp_path):
+    """The command in 2 processes of 2 devices each: one journal, and the numbers of one process.
+
+    The batch of validation videos is not full, and its last rows all fall to one process.
+    """
+    common = [sys.executable, "-m", "flaxvid.train", *SMALL]
+    common += ["--data", str(small_motion.root / "manifest.csv")]
+    quiet = os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    alone = quiet | {"JAX_NUM_CPU_DEVICES": "1"}
+    subprocess.run([*common, "--out", str(tmp_path / "one")], env=alone, cwd=ROOT, check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    meet = ["--coordinator", address, "--num-processes", "2", "--parallel", "fsdp"]
+    both = [
+        subprocess.Popen(
+            [*common, "--out", str(tmp_path / "two"), *meet, "--process-id", str(number)],
+            env=quiet | {"JAX_NUM_CPU_DEVICES": "2"},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    said = [process.communicate(timeout=240) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "4 x cpu, fsdp, 2 processes" in said[0][0]
+    assert said[1][0] == ""
+    one, two = (metrics.read_journal(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
+    assert [row["step"] for row in one] == [row["step"] for row in two]
+    for wanted, found in zip(one, two, strict=True):
+        wanted.pop("clips_per_second", None)
+        found.pop("clips_per_second", None)
+        assert found == pytest.approx(wanted, abs=2e-5)
+
+
+@pytest.mark.parametrize("batch_size", [4, 8, 32])
+def test_processes_share_a_test_set(batch_size, small_motion):
+    """Ten videos in batches over 2 processes: side by side, the batches of one process."""
+    settings = transform.Preprocessing(num_frames=2, crop_size=8, resize=8)
+    loader = batches.Loader(small_motion.split("validation"), settings)
+    alone = list(batches.test_batches(loader, batch_size))
+    shares = [
+        list(batches.test_batches(loader, batch_size, process=number, processes=2))
+        for number in range(2)
+    ]
+    assert len(shares[0]) == len(shares[1]) == len(alone)
+    for whole, *parts in zip(alone, *shares, strict=True):
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in whole}
+        np.testing.assert_array_equal(joined["weight"], whole["weight"])
+        counts = whole["weight"] > 0
+        for name in whole:
+            np.testing.assert_array_equal(joined[name][counts], whole[name][counts])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(coordinator="127.0.0.1:1", num_processes=2), "give all three"),
+        (dict(coordinator="127.0.0.1:1", num_processes=2, process_id=2), "give 0 to 1"),
+    ],
+)
+def test_processes_that_cannot_meet_are_told_why(options, message):
+    """A number that is missing, or out of range."""
+    from flaxvid.training import distributed
+
+    with pytest.raises(errors.UserError, match=message):
+        distributed.join(config.Machine(**options))
