@@ -63,8 +63,9 @@ def _train(chosen, began):
         print(f"{chosen.run.mine}: training with your {', '.join(names)}")
 
     # ------------------------------------------------------------------ data
-    videos = options.open_data(chosen.data, chosen.run.seed)
-    stored = embed.for_training(chosen, videos)
+    with distributed.first_alone():  # what is drawn or embedded is so once
+        videos = options.open_data(chosen.data, chosen.run.seed)
+        stored = embed.for_training(chosen, videos)
     settings = options.settle(chosen, videos, stored)
     if settings.run.weights is not None:
         colours = pretrained.prepared_for(settings.run.weights, settings.preprocessing)
@@ -147,7 +148,7 @@ def _train(chosen, began):
             interrupted=interrupted,
         )
         if settings.run.resume is not None:
-            newest = checkpoints.newest_sound(damaged=print)
+            newest = checkpoints.newest_sound()
             if newest is not None:
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
@@ -159,7 +160,7 @@ def _train(chosen, began):
             return folder
 
         # -------------------------------------------------------------- judge the best, once
-        best = checkpoints.best(damaged=print)
+        best = checkpoints.best()
         weights, stats = checkpoints.restore_model(
             best, (state.params, state.stats), average=recipe.average is not None
         )

@@ -6,8 +6,9 @@ before it is read.
 """
 
 import json
+import shutil
+import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from flaxvid.training import state as states
 
 KEPT_NEWEST = 2
 CHECKSUMS = "checksums.json"
+SMALL = 2**20  # bytes; Orbax reads files of this kind as soon as a folder is opened
 NOT_JUDGED = -1.0  # below every accuracy: saved for going on, never the best
 
 
@@ -33,7 +35,16 @@ class Checkpoints:
     """The checkpoints of one run, under `folder`; use it as a context manager."""
 
     def __init__(self, folder: Path):
+        """Opens the folder, or makes it.
+
+        A checkpoint whose files are not as they were written is moved into a folder beside it,
+        `checkpoints.damaged`, and a line on stderr says so: here, if one of its small files is
+        damaged, and otherwise when it would be taken.
+        """
         self.folder = Path(folder).absolute()
+        with distributed.first_alone():
+            for step in _steps(self.folder):
+                self._is_sound(step, smaller_than=SMALL)
         training = orbax.training
         keep = training.preservation_policies
         self._orbax = training.Checkpointer(
@@ -99,26 +110,42 @@ class Checkpoints:
         found = self._orbax.latest
         return None if found is None else found.step
 
-    def newest_sound(self, damaged: Callable[[str], None] = lambda said: None) -> int | None:
-        """The step of the newest checkpoint whose files are as they were written.
+    def newest_sound(self) -> int | None:
+        """The step of the newest checkpoint whose files are as they were written."""
+        return self._first_sound(lambda found: found.step)
 
-        `damaged` is told of each newer one, in a line, and what will be done about it.
-        """
-        return self._first_sound(lambda found: found.step, damaged)
-
-    def best(self, damaged: Callable[[str], None] = lambda said: None) -> int | None:
+    def best(self) -> int | None:
         """The step of the sound checkpoint with the highest accuracy, the earlier of two alike."""
         return self._first_sound(
-            lambda found: ((found.metrics or {}).get("accuracy", NOT_JUDGED), -found.step), damaged
+            lambda found: ((found.metrics or {}).get("accuracy", NOT_JUDGED), -found.step)
         )
 
-    def _first_sound(self, worth, damaged):
+    def _first_sound(self, worth):
         for found in sorted(self._orbax.checkpoints, key=worth, reverse=True):
-            folder = self.folder / str(found.step)
-            if (name := _damaged_file(folder)) is None:
+            with distributed.first_alone():
+                sound = self._is_sound(found.step)
+            if sound:
                 return found.step
-            damaged(f"{folder / name}: is damaged; taking the checkpoint before it")
         return None
+
+    def _is_sound(self, step, smaller_than=float("inf")):
+        """Whether no file is damaged; else the checkpoint is moved out of the way."""
+        folder = self.folder / str(step)
+        aside = self.folder.parent / (self.folder.name + ".damaged") / str(step)
+        if not folder.exists():
+            return False
+        name = _damaged_file(folder, smaller_than)
+        if name is None:
+            return True
+        print(
+            f"{folder / name}: is damaged; the checkpoint before it is taken, and this one is "
+            f"kept as {aside}",
+            file=sys.stderr,
+        )
+        aside.parent.mkdir(exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        return False
 
     def restore(
         self, step: int, like: states.TrainState
@@ -170,14 +197,21 @@ class Checkpoints:
 def _seal(folder):
     """Writes the checksums of a checkpoint, once it is whole."""
     if folder.exists() and not (folder / CHECKSUMS).exists():
-        sums = {name: _checksum(folder / name) for name in _files(folder)}
+        sums = {
+            name: [(folder / name).stat().st_size, _checksum(folder / name)]
+            for name in _files(folder)
+        }
         temporary = folder / (CHECKSUMS + ".partial")
         temporary.write_text(json.dumps(sums, indent=1))
         temporary.rename(folder / CHECKSUMS)
 
 
-def _damaged_file(folder):
-    """The first file that is not as it was written; None: all are.
+def _steps(folder):
+    return [path.name for path in folder.glob("*") if path.name.isdecimal()]
+
+
+def _damaged_file(folder, smaller_than):
+    """The first file that is not as it was written; None: all are, or all that are that small.
 
     A checkpoint without checksums was cut off between Orbax's last file and ours: it is taken at
     Orbax's word.
@@ -188,8 +222,11 @@ def _damaged_file(folder):
         return None
     except ValueError:
         return CHECKSUMS
-    for name, expected in sums.items():
-        if not (folder / name).is_file() or _checksum(folder / name) != expected:
+    for name, (size, expected) in sums.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            return name
+        if size < smaller_than and _checksum(path) != expected:
             return name
     return None
 

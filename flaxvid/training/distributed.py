@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import jax
+from jax.experimental import multihost_utils
 
 from flaxvid import errors
 from flaxvid.training import config
@@ -43,11 +44,31 @@ def join(machine: config.Machine) -> None:
             f"--coordinator {given[0]}: the processes did not meet ({reason}); start all of them, "
             "with the same --coordinator and --num-processes"
         ) from None
+    if jax.process_count() > 1 and machine.parallel == "pmap":
+        raise errors.UserError(
+            f"--parallel pmap: takes the devices of one process, and there are "
+            f"{jax.process_count()}; use mesh or fsdp"
+        )
 
 
 def first() -> bool:
     """Whether this is the process that prints, and writes what is one for all."""
     return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def first_alone() -> Iterator[None]:
+    """Inside, the first process goes before all others: what it puts on disk they find there."""
+    if jax.process_count() == 1:
+        yield
+        return
+    if not first():
+        multihost_utils.sync_global_devices("after the first")
+    try:
+        yield
+    finally:
+        if first():
+            multihost_utils.sync_global_devices("after the first")
 
 
 @contextlib.contextmanager

@@ -75,7 +75,11 @@ def shardings(tree: PyTree, mesh: jax.sharding.Mesh, how: How) -> PyTree:
 
 def put_state(state: PyTree, mesh: jax.sharding.Mesh, how: How = "mesh") -> PyTree:
     """A state, or parameters, on the devices."""
-    return jax.device_put(state, shardings(state, mesh, how))
+    places = shardings(state, mesh, how)
+    if jax.process_count() == 1:
+        return jax.device_put(state, places)
+    # device_put can't bring a typed key to the devices of another process.
+    return jax.jit(lambda same: same, out_shardings=places)(state)
 
 
 def put_batch(

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import importlib.metadata
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.take_apart(abstract)
     with checkpoint.Checkpoints(Path(folder) / "checkpoints") as checkpoints:
-        best = checkpoints.best(damaged=lambda said: print(said, file=sys.stderr))
+        best = checkpoints.best()
         if best is None:
             raise errors.UserError(
                 f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
