@@ -17,7 +17,6 @@ UNWRITTEN = {
     "05_the_semantic_gap",
     "06_attention_over_frames",
     "07_sequences_bilstm_bert_roberta",
-    "09_five_ways_to_attend",
     "10_pretrained_weights",
     "13_judging_a_model",
 }

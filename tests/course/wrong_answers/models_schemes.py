@@ -1,0 +1,116 @@
+"""Wrong answers for the exercises of flaxvid.models.schemes."""
+
+import einops
+import jax.numpy as jnp
+
+HALVES = dict(y=2, x=2)
+
+
+# --- over_windows -----------------------------------------------------------------------
+def _windows(attend, patches, grid, mask, tokens="t (y h) (x w)", rows="(b y x) (t h w)", of=None):
+    time, height, width = grid
+    sizes = dict(t=time, h=height // 2, w=width // 2, **HALVES)
+    names = tokens.replace("(", "").replace(")", "")  # as einops wants one axis: (t y h x w)
+    quarters = einops.rearrange(patches, f"b ({names}) d -> {rows} d", **sizes)
+    if mask is not None:
+        mask = einops.repeat(mask, f"b t -> {of or rows}", **sizes)
+    back = attend(quarters, mask)
+    return einops.rearrange(back, f"{rows} d -> b ({names}) d", b=patches.shape[0], **sizes)
+
+
+def over_windows_of_every_second_place(attend, patches, grid, mask=None):  # strides, not windows
+    return _windows(attend, patches, grid, mask, tokens="t (h y) (w x)")
+
+
+def over_windows_column_by_column(attend, patches, grid, mask=None):  # upper left, lower left ...
+    return _windows(attend, patches, grid, mask, rows="(b x y) (t h w)")
+
+
+def over_windows_of_one_frame(attend, patches, grid, mask=None):  # time in the batch as well
+    return _windows(attend, patches, grid, mask, rows="(b t y x) (h w)")
+
+
+def over_windows_with_masks_in_turn(attend, patches, grid, mask=None):  # of clip 0, 1, 0, 1 ...
+    return _windows(attend, patches, grid, mask, of="(y x b) (t h w)")
+
+
+def over_windows_with_the_mask_place_by_place(attend, patches, grid, mask=None):
+    return _windows(attend, patches, grid, mask, of="(b y x) (h w t)")
+
+
+def over_windows_without_a_mask(attend, patches, grid, mask=None):
+    return _windows(attend, patches, grid, None)
+
+
+# --- over_strides -----------------------------------------------------------------------
+def _strides(
+    attend, cls, patches, grid, mask, tokens="(t i h y w x)", sets="(b i y x)", everywhere=False
+):
+    time, height, width = grid
+    batch = patches.shape[0]
+    sizes = dict(t=time // 2, h=height // 2, w=width // 2, i=2, **HALVES)
+    rows = einops.rearrange(patches, f"b {tokens} d -> {sets} (t h w) d", **sizes)
+    where = None
+    if mask is not None:
+        pattern = f"b (t i) -> {sets} (t h w)"
+        mask = einops.repeat(mask, pattern, **sizes)
+        if not everywhere:
+            where = einops.rearrange(mask.any(1), "(b n) -> b n 1", b=batch)
+        mask = jnp.pad(mask, ((0, 0), (1, 0)), constant_values=True)
+    copies = einops.repeat(cls, "b 1 d -> (b n) 1 d", n=8)
+    rows = attend(jnp.concatenate([copies, rows], axis=1), mask)
+    copies = einops.rearrange(rows[:, 0], "(b n) d -> b n d", b=batch)
+    back = einops.rearrange(rows[:, 1:], f"{sets} (t h w) d -> b {tokens} d", b=batch, **sizes)
+    return copies.mean(1, keepdims=True, where=where), back
+
+
+def over_strides_in_halves(attend, cls, patches, grid, mask=None):  # windows, not strides
+    return _strides(attend, cls, patches, grid, mask, tokens="(i t y h x w)")
+
+
+def over_strides_columns_before_rows(attend, cls, patches, grid, mask=None):
+    return _strides(attend, cls, patches, grid, mask, sets="(b i x y)")
+
+
+def over_strides_empty_sets_in_the_mean(attend, cls, patches, grid, mask=None):
+    return _strides(attend, cls, patches, grid, mask, everywhere=True)
+
+
+def over_strides_without_a_mask(attend, cls, patches, grid, mask=None):
+    return _strides(attend, cls, patches, grid, None)
+
+
+def over_strides_first_copy_only(attend, cls, patches, grid, mask=None):
+    seen = []
+
+    def watch(rows, mask):
+        seen.append(attend(rows, mask))
+        return seen[0]
+
+    _, patches = _strides(watch, cls, patches, grid, mask)
+    return seen[0][::8, :1], patches
+
+
+# --- over_rows --------------------------------------------------------------------------
+def over_rows_that_are_columns(attend, patches, grid):
+    time, height, width = grid
+    rows = einops.rearrange(patches, "b (t h w) d -> (b t w) h d", t=time, h=height)
+    return einops.rearrange(attend(rows), "(b t w) h d -> b (t h w) d", t=time, w=width)
+
+
+def over_rows_with_height_and_width_swapped(attend, patches, grid):
+    time, height, width = grid
+    rows = einops.rearrange(patches, "b (t w h) d -> (b t w) h d", t=time, h=height)
+    return einops.rearrange(attend(rows), "(b t w) h d -> b (t w h) d", t=time, w=width)
+
+
+def over_rows_of_all_frames(attend, patches, grid):  # time stays in the row
+    time, height, _ = grid
+    rows = einops.rearrange(patches, "b (t h w) d -> (b h) (t w) d", t=time, h=height)
+    return einops.rearrange(attend(rows), "(b h) (t w) d -> b (t h w) d", t=time, h=height)
+
+
+def over_rows_plus_itself(attend, patches, grid):  # the scheme adds the residual
+    time, height, _ = grid
+    rows = einops.rearrange(patches, "b (t h w) d -> (b t h) w d", t=time, h=height)
+    return patches + einops.rearrange(attend(rows), "(b t h) w d -> b (t h w) d", t=time, h=height)
