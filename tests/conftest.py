@@ -9,6 +9,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Nothing in the tests may come from, or go to, the cache of the one who runs them.
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 import jax
 import pytest

@@ -19,7 +19,7 @@ from flax import nnx
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest
 from flaxvid.models import zoo
-from flaxvid.training import checkpoint, metrics, optimizer, options, run
+from flaxvid.training import checkpoint, metrics, optimizer, options, parallel, run
 from flaxvid.training import state as states
 from flaxvid.video import write
 
@@ -43,7 +43,8 @@ def final_state(folder, step=12):
     module = zoo.find(settings.arch, settings.size).module(settings.model, rngs=nnx.Rngs(5))
     parts = states.take_apart(module)
     update = optimizer.create(settings.recipe, settings.recipe.steps, parts.params)
-    like = states.create(parts, update, seed=5)
+    averages = settings.recipe.average is not None
+    like = states.create(parts, update, seed=5, average=averages)
     with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
         state, position = checkpoints.restore(step, like)
     return state._replace(key=jax.random.key_data(state.key)), position
@@ -149,6 +150,105 @@ def test_run_that_explodes_stops_and_says_what_to_try(small_motion, tmp_path, ca
     assert "--learning-rate below 1e+30" in said
 
 
+def exploding(monkeypatch, steps):
+    """Makes the numbers of these calls of the training step NaN, parameters included."""
+    compiled, calls = parallel.compiled, []
+
+    def compile_and_explode(*arguments):
+        train_step = compiled(*arguments)
+
+        def step_or_explode(state, batch):
+            state, measured = train_step(state, batch)
+            calls.append(1)
+            if len(calls) in steps:
+                spoilt = jax.tree.map(lambda leaf: leaf * np.float32(np.nan), state.params)
+                return state._replace(params=spoilt), measured | {"loss": np.float32(np.nan)}
+            return state, measured
+
+        return step_or_explode
+
+    monkeypatch.setattr(parallel, "compiled", compile_and_explode)
+
+
+def test_rewind_goes_back_and_on_with_other_clips(small_motion, tmp_path, monkeypatch, capsys):
+    """NaN at step 8: back to the checkpoint of step 6, and from there to the end of the run."""
+    exploding(monkeypatch, {8})
+    folder = run_train(*arguments(small_motion, tmp_path / "run", "--on-nan", "rewind"))
+    said = capsys.readouterr().err
+    assert "loss is nan; the checkpoint of step 6 is sound" in said
+    assert "back at step 6, and on with other clips" in said
+    state, _ = final_state(folder)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+    assert [row["step"] for row in metrics.read_journal(folder / "metrics.jsonl")][-1] == 12
+
+
+def test_rewind_gives_up_after_three_times(small_motion, tmp_path, monkeypatch, capsys):
+    """A run that always explodes in the same place ends in the usual line."""
+    exploding(monkeypatch, set(range(7, 100)))
+    words = arguments(small_motion, tmp_path / "run", "--on-nan", "rewind")
+    code, said = command(capsys, *words)
+    assert code == 2
+    assert said.count("back at step 6") == 3
+    assert said.count("error: step ") == 1
+
+
+def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, capsys):
+    """At a learning rate of 0 the second evaluation is as good as the first: one is allowed."""
+    more = ["--learning-rate", "0", "--patience", "1", "--eval-every", "2"]
+    folder = run_train(*arguments(small_motion, tmp_path / "run", *more))
+    said = capsys.readouterr().out
+    assert "stopped at step 4: 1 evaluations without a better accuracy" in said
+    assert "test top-1" in said
+    assert metrics.read_journal(folder / "metrics.jsonl")[-1]["best_step"] == 2
+
+
+def test_damaged_newest_checkpoint_costs_only_its_steps(whole, small_motion, tmp_path, capsys):
+    """Resumed from the one before, the run ends in the same bits."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(whole, folder)
+    rows = metrics.read_journal(folder / "metrics.jsonl")
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))
+    next((folder / "checkpoints" / "12" / "state" / "d").iterdir()).write_bytes(b"")
+    run_train("--resume", str(folder))
+    assert "is damaged; the checkpoint before it is taken" in capsys.readouterr().err
+    assert_same_bits(folder, whole)
+    assert without_times(folder) == without_times(whole)
+
+
+EVERYTHING = ["--average", "0.9", "--mixup", "0.8", "--cutmix", "1", "--augment", "2"]
+EVERYTHING += ["--layer-decay", "0.8", "--label-smoothing", "0.1", "--accumulate", "2"]
+EVERYTHING += ["--precision", "bf16", "--remat", "--parallel", "fsdp"]
+
+
+def test_run_with_everything_resumes_to_the_same_bits(small_motion, tmp_path, monkeypatch):
+    """Mixing, averaging, augmentation, pieces, bf16, remat and fsdp: 12 steps, or 5 and then 7."""
+    run_train(*arguments(small_motion, tmp_path / "whole", *EVERYTHING))
+    advance, calls = progress.Progress.advance, []
+
+    def advance_and_interrupt(bar):
+        calls.append(bar)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        advance(bar)
+
+    monkeypatch.setattr(progress.Progress, "advance", advance_and_interrupt)
+    run_train(*arguments(small_motion, tmp_path / "stopped", *EVERYTHING))
+    run_train("--resume", str(tmp_path / "stopped"))
+    assert_same_bits(tmp_path / "stopped", tmp_path / "whole")
+    assert without_times(tmp_path / "stopped")[-1] == without_times(tmp_path / "whole")[-1]
+    state, _ = final_state(tmp_path / "whole")
+    assert state.average
+
+
+def test_profile_and_tensorboard_leave_their_files(small_motion, tmp_path):
+    """A trace for Perfetto or XProf, and events with the run's numbers."""
+    more = ["--profile", "--tensorboard", "--steps", "18"]
+    folder = run_train(*arguments(small_motion, tmp_path / "run", *more))
+    assert list((folder / "profile").rglob("*.xplane.pb"))
+    (events,) = (folder / "tensorboard").glob("events.*")
+    assert b"validation/accuracy" in events.read_bytes()
+
+
 def test_finished_run_has_nothing_left_to_do(whole, capsys):
     """--resume of a finished run trains no step, and says again what came out."""
     before = final_state(whole)
@@ -187,6 +287,10 @@ def command(capsys, *words):
         (["--image-size", "30"], "30"),
         (["--batch-size", "7"], "--batch-size 7"),
         (["--mine", "nobody.py"], "nobody.py"),
+        (["--arch", "c3d", "--remat"], "--remat: c3d has no such choice"),
+        (["--arch", "c3d", "--layer-decay", "0.5"], "--layer-decay 0.5: this model has no blocks"),
+        (["--augment", "2", "--magnitude", "3"], "magnitude is 3.0: give 0 to 1"),
+        (["--batch-size", "6", "--accumulate", "2"], "times --accumulate 2: choose a multiple of"),
     ],
 )
 def test_mistakes_are_one_line(words, message, small_motion, tmp_path, capsys):

@@ -61,8 +61,12 @@ class Checkpoints:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
-        self._orbax.close()
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self._orbax.close()
 
     def save(self, state: states.TrainState, position: dict[str, Any], accuracy: float) -> None:
         """Writes a state in the background; `accuracy` decides which is the best.

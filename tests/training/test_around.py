@@ -9,6 +9,8 @@ import pytest
 from flaxvid.training import around, metrics, step
 from flaxvid.training import state as states
 
+mix = jax.jit(around.mix, static_argnums=(2, 3, 4))
+
 
 def batch_of(kind="video"):
     """Four rows, each filled with a number of its own; the last is one of weight 0."""
@@ -26,9 +28,7 @@ def batch_of(kind="video"):
 
 def test_mixup_blends_pixels_and_labels_by_the_same_share():
     """Rows 1 and 2 are opposite: share x 60 + (1 - share) x 110, and the labels likewise."""
-    mixed = jax.jit(around.mix, static_argnums=(2, 3, 4))(
-        batch_of(), jax.random.key(3), 4, 0.8, 0.0
-    )
+    mixed = mix(batch_of(), jax.random.key(3), 4, 0.8, 0.0)
     share = float(mixed["label"][1, 1])
     assert 0 < share < 1
     np.testing.assert_allclose(mixed["label"][1], [0, share, 1 - share, 0], atol=1e-6)
@@ -41,7 +41,7 @@ def test_cutmix_pastes_one_box_for_all_frames():
     """Inside it the other clip, outside the own one; the label has the share of each's pixels."""
     sizes = []
     for seed in range(20):
-        mixed = around.mix(batch_of(), jax.random.key(seed), 4, 0.0, 1.0)
+        mixed = mix(batch_of(), jax.random.key(seed), 4, 0.0, 1.0)
         clip = np.asarray(mixed["video"][1])
         assert set(np.unique(clip)) <= {60, 110}
         assert (clip == clip[:1, :, :, :1]).all()
@@ -58,7 +58,7 @@ def test_cutmix_pastes_one_box_for_all_frames():
 def test_both_take_turns():
     """With both options some batches are blended, and some pasted."""
     blended = [
-        len(np.unique(around.mix(batch_of(), jax.random.key(seed), 4, 1.0, 1.0)["video"][1])) == 1
+        len(np.unique(mix(batch_of(), jax.random.key(seed), 4, 1.0, 1.0)["video"][1])) == 1
         for seed in range(30)
     ]
     assert 5 < sum(blended) < 25
@@ -67,13 +67,13 @@ def test_both_take_turns():
 @pytest.mark.parametrize("kind", ["video", "embedding"])
 def test_a_row_counts_where_both_do(kind):
     """Row 3 has weight 0 and is mixed into row 0; frame 2 of row 0 is padding, in row 3 too now."""
-    mixed = around.mix(batch_of(kind), jax.random.key(0), 4, 0.8, 0.0)
+    mixed = mix(batch_of(kind), jax.random.key(0), 4, 0.8, 0.0)
     np.testing.assert_array_equal(mixed["weight"], [0, 1, 1, 0])
     np.testing.assert_array_equal(mixed["mask"][:, 2], [False, True, True, False])
 
 
 def test_soft_labels_cost_what_their_shares_cost():
-    """0.7 of one class and 0.3 of another: 0.7 and 0.3 of the losses, and accuracy by the larger."""
+    """0.7 of one class and 0.3 of another: the losses by these shares, accuracy by the larger."""
     logits, weight = jnp.array([[2.0, 1.0, -1.0], [0.5, 0.0, 3.0]]), jnp.ones(2)
     shares = jnp.array([[0.7, 0.3, 0.0], [0.0, 0.3, 0.7]])
     first = step.cross_entropy(logits, jnp.array([0, 2]), weight)
@@ -127,9 +127,9 @@ def test_mixed_step_draws_anew_each_step():
         seen.append(np.asarray(batch["label"]))
         return state._replace(step=state.step + 1), {}
 
-    mixed = around.mixed(look, 4, 0.8, 0.0)
-    state, _ = mixed(state_of(0.0), batch_of())
-    mixed(state, batch_of())
-    mixed(state_of(0.0), batch_of())
+    mixed, batch = around.mixed(look, 4, 0.8, 0.0), jax.device_put(batch_of())
+    state, _ = mixed(state_of(0.0), batch)
+    mixed(state, batch)
+    mixed(state_of(0.0), batch)
     assert not np.allclose(seen[0], seen[1])
     np.testing.assert_array_equal(seen[0], seen[2])

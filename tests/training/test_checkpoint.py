@@ -1,5 +1,9 @@
 """Checkpoints: what is saved comes back bit for bit, or is refused by name."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,3 +106,91 @@ def test_another_type_is_refused_by_name(tmp_path):
         pytest.raises(checkpoint.CheckpointError, match="params/fc/bias is bfloat16"),
     ):
         checkpoints.restore(1, state_of())
+
+
+@pytest.fixture
+def three_saved(tmp_path):
+    """Checkpoints of steps 1, 2 and 3, of which the second is the most accurate."""
+    with checkpoint.Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        for step, accuracy in enumerate((0.2, 0.9, 0.4), start=1):
+            checkpoints.save(state_of(step=step, seed=step), {"next_index": step}, accuracy)
+    return tmp_path / "checkpoints"
+
+
+def spoil(path, kind):
+    content = path.read_bytes()
+    if kind == "gone":
+        path.unlink()
+    elif kind == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif kind == "flipped":
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+
+
+@pytest.mark.parametrize("kind", ["gone", "cut", "flipped"])
+@pytest.mark.parametrize("which", ["metrics/metrics", "_CHECKPOINT_METADATA", "state/d/*"])
+def test_damaged_checkpoint_gives_way_to_the_one_before(which, kind, three_saved, capsys):
+    """Names, sizes and checksums of files tell; the damaged one is kept aside, and that is said."""
+    (damaged,) = (three_saved / "3").glob(which)
+    spoil(damaged, kind)
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        assert (checkpoints.newest_sound(), checkpoints.best()) == (2, 2)
+        state, position = checkpoints.restore(2, state_of())
+    assert position == {"next_index": 2}
+    assert_same(state, state_of(seed=2, step=2))
+    said = capsys.readouterr().err
+    assert f"{damaged}: is damaged; the checkpoint before it is taken" in said
+    assert (three_saved.parent / "checkpoints.damaged" / "3").is_dir()
+
+
+def test_a_damaged_best_gives_way_to_the_next_best(three_saved):
+    """Of 0.2, 0.9 and 0.4, the 0.9 is damaged: 0.4."""
+    spoil(next((three_saved / "2" / "state" / "d").iterdir()), "flipped")
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        assert checkpoints.best() == 3
+
+
+def test_checkpoint_without_checksums_is_taken(three_saved):
+    """A run killed between Orbax's last file and the list of checksums lost nothing."""
+    (three_saved / "3" / "checksums.json").unlink()
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        assert checkpoints.newest_sound() == 3
+
+
+def test_full_disk_costs_no_checkpoint(tmp_path):
+    """A process that may write no more than 64 KiB a file: one line, and step 1 is whole."""
+    script = (
+        "import resource, signal, sys\n"
+        "from tests.training.test_checkpoint import checkpoint, state_of\n"
+        "with checkpoint.Checkpoints(sys.argv[1]) as checkpoints:\n"
+        "    checkpoints.save(state_of(step=1), {}, 0.5)\n"
+        "    checkpoints.wait()\n"
+        "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))\n"
+        "    try:\n"
+        "        checkpoints.save(state_of(width=100_000, step=2), {}, 0.6)\n"
+        "        checkpoints.wait()\n"
+        "    except checkpoint.CheckpointError as error:\n"
+        "        print(error, flush=True)\n"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path / "checkpoints")]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=120)
+    assert "a checkpoint can't be written" in done.stdout, done.stdout + done.stderr
+    assert "the one of step 1 is whole" in done.stdout
+    with checkpoint.Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        assert checkpoints.newest_sound() == 1
+        assert_same(checkpoints.restore(1, state_of())[0], state_of(step=1))
+
+
+def test_running_mean_is_saved_and_read_alone(tmp_path):
+    """A run that averages has its mean in the checkpoint, beside the parameters."""
+    parts = states.take_apart(Net())
+    state = states.create(parts, optax.adam(0.1), seed=0, average=True)
+    state = state._replace(average=jax.tree.map(lambda leaf: leaf + 1, state.params))
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(state._replace(step=jnp.asarray(1)), {}, 0.5)
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        mean, _ = checkpoints.restore_model(1, (state.params, state.stats), average=True)
+    np.testing.assert_array_equal(mean["fc"]["bias"], state.params["fc"]["bias"] + 1)
