@@ -3,6 +3,7 @@
 import matplotlib.axes
 import matplotlib.patches
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 import numpy as np
 from jaxtyping import Float
 
@@ -38,5 +39,6 @@ def over_time(
     axes.add_patch(matplotlib.patches.Rectangle(corner, columns_seen, frames_seen, **settings))
     axes.set_xlim(-1, width)
     axes.set_ylim(time, -1)
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axes.set(xlabel="column", ylabel="frame", title=title)
     return axes
