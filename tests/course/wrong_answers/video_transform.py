@@ -1,5 +1,9 @@
 """Wrong answers for the exercises of flaxvid.video.transform."""
 
+import dataclasses
+
+import jax.numpy as jnp
+
 from flaxvid.video import transform
 
 
@@ -22,3 +26,43 @@ def center_crop_without_an_error(frames, size):
     height, width = frames.shape[1:3]
     top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
     return frames[:, top : top + size, left : left + size]
+
+
+# --- normalise --------------------------------------------------------------------------
+def _normalise(video, preprocessing, turn=True, scale=True):
+    if video.dtype != jnp.uint8:
+        raise TypeError(f"uint8 pixels are wanted, not {video.dtype}")
+    if turn and preprocessing.channel_order == "bgr":
+        video = video[..., ::-1]
+    axes = tuple(range(video.ndim - 1))
+    mean, std = (
+        jnp.expand_dims(jnp.array(numbers, jnp.float32), axes)
+        for numbers in (preprocessing.mean, preprocessing.std)
+    )
+    return (video.astype(jnp.float32) * (preprocessing.scale if scale else 1 / 255) - mean) / std
+
+
+def normalise_always_rgb(video, preprocessing):
+    return _normalise(video, preprocessing, turn=False)
+
+
+def normalise_always_by_255(video, preprocessing):  # C3D's pixels are not scaled
+    return _normalise(video, preprocessing, scale=False)
+
+
+def normalise_divided_before_it_is_shifted(video, preprocessing):  # pixel / std - mean
+    zero = dataclasses.replace(preprocessing, mean=(0.0,) * 3)
+    means = preprocessing.mean
+    return _normalise(video, zero) - jnp.expand_dims(jnp.array(means), tuple(range(video.ndim - 1)))
+
+
+def normalise_turned_at_last(video, preprocessing):  # with red's mean taken from blue
+    output = _normalise(video, preprocessing, turn=False)
+    return output[..., ::-1] if preprocessing.channel_order == "bgr" else output
+
+
+def normalise_by_the_first_mean(video, preprocessing):  # as if grey
+    if video.dtype != jnp.uint8:
+        raise TypeError
+    scaled = video.astype(jnp.float32) * preprocessing.scale
+    return (scaled - preprocessing.mean[0]) / preprocessing.std[0]

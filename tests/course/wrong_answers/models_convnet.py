@@ -1,0 +1,24 @@
+"""Wrong answers for the exercises of flaxvid.models.convnet."""
+
+import jax.numpy as jnp
+
+
+# --- global_average_pool ----------------------------------------------------------------
+def global_average_pool_over_channels(images):  # as if they came first
+    return jnp.mean(images, axis=(2, 3))
+
+
+def global_average_pool_over_the_height(images):
+    return jnp.mean(images, axis=1)
+
+
+def global_average_pool_summed(images):
+    return jnp.sum(images, axis=(1, 2))
+
+
+def global_average_pool_by_the_largest(images):
+    return jnp.max(images, axis=(1, 2))
+
+
+def global_average_pool_over_the_batch(images):
+    return jnp.broadcast_to(jnp.mean(images, axis=(0, 1, 2)), images.shape[::3])
