@@ -1,4 +1,4 @@
-"""Attention as pictures: heat laid over the frames, as a strip of film and as a GIF."""
+"""Attention as pictures: heat laid over the frames, a grid of frames over frames, a GIF."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import matplotlib
 import matplotlib.axes
+import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -63,6 +64,37 @@ def film_strip(
     if labels is None:
         labels = [f"{share:.0%}" for share in heat.sum((1, 2)) / max(heat.sum(), 1e-12)]
     return films.film_strip(overlay(frames, heat), axes, labels=labels, title=title)
+
+
+def grid(
+    weights: Float[np.ndarray, "time time"],
+    frames: UInt8[np.ndarray, "time height width 3"],
+    axes: matplotlib.axes.Axes | None = None,
+    *,
+    title: str = "",
+) -> matplotlib.axes.Axes:
+    """Draws what every frame takes from every other: a row for each frame that asks.
+
+    Args:
+        weights: the share that a row's frame takes from a column's; a row sums to 1.
+        frames: RGB frames, drawn at the left and above.
+        axes: where to draw; None makes a square figure.
+        title: what stands above.
+    """
+    if axes is None:
+        axes = plt.figure(figsize=(4.5, 4.5), layout="constrained").add_subplot()
+    axes.imshow(weights, cmap=COLOURS, vmin=0, vmax=1)
+    near, far = -0.6, -1.5  # of a frame, from the grid that begins at -0.5
+    for t, frame in enumerate(frames):
+        axes.imshow(frame, extent=(t - 0.45, t + 0.45, near, far))
+        axes.imshow(frame, extent=(far, near, t + 0.45, t - 0.45))
+    end = len(frames) - 0.5
+    axes.set(xlim=(far - 0.1, end), ylim=(end, far - 0.1), xticks=[], yticks=[])
+    axes.set_xlabel("frame looked at")
+    axes.set_ylabel("frame that looks")
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, loc="left")
+    return axes
 
 
 def write_gif(

@@ -1,6 +1,7 @@
 """Heat over frames: it lands where it should, and leaves the rest as it was."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,6 +60,27 @@ def test_strip_has_shares_under_the_frames():
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["25%", "0%", "75%"]
     assert axes.get_title("left") == "rollout"
     matplotlib.pyplot.close("all")
+
+
+def test_grid_has_frames_beside_their_rows_and_columns():
+    """Row t has frame t at its left, column t has it above; the shares are drawn as they are."""
+    weights = np.eye(3)
+    frames = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 4, 6, 3), np.uint8)
+    axes = attention.grid(weights, frames, title="head 0")
+    shares, *thumbnails = axes.get_images()
+    np.testing.assert_array_equal(shares.get_array(), weights)
+    assert shares.get_clim() == (0, 1)
+    for number, (above, beside) in enumerate(zip(thumbnails[::2], thumbnails[1::2], strict=True)):
+        assert above.get_array().max() == beside.get_array().max() == number
+        left, right, low, high = above.get_extent()
+        assert (left + right) / 2 == number
+        assert high < low < -0.5
+        left, right, low, high = beside.get_extent()
+        assert (low + high) / 2 == number
+        assert left < right < -0.5
+        assert low > high  # y grows downwards: the frame stands upright
+    assert axes.get_title("left") == "head 0"
+    plt.close(axes.figure)
 
 
 def test_gif_has_both_side_by_side(tmp_path):

@@ -3,11 +3,50 @@
 import functools
 
 import einops
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from flaxvid import errors
 from flaxvid.models import attention, layers
+
+
+# --- scaled_dot_product -----------------------------------------------------------------
+def _attend(query, key, value, mask=None, drop=None, root=True, hidden=-jnp.inf, axis=-1):
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key)
+    if root:
+        scores = scores / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = jnp.where(mask[:, None, None, :], scores, hidden)
+    weights = jax.nn.softmax(scores, axis=axis)
+    if drop is not None:
+        weights = drop(weights)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+
+
+def scaled_dot_product_not_scaled(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask, drop, root=False)
+
+
+def scaled_dot_product_masked_by_zero(query, key, value, mask=None, drop=None):  # exp(0) is 1
+    return _attend(query, key, value, mask, drop, hidden=0.0)
+
+
+def scaled_dot_product_over_queries(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask, drop, axis=-2)
+
+
+def scaled_dot_product_without_a_mask(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, None, drop)
+
+
+def scaled_dot_product_that_overflows(query, key, value, mask=None, drop=None):
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) / query.shape[-1] ** 0.5
+    odds = jnp.exp(scores)
+    if mask is not None:
+        odds = odds * mask[:, None, None, :]
+    weights = odds / odds.sum(axis=-1, keepdims=True)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights if drop is None else drop(weights), value)
 
 
 # --- Attention --------------------------------------------------------------------------
