@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from flaxvid import errors
+from flaxvid import errors, progress
 from flaxvid.figures import leaderboard as figure
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
 COLUMNS = {
     "model": "model",
+    "sees": "sees",
     "seeds": "seeds",
     "top1": "top-1",
     "interval": "95% interval",
@@ -23,6 +24,7 @@ COLUMNS = {
     "parameters": "parameters",
     "multiply_adds": "GMACs",
     "clips_per_second": "clips/s",
+    "training": "training",
 }
 
 
@@ -41,6 +43,8 @@ class Line:
     """One model: the mean over its seeds."""
 
     model: str
+    sees: str
+    """Pixels, or embeddings by a frozen encoder."""
     seeds: int
     top1: float
     spread: float
@@ -51,14 +55,20 @@ class Line:
     """Top-1 with the frames shuffled; None: it was not judged."""
     parameters: int
     multiply_adds: int
+    """Of a clip, a frozen encoder's included."""
     clips_per_second: float
+    """As evaluated: embeddings came from disk."""
+    training_seconds: float | None
+    """Of the steps alone, the mean of the seeds'; None: a run did not record it."""
 
     def cells(self) -> dict[str, str]:
         """As a table shows it."""
         several = f" ± {self.spread:.1%}" if self.seeds > 1 else ""
         low, high = self.interval
+        seconds = self.training_seconds
         return {
             "model": self.model,
+            "sees": self.sees,
             "seeds": str(self.seeds),
             "top1": f"{self.top1:.1%}{several}",
             "interval": f"{low:.1%} to {high:.1%}",
@@ -66,6 +76,7 @@ class Line:
             "parameters": f"{self.parameters:,}",
             "multiply_adds": f"{self.multiply_adds / 1e9:.3f}",
             "clips_per_second": f"{self.clips_per_second:.0f}",
+            "training": "–" if seconds is None else progress.duration(seconds),
         }
 
 
@@ -84,7 +95,7 @@ def compare(chosen: Options) -> list[Line]:
     """
     if not chosen.runs:
         raise errors.UserError("no run to compare: give one or more run directories")
-    reports = {folder: _read(folder) for folder in chosen.runs}
+    reports = {folder: read_report(folder) for folder in chosen.runs}
     _refuse_unlike(reports)
     lines = rank(list(reports.values()))
     first = next(iter(reports.values()))
@@ -113,19 +124,21 @@ def rank(reports: list[dict]) -> list[Line]:
 
 def _line(model, reports):
     def mean(values):
-        return float(np.mean(values))
+        return None if None in values else float(np.mean(values))
 
     orders = [report["orders"].get("shuffled") for report in reports]
     return Line(
         model=model,
+        sees=reports[0]["sees"],
         seeds=len({report["seed"] for report in reports}),
         top1=mean([report["top1"] for report in reports]),
         spread=float(np.std([report["top1"] for report in reports])),
         interval=tuple(np.mean([report["interval"] for report in reports], axis=0).tolist()),
-        shuffled=None if None in orders else mean(orders),
+        shuffled=mean(orders),
         parameters=reports[0]["parameters"],
         multiply_adds=reports[0]["multiply_adds"],
         clips_per_second=mean([report["clips_per_second"] for report in reports]),
+        training_seconds=mean([report["training_seconds"] for report in reports]),
     )
 
 
@@ -138,7 +151,12 @@ def markdown(lines: list[Line]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in texts)
 
 
-def _read(folder):
+def read_report(folder: Path) -> dict:
+    """What `flaxvid.evaluate` wrote about the run in `folder`.
+
+    Raises:
+        UserError: if it was not judged yet, or the report is damaged.
+    """
     path = Path(folder) / "report.json"
     if not path.exists():
         raise errors.UserError(

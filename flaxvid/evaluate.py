@@ -13,7 +13,7 @@ import tyro
 from flaxvid import errors, progress
 from flaxvid.data import batches, views
 from flaxvid.models import cost
-from flaxvid.training import embed, feed, options, parallel, report, run
+from flaxvid.training import embed, encoding, feed, metrics, options, parallel, report, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,7 @@ def evaluate(chosen: Options) -> dict:
     def predictions(order):
         return _predictions(trained, loader, chosen, mesh, order)
 
+    _compile(trained, loader, chosen, mesh)
     began = time.monotonic()
     judged = predictions(None)
     speed = len(rows) * chosen.windows * chosen.crops / (time.monotonic() - began)
@@ -73,6 +74,8 @@ def evaluate(chosen: Options) -> dict:
         "seed": settings.run.seed,
         "parameters": trained.parameters,
         "multiply_adds": _multiply_adds(trained, loader),
+        "sees": _sees(settings),
+        "training_seconds": _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,
         "manifest": loader.manifest.fingerprint(),
@@ -123,9 +126,30 @@ def _open(chosen, settings):
 
 
 def _multiply_adds(trained, loader):
-    """Of the model on one clip; those of a frozen encoder of frames are not in it."""
+    """Of one clip, from its pixels on: a frozen encoder of its frames is counted too."""
     clip = {name: np.asarray(value)[None] for name, value in loader.test_row(0).items()}
-    return cost.multiply_adds(trained.logits, clip)
+    about = trained.settings.embedding
+    return cost.multiply_adds(trained.logits, clip) + (
+        0 if about is None else encoding.multiply_adds(about)
+    )
+
+
+def _sees(settings):
+    about = settings.embedding
+    return "pixels" if about is None else f"embeddings by {about.encoder}"
+
+
+def _training_seconds(folder):
+    journal = folder / "metrics.jsonl"
+    return metrics.training_seconds(metrics.read_journal(journal)) if journal.exists() else None
+
+
+def _compile(trained, loader, chosen, mesh):
+    """One batch beforehand, so that clips a second are not those of a compiler."""
+    row = {name: np.asarray(value)[None] for name, value in loader.test_row(0).items()}
+    jax.block_until_ready(
+        trained.logits(parallel.put_batch(batches.fill(row, chosen.batch_size), mesh))
+    )
 
 
 def _predictions(trained, loader, chosen, mesh, order) -> report.Predictions:

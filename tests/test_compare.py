@@ -12,7 +12,7 @@ REPORT = {
     "model": "timesformer tiny", "seed": 0, "top1": 0.9, "interval": [0.85, 0.95],
     "orders": {"shuffled": 0.5}, "parameters": 1000, "multiply_adds": 40_000_000,
     "clips_per_second": 300.0, "manifest": "abc", "split": "test", "views": "1 x 1 views of each",
-    "data": "motion", "videos": 1000,
+    "data": "motion", "videos": 1000, "sees": "pixels", "training_seconds": 200.0,
 }  # fmt: skip
 
 
@@ -36,8 +36,8 @@ def test_seeds_are_joined_and_the_best_is_first(runs):
     """Two seeds of 0.8 and 0.9: 0.85 with a deviation of 0.05; a model with 0.95 goes before."""
     folders = runs(
         first={"seed": 0, "top1": 0.8, "orders": {"shuffled": 0.4}},
-        second={"seed": 1, "top1": 0.9},
-        other={"model": "c3d tiny", "top1": 0.95, "orders": {}},
+        second={"seed": 1, "top1": 0.9, "training_seconds": 400.0},
+        other={"model": "c3d tiny", "top1": 0.95, "orders": {}, "training_seconds": None},
     )
     best, joined = compare.compare(compare.Options(runs=folders))
     assert (best.model, best.seeds, best.spread, best.shuffled) == ("c3d tiny", 1, 0.0, None)
@@ -47,6 +47,7 @@ def test_seeds_are_joined_and_the_best_is_first(runs):
         pytest.approx(0.05),
     )
     assert joined.shuffled == pytest.approx(0.45)
+    assert (best.training_seconds, joined.training_seconds) == (None, 300.0)
 
 
 def test_table_and_picture_are_written(runs, tmp_path, capsys):
@@ -56,7 +57,8 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
     page = (tmp_path / "board" / "leaderboard.md").read_text()
     assert page in capsys.readouterr().out
     assert page.index("timesformer tiny") < page.index("c3d tiny")
-    assert "| 90.0% | 85.0% to 95.0% | 50.0%    | 1,000      | 0.040 | 300     |" in page
+    line = "| 90.0% | 85.0% to 95.0% | 50.0%    | 1,000      | 0.040 | 300     | 3 min 20 s |"
+    assert line in page
     with (tmp_path / "board" / "leaderboard.csv").open() as file:
         assert [row["model"] for row in csv.DictReader(file)] == ["timesformer tiny", "c3d tiny"]
     assert cv2.imread(str(tmp_path / "board" / "leaderboard.png")).shape == (600, 960, 3)

@@ -93,6 +93,20 @@ def reopen(about: embeddings.About) -> Encoder:
     return encoder
 
 
+def multiply_adds(about: embeddings.About) -> int:
+    """Of the encoder, on all frames of one clip."""
+    abstract = cost.abstract_model(lambda: frame_encoders.create(about.encoder, rngs=nnx.Rngs(0)))
+    parts = states.take_apart(abstract)
+    shown = about.preprocessing
+    shape = (shown.num_frames, shown.crop_size, shown.crop_size, 3)
+
+    def encode(params, stats, frames):
+        return states.put_together(parts.eval_def, params, stats)(frames)
+
+    frames = jax.ShapeDtypeStruct(shape, np.float32)
+    return cost.multiply_adds(encode, parts.params, parts.stats, frames)
+
+
 def encode_clips(
     encode: Callable[[Array], Array],
     clips: Iterable[tuple[int, Clip]],

@@ -92,6 +92,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     **mean,
                     learning_rate=float(job.rate(number - 1)),
                     clips_per_second=round(clips, 1),
+                    seconds=round(seconds, 2),
                 )
                 bar.show(number, mean["loss"], mean["accuracy"], clips)
 

@@ -106,6 +106,15 @@ def _board(folder):
     return tensorboardX.SummaryWriter(str(folder))
 
 
+def training_seconds(rows: list[dict[str, int | float]]) -> float | None:
+    """Seconds that the steps of a journal took, decoding included and evaluations not.
+
+    None: it does not say, as none was written before steps were timed.
+    """
+    taken = [row["seconds"] for row in rows if "seconds" in row]
+    return sum(taken) if taken else None
+
+
 def read_journal(path: Path) -> list[dict[str, int | float]]:
     """The rows of a `metrics.jsonl`; a last line cut off by a crash is left out."""
     rows = []

@@ -89,3 +89,10 @@ def test_moving_the_camera_moves_pixels_more_than_features(lite0):
 
     far = distance(still - np.float32(127), moved - np.float32(127))
     assert distance(lite0.encode(still), lite0.encode(moved)) < far / 3
+
+
+def test_multiply_adds_are_those_of_all_frames(lite0):
+    """Three frames of 224 pixels cost Lite0 three times its 385 million, less the head."""
+    shown = lite0.preprocessing.fitted(num_frames=3, stride=None, crop_size=224)
+    about = embeddings.About("lite0", lite0.weights, lite0.sha256, 1280, shown, manifest="m")
+    assert encoding.multiply_adds(about) == pytest.approx(3 * (385e6 - 1.28e6), rel=0.002)

@@ -55,6 +55,13 @@ def test_journal_is_read_back(tmp_path):
     assert metrics.read_journal(journal.path) == rows
 
 
+def test_training_time_is_that_of_the_timed_lines():
+    """Lines of evaluations have none; a journal without any says nothing."""
+    rows = [{"step": 1, "seconds": 2.5}, {"step": 1, "validation_loss": 1.0}]
+    assert metrics.training_seconds([*rows, {"step": 2, "seconds": 1.0}]) == 3.5
+    assert metrics.training_seconds(rows[1:]) is None
+
+
 def test_resumed_journal_forgets_what_came_after_the_checkpoint(tmp_path):
     """Lines after the step resumed from are taken out: they will be written again."""
     path = tmp_path / "metrics.jsonl"
