@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -32,7 +33,7 @@ COLUMNS = {
 class Options:
     """What to compare."""
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Run directories, each with the report.json that `flaxvid.evaluate` left."""
     out: Path | None = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""

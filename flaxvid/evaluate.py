@@ -20,7 +20,7 @@ from flaxvid.training import embed, encoding, feed, metrics, options, parallel, 
 class Options:
     """What to judge, and how."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Run directory that `flaxvid.train` left; its best checkpoint is judged."""
     data: str | None = None
     """Other data than the run's, named as for train."""

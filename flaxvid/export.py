@@ -24,7 +24,7 @@ from flaxvid.training import run
 class Options:
     """What to export, and where to."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
     out: Path | None = None
     """Folder for model.jax and model.json; None: export/ in the run's."""
