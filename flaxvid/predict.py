@@ -1,102 +1,210 @@
-"""Name the action in a video file: `python -m flaxvid.predict RUN VIDEO`.
+"""Name the action in videos: a file, several, or a folder of them, or what a camera sees.
 
-With published weights in place of a run: `python -m flaxvid.predict --weights PATH VIDEO`.
+    python -m flaxvid.predict RUN video.mp4
+    python -m flaxvid.predict RUN folder/ --out predictions.csv
+    python -m flaxvid.predict RUN long.mp4 --window 4 --every 2 --out timeline.png
+    python -m flaxvid.predict RUN video.mp4 --explain --out attention.gif
+    python -m flaxvid.predict RUN camera
+    python -m flaxvid.predict --weights hf:facebook/timesformer-base-finetuned-k400 video.mp4
+
+Of several videos, those that can't be read are named and left out, and the exit code is 1.
 """
 
 import dataclasses
+import itertools
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import numpy as np
 import tyro
 
 from flaxvid import errors
-from flaxvid.data import batches, manifest
-from flaxvid.models import cost
-from flaxvid.training import config, run, step
-from flaxvid.training import state as states
-from flaxvid.weights import pretrained
+from flaxvid.data import batches
+from flaxvid.prediction import clips, explain, files, live, pictures, published, which
+from flaxvid.training import run
+from flaxvid.video import camera, decode
 
 BAR = 30  # characters
+CAMERA_WINDOW = 2.0  # seconds
+LONGEST = 200  # windows in a moving picture
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What to predict, and with what."""
 
-    paths: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN] VIDEO")]
-    """Run directory that `flaxvid.train` left, unless there are --weights; and a video file."""
+    paths: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN] VIDEO...")
+    ]
+    """Run directory that `flaxvid.train` left, unless there are --weights; then video files,
+    folders of them, or `camera` (`0`, `1`, ... for a certain one)."""
     weights: str | None = None
     """Weights of a TimeSformer or image ViT: a file, a folder or hf:owner/name[@revision]."""
     top: int = 5
-    """Classes to show."""
+    """Classes to show, and to write."""
+    out: Path | None = None
+    """File to write, by its ending. .json or .csv: the classes of every video and window. Of one
+    video, .gif or .mp4: the frames the model saw, captioned; .png: the same as a strip, or with
+    --window the timeline."""
+    window: float | None = None
+    """Seconds: predict each window of time of a long video, and of all of it the mean. None: one
+    clip of the video, as in evaluation; of a camera, the last 2 seconds."""
+    every: float | None = None
+    """Seconds from one window to the next; None: as long as the window."""
+    explain: bool = False
+    """Lay the model's attention, rolled out, over the frames of --out. For a timesformer."""
+    threads: int = 2
+    """Threads that decode."""
 
 
 def main() -> None:
     """The command `python -m flaxvid.predict`."""
     chosen = tyro.cli(Options, prog="python -m flaxvid.predict", description=__doc__)
     with errors.one_line_errors():
-        if len(chosen.paths) != (2 if chosen.weights is None else 1):
-            raise errors.UserError(
-                f"{' '.join(map(str, chosen.paths)) or 'nothing'}: give a run directory and a "
-                "video file, or --weights and a video file"
-            )
-        *folder, video = chosen.paths
-        trained = run.open_best(*folder) if folder else open_weights(chosen.weights)
-        probabilities = predict(trained, video)
-        print(table(trained.settings.labels, probabilities, chosen.top))
+        sys.exit(report(chosen))
 
 
-def open_weights(spec: str) -> run.Trained:
-    """A model with weights from elsewhere, head and all, as if it had been trained here.
+def report(chosen: Options) -> int:
+    """Predicts, prints and writes; the exit code: 1 if a video was left out, else 0.
 
     Raises:
-        WeightsError: if they are of no TimeSformer, or have no head.
+        UserError: for options that don't go together, or a single video that can't be read.
     """
-    found = pretrained.open_pretrained(spec)
-    shown = found.preprocessing
-    if not found.known:
-        print(
-            f"{spec}: is not among the published files, so it is shown {shown.num_frames} frames "
-            f"of the whole video as Kinetics' are: RGB, mean {shown.mean[0]}, std {shown.std[0]}",
-            file=sys.stderr,
+    # ------------------------------------------------------------------ model and videos
+    given = 1 if chosen.weights is None else 0
+    if len(chosen.paths) <= given:
+        raise errors.UserError(
+            f"{' '.join(map(str, chosen.paths)) or 'nothing'}: give a run directory and a video, "
+            "or --weights and a video"
         )
-    settings = run.Settings(
-        arch="timesformer",
-        size="base",
-        model=found.model.config,
-        preprocessing=shown,
-        data=config.Data(),
-        recipe=config.Recipe(),
-        run=config.Run(weights=spec),
-        labels=found.labels,
-        manifest="",
+    number = which.camera(chosen.paths[given:])
+    videos = which.videos(chosen.paths[given:]) if number is None else []
+    ending = _check(chosen, videos)
+    trained = run.open_best(chosen.paths[0]) if given else published.open_weights(chosen.weights)
+    labels = trained.settings.labels
+    if number is not None:
+        return _watch(trained, number, chosen)
+    heat = explain.open_rollout(trained) if chosen.explain else lambda clip: None
+
+    # ------------------------------------------------------------------ predict and print
+    alone, skipped, said, shots = len(videos) == 1, batches.Skipped(), [], []
+    began = time.monotonic()
+    stream = _predictions(trained, videos, chosen, None if alone else skipped)
+    for path, of_one in itertools.groupby(stream, key=lambda pair: pair[0].path):
+        first = len(said)
+        for prediction, clip in of_one:
+            said.append(prediction)
+            if alone and chosen.window is not None:
+                print(pictures.words(prediction, labels), flush=True)
+            if _draws(chosen, ending):
+                shots.append((prediction, clip))
+                _check_length(shots, chosen)
+        odds = clips.mean(said[first:])
+        if alone:
+            if chosen.window is not None:
+                print(f"\nthe mean of {len(said)} windows")
+            print(table(labels, odds, chosen.top))
+        else:
+            print(f"{odds.max():6.1%}  {labels[odds.argmax()]}  {path}", flush=True)
+    reasons = skipped.reasons()
+    if not alone:
+        _summarise(len(videos), reasons, time.monotonic() - began)
+
+    # ------------------------------------------------------------------ write
+    out = chosen.out
+    if ending in files.TABLES:
+        files.write_table(out, said, labels, chosen.top, reasons)
+    elif ending in files.MOVING:
+        film = [pictures.captioned(one, clip, labels, heat(clip)) for one, clip in shots]
+        files.write_moving(out, pictures.joined(film))
+    elif shots:
+        ((prediction, clip),) = shots
+        files.write_strip(out, prediction, clip, labels, heat(clip))
+    elif ending:
+        files.write_timeline(out, said, labels)
+    return 1 if reasons else 0
+
+
+def _check(chosen, videos):
+    """The ending of --out, or an empty one; and that the options go together."""
+    for name in ("window", "every", "top"):
+        value = getattr(chosen, name)
+        if value is not None and not value > 0:
+            raise errors.UserError(f"--{name} {value:g}: give more than 0")
+    if chosen.every is not None and chosen.window is None and videos:
+        raise errors.UserError(f"--every {chosen.every:g}: needs a --window, in seconds, too")
+    ending = "" if chosen.out is None else files.check(chosen.out)
+    if not videos and (ending or chosen.explain):
+        raise errors.UserError("--out and --explain take videos from files, not from a camera")
+    if ending not in ("", *files.TABLES) and len(videos) > 1:
+        raise errors.UserError(
+            f"--out {chosen.out}: shows one video, and there are {len(videos)}: use .json or .csv"
+        )
+    if chosen.explain and not _draws(chosen, ending):
+        raise errors.UserError(
+            "--explain: draws what the model looked at; say where to, as --out attention.gif"
+            + (" (a .png of windows is their timeline)" if ending == ".png" else "")
+        )
+    return ending
+
+
+def _draws(chosen, ending):
+    """Whether the frames of every clip are wanted."""
+    return ending in files.MOVING or (ending == ".png" and chosen.window is None)
+
+
+def _check_length(shots, chosen):
+    if len(shots) > LONGEST:
+        raise errors.UserError(
+            f"--out {chosen.out}: more than {LONGEST} windows are too many to watch: take a longer "
+            "--window and --every, or write .png or .json"
+        )
+
+
+def _predictions(trained, videos, chosen, skipped) -> Iterator[clips.Said]:
+    """Of whole videos or by windows; bad videos are noted, or errors if `skipped` is None."""
+    if chosen.window is None:
+        yield from clips.whole_videos(trained, videos, skipped=skipped, threads=chosen.threads)
+        return
+    for path in videos:
+        try:
+            yield from clips.windows(trained, path, chosen.window, chosen.every or chosen.window)
+        except decode.VideoError as error:
+            if skipped is None:
+                raise
+            skipped.add(error)
+
+
+def _summarise(count, reasons, seconds):
+    read = count - len(reasons)
+    print(
+        f"{read} of {count} videos in {seconds:.1f} s, {read / seconds:.1f} a second, with "
+        "compiling"
     )
-    parts = states.take_apart(found.model)
-    eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(shown)))
-    return run.Trained(
-        settings,
-        step=0,
-        parameters=cost.count_parameters(parts.params),
-        logits=lambda batch: eval_step(parts.params, parts.stats, batch),
-    )
+    for reason in reasons.values():
+        print(f"left out: {reason}", file=sys.stderr)
+
+
+def _watch(trained, number, chosen):
+    """Prints what the camera's last seconds show, until Ctrl-C."""
+    seconds = chosen.window or CAMERA_WINDOW
+    source = camera.frames(number)
+    for prediction, _ in live.predictions(trained, source, seconds, chosen.every or seconds):
+        print(pictures.words(prediction, trained.settings.labels), flush=True)
+    return 0
 
 
 def predict(trained: run.Trained, video: Path) -> np.ndarray:
-    """The probability of every class for the middle clip of a video file, `classes`.
+    """The probability of every class for the clip of a video that evaluation shows, `classes`.
 
     Raises:
         VideoError: if the file can't be read as a video.
     """
-    settings = trained.settings
-    row = manifest.Row(path=str(Path(video).absolute()), label=settings.labels[0], split="test")
-    videos = manifest.Manifest(root=Path(), rows=(row,), labels=settings.labels)
-    (batch,) = batches.test_batches(batches.Loader(videos, settings.preprocessing), batch_size=1)
-    logits = np.asarray(trained.logits(batch))[0]
-    odds = np.exp(logits - logits.max())
-    return odds / odds.sum()
+    ((prediction, _),) = clips.whole_videos(trained, [video])
+    return prediction.probabilities
 
 
 def table(labels: tuple[str, ...], probabilities: np.ndarray, top: int) -> str:

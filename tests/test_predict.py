@@ -8,6 +8,7 @@ import pytest
 from flaxvid import predict, train
 from flaxvid.data import batches
 from flaxvid.training import metrics, options, run
+from flaxvid.video import decode
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,51 @@ def test_command_prints_the_top_five(trained, small_motion, capsys):
     assert {line.split()[0] for line in said.out.splitlines()} <= set(small_motion.labels)
 
 
+def test_several_videos(trained, small_motion, tmp_path, capsys):
+    """A line for each of a folder; a bad one is named on stderr, and the exit code is 1."""
+    _, folder = trained
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    out = tmp_path / "all.csv"
+    code, said = command(capsys, folder, small_motion.root / "grow", text, "--out", out)
+    videos = len(list((small_motion.root / "grow").iterdir()))
+    assert code == 1
+    assert len(said.out.splitlines()) == videos + 1
+    assert f"{videos} of {videos + 1} videos in " in said.out
+    assert "text.mp4: OpenCV cannot open it" in said.err
+    assert len(out.read_text().splitlines()) == 1 + 5 * videos
+    code, _ = command(capsys, folder, small_motion.root / "grow")
+    assert code == 0
+
+
+def test_windows_and_their_timeline(trained, small_motion, tmp_path, capsys):
+    """A video of 2 seconds has three windows of 1 s each half: a line each, and the mean."""
+    _, folder = trained
+    video = small_motion.root / small_motion.rows[0].path
+    out = tmp_path / "timeline.png"
+    words = (folder, video, "--window", "1", "--every", "0.5", "--out", out)
+    code, said = command(capsys, *words)
+    assert code == 0
+    lines = said.out.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == [
+        "0:00.0–0:01.0", "0:00.5–0:01.5", "0:01.0–0:02.0",
+    ]  # fmt: skip
+    assert lines[4] == "the mean of 3 windows"
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["clip.gif", "clip.mp4"])
+def test_frames_and_attention_are_written(trained, small_motion, tmp_path, capsys, name):
+    """Eight frames, and beside each the same with heat over it: twice as wide as high, or so."""
+    _, folder = trained
+    video = small_motion.root / small_motion.rows[0].path
+    code, _ = command(capsys, folder, video, "--explain", "--out", tmp_path / name)
+    assert code == 0
+    frames = decode.read_frames(tmp_path / name)
+    assert len(frames) == 8
+    assert frames.shape[2] == 448
+
+
 def test_mistakes_are_one_line(trained, tmp_path, small_motion, capsys):
     """No run, no video, or no checkpoint yet: exit code 2 and the name of what is wrong."""
     _, folder = trained
@@ -86,6 +132,14 @@ def test_mistakes_are_one_line(trained, tmp_path, small_motion, capsys):
         ((folder, tmp_path / "none.mp4"), "there is no such file"),
         ((folder, text), "text.mp4: OpenCV cannot open it"),
         ((young, video), "has no checkpoint yet"),
+        ((folder,), "give a run directory and a video"),
+        ((folder, video, "--out", "a.txt"), "--out a.txt: give a name that ends in"),
+        ((folder, video, video, "--out", "a.gif"), "shows one video, and there are 2"),
+        ((folder, video, "--every", "1"), "needs a --window"),
+        ((folder, video, "--window", "0"), "--window 0: give more than 0"),
+        ((folder, video, "--explain"), "say where to, as --out attention.gif"),
+        ((folder, "camera", "--explain"), "not from a camera"),
+        ((folder, "99"), "camera 99: there is none"),
     ):
         code, said = command(capsys, *words)
         assert (code, said.err.count("\n")) == (2, 1)

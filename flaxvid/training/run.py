@@ -128,6 +128,8 @@ class Trained:
     logits: Callable[[dict[str, np.ndarray]], jax.Array]
     """Batch (as `data/batches.py` makes it) -> logits `batch classes`. A model that sees embeddings
     takes those, or video, which its encoder then embeds."""
+    module: nnx.Module
+    """The same model for those who look inside: for use, not for learning."""
 
 
 def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
@@ -162,6 +164,7 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
         best,
         cost.count_parameters(params),
         lambda batch: eval_step(params, stats, embed(batch)),
+        states.put_together(parts.eval_def, params, stats),
     )
 
 

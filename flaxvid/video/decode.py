@@ -1,4 +1,4 @@
-"""Video files to RGB frames. The only file that knows OpenCV's captures, and their BGR.
+"""Video files to RGB frames. The only file that knows OpenCV's captures of files, and their BGR.
 
 A capture is read from its first frame to the last one wanted: `grab()` moves on, and only a frame
 that is wanted is converted. We never seek. OpenCV's seek by frame number lands on wrong frames in

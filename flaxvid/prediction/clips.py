@@ -1,0 +1,181 @@
+"""What a model says of videos: of each as a whole, or of one window of time after the other."""
+
+import collections
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int64, UInt8
+
+from flaxvid.data import batches, manifest
+from flaxvid.training import run
+from flaxvid.video import decode, sample, transform
+
+BATCH = 8  # clips that go through the model together
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The probability of every class, for a video or a window of it."""
+
+    path: Path
+    start: float
+    """Seconds from the beginning of the video."""
+    end: float | None
+    """Seconds; None: it is of the whole video."""
+    probabilities: Float[np.ndarray, " classes"]
+
+
+class Clip(NamedTuple):
+    """What the model saw: frames of its own size, the last ones perhaps padding."""
+
+    video: UInt8[np.ndarray, "time height width 3"]
+    mask: Bool[np.ndarray, " time"]
+
+    def real(self) -> UInt8[np.ndarray, "real_time height width 3"]:
+        """The frames that are no padding."""
+        return self.video[self.mask]
+
+
+Said = tuple[Prediction, Clip]
+
+
+def whole_videos(
+    trained: run.Trained,
+    paths: Sequence[Path],
+    *,
+    skipped: batches.Skipped | None = None,
+    threads: int = 2,
+) -> Iterator[Said]:
+    """A prediction for each video, by the clip that evaluation shows of it, in the order given.
+
+    Args:
+        trained: the model.
+        paths: of video files, or folders of images.
+        skipped: where bad videos are noted, which are then left out; None: they are errors.
+        threads: that decode.
+
+    Raises:
+        VideoError: if a video can't be read, and there is nowhere to note it.
+    """
+    settings = trained.settings
+    rows = tuple(
+        manifest.Row(path=str(Path(path).absolute()), label=settings.labels[0], split="test")
+        for path in paths
+    )
+    videos = manifest.Manifest(root=Path(), rows=rows, labels=settings.labels)
+    noted = {} if skipped is None else dict(bad_videos="skip", skipped=skipped)
+    loader = batches.Loader(videos, settings.preprocessing, **noted)
+    left = iter(paths)
+    size = min(BATCH, len(paths))
+    for batch in batches.test_batches(loader, size, threads=threads):
+        odds = probabilities(trained, batch["video"], batch["mask"])
+        # The rows that fill the last batch stand after all paths.
+        for path, row in zip(itertools.islice(left, size), range(size), strict=False):
+            if batch["weight"][row] > 0:
+                clip = Clip(batch["video"][row], batch["mask"][row])
+                yield Prediction(Path(path), 0.0, None, odds[row]), clip
+
+
+def windows(trained: run.Trained, path: Path, seconds: float, every: float) -> Iterator[Said]:
+    """A prediction for each window of a video, from one pass over it, however long it is.
+
+    The last window ends with the video. A video shorter than a window is one by itself.
+
+    Args:
+        trained: the model.
+        path: of a video file.
+        seconds: that a window lasts, above 0.
+        every: seconds from the start of one window to that of the next, above 0.
+
+    Raises:
+        VideoError: if the video can't be read or states no frame rate.
+    """
+    shown = trained.settings.preprocessing
+    fps, plan = _plan(path, shown, seconds, every)
+    stretches = _read(path, shown, plan)
+    for several in _chunks(stretches, BATCH):
+        clips = [Clip(*sample.pad_clip(frames, shown.num_frames)) for _, frames in several]
+        filled = clips + clips[-1:] * (BATCH - len(clips))
+        video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
+        odds = probabilities(trained, video, mask)
+        for ((first, stop), _), clip, row in zip(several, clips, odds, strict=False):
+            yield Prediction(Path(path), first / fps, stop / fps, row), clip
+
+
+def probabilities(
+    trained: run.Trained,
+    video: UInt8[np.ndarray, "batch time height width 3"],
+    mask: Bool[np.ndarray, "batch time"],
+) -> Float[np.ndarray, "batch classes"]:
+    """The softmax of the model's logits."""
+    logits = np.asarray(trained.logits({"video": video, "mask": mask}), np.float64)
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+def choose(
+    num_frames: int, preprocessing: transform.Preprocessing
+) -> Int64[np.ndarray, " samples"]:
+    """The frames that testing shows the model, of a stretch of so many."""
+    if preprocessing.stride is None:
+        return sample.uniform_indices(num_frames, preprocessing.num_frames)
+    return sample.view_indices(num_frames, preprocessing.num_frames, preprocessing.stride, 1)[0]
+
+
+def starts(num_frames: int, length: int, every: int) -> list[int]:
+    """Where windows of `length` frames start, each `every` frames; the last ends with the video."""
+    last = max(0, num_frames - length)
+    return [*range(0, last, every), last]
+
+
+def mean(said: Sequence[Prediction]) -> Float[np.ndarray, " classes"]:
+    """Of a whole video, from its windows."""
+    return np.mean([prediction.probabilities for prediction in said], axis=0)
+
+
+def _plan(path, shown, seconds, every):
+    """Frames a second; and for each window its first frame, the one after its last, and the frames
+    chosen."""
+    info = decode.probe(path)
+    if not info.fps:
+        raise decode.VideoError(path, "states no frame rate, so windows of seconds mean nothing")
+    count = info.frame_count or decode.count_frames(path)
+    length, step = (max(1, round(value * info.fps)) for value in (seconds, every))
+    length = min(length, count)
+    chosen = choose(length, shown)
+    plan = [((first, first + length), first + chosen) for first in starts(count, length, step)]
+    return info.fps, plan
+
+
+def _read(path, shown, plan):
+    """Each window's extent and frames, as soon as they are read; no more are kept than needed.
+
+    If the file ends before its header says, the windows beyond are left out.
+    """
+    needed = {int(index) for _, indices in plan for index in indices}
+    kept, waiting = {}, collections.deque(plan)
+    for number, frame in enumerate(decode.each_frame(path)):
+        if number in needed:
+            kept[number] = transform.test_clips(frame[None], shown)[0, 0]
+        while waiting and waiting[0][1][-1] <= number:
+            extent, indices = waiting.popleft()
+            yield extent, np.stack([kept[int(index)] for index in indices])
+            first_needed = waiting[0][1][0] if waiting else number
+            kept = {index: kept[index] for index in kept if index >= first_needed}
+        if not waiting:
+            return
+    if len(waiting) == len(plan):
+        raise decode.VideoError(
+            path,
+            f"ends after {number + 1} frames, though its header claims more: leave --window out",
+        )
+
+
+def _chunks(items: Iterable, size: int) -> Iterator[list]:
+    items = iter(items)
+    while several := list(itertools.islice(items, size)):
+        yield several

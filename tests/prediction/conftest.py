@@ -1,0 +1,50 @@
+"""A model that can be seen through, and videos made for it."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid.models import zoo
+from flaxvid.training import config, run
+from flaxvid.video import transform, write
+
+PREPROCESSING = transform.Preprocessing(num_frames=4, crop_size=8, resize=8)
+
+
+@pytest.fixture
+def trained():
+    """Its logits for dark and bright are minus and plus the mean of the real frames, over 64."""
+
+    def logits(batch):
+        real = batch["mask"][:, :, None, None, None]
+        mean = jnp.mean(jnp.asarray(batch["video"], jnp.float32), axis=(1, 2, 3, 4), where=real)
+        return jnp.stack([-mean, mean], axis=1) / 64
+
+    settings = run.Settings(
+        arch="c3d",
+        size="tiny",
+        model=zoo.configure("c3d", num_classes=2),
+        preprocessing=PREPROCESSING,
+        data=config.Data(),
+        recipe=config.Recipe(),
+        run=config.Run(),
+        labels=("dark", "bright"),
+        manifest="",
+    )
+    return run.Trained(settings, 0, 0, logits, nnx.Linear(1, 1, rngs=nnx.Rngs(0)))
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Writes a video at 10 frames a second whose frame i is all 4 * i, 16 by 24 pixels."""
+
+    def make(name, num_frames):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grey = 4 * np.arange(num_frames, dtype=np.uint8)
+        frames = np.broadcast_to(grey[:, None, None, None], (num_frames, 16, 24, 3))
+        write.write_video(path, np.ascontiguousarray(frames), fps=10)
+        return path
+
+    return make
