@@ -1,0 +1,120 @@
+"""The demo without its page: what becomes of an upload, and what people read if it is no good."""
+
+import importlib
+import sys
+
+import cv2
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import demo, errors
+from flaxvid.data import motion
+from flaxvid.models import zoo
+from flaxvid.training import config, run, step
+from flaxvid.training import state as states
+from flaxvid.video import write
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A TimeSformer that has learnt nothing: 8 frames of 32 pixels, ten classes."""
+    preset = zoo.find("timesformer")
+    small = dict(num_classes=10, dim=16, depth=1, num_heads=2, mlp_dim=16)
+    model = zoo.create("timesformer", rngs=nnx.Rngs(0), **small)
+    settings = run.Settings(
+        arch="timesformer",
+        size="tiny",
+        model=model.config,
+        preprocessing=preset.preprocessing,
+        data=config.Data(),
+        recipe=config.Recipe(),
+        run=config.Run(),
+        labels=motion.CLASSES,
+        manifest="",
+    )
+    parts = states.take_apart(model)
+    eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(preset.preprocessing)))
+    return run.Trained(
+        settings, 0, 0, lambda batch: eval_step(parts.params, parts.stats, batch), model
+    )
+
+
+@pytest.fixture(scope="module")
+def answer(trained):
+    return demo.open_answering(trained)
+
+
+def upload(path, height, width, num_frames=20, fps=10):
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames, height, width, 3), np.uint8)
+    write.write_video(path, frames, fps=fps)
+    return str(path)
+
+
+def test_answer_has_all_that_the_page_shows(answer, tmp_path):
+    """The five likeliest of ten, eight frames, heat over them and its shares."""
+    shown = answer(upload(tmp_path / "wide.avi", 48, 96))
+    assert len(shown.top) == 5
+    assert list(shown.top.values()) == sorted(shown.top.values(), reverse=True)
+    assert shown.seen.shape == shown.looked.shape == (8, 224, 224, 3)
+    assert len(shown.shares) == 8
+    assert shown.note == (
+        "2.0 s, 96 x 48 pixels, wide. The model saw 8 frames of 32 x 32 pixels: the middle 50% of "
+        "the picture."
+    )
+
+
+def test_upright_video_of_a_phone(answer, tmp_path):
+    """It is taken, and people are told that the model sees its middle."""
+    assert "48 x 96 pixels, upright" in answer(upload(tmp_path / "phone.mp4", 96, 48)).note
+
+
+def test_short_video(answer, tmp_path):
+    """Three frames: the others of the clip are padding, and are not shown."""
+    shown = answer(upload(tmp_path / "short.avi", 32, 32, num_frames=3))
+    assert (len(shown.seen), len(shown.shares)) == (3, 3)
+    assert "the whole picture" in shown.note
+
+
+def test_two_hours(answer, tmp_path):
+    """Nobody waits for it: the message says how long it is, how long it may be, and what to do."""
+    path = upload(tmp_path / "film.avi", 16, 16, num_frames=72, fps=0.01)
+    with pytest.raises(errors.UserError, match="film.avi: lasts 2 h 0 min, .*takes 10 min .*cut"):
+        answer(path)
+
+
+def test_broken_video_and_no_video(answer, tmp_path):
+    """By the name it was uploaded under; where it was put is nobody's business."""
+    upload(tmp_path / "whole.mp4", 32, 32)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes((tmp_path / "whole.mp4").read_bytes()[:500])
+    text = tmp_path / "letter.mp4"
+    text.write_text("Dear Sir or Madam")
+    picture = tmp_path / "empty.mp4"
+    picture.touch()
+    for path in (broken, text, picture):
+        with pytest.raises(errors.UserError, match=f"^{path.name}: ") as caught:
+            answer(str(path))
+        assert str(tmp_path) not in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_photo_is_a_video_of_one_frame(answer, tmp_path):
+    """OpenCV reads it as one; it is shown as what it is."""
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((32, 32, 3), np.uint8))
+    assert len(answer(str(tmp_path / "photo.png")).seen) == 1
+
+
+def test_without_gradio(monkeypatch, capsys, tmp_path):
+    """One line that names the extra."""
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setattr(sys, "argv", ["demo", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        demo.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.startswith("error: the demo needs gradio")
+    assert said.count("\n") == 1
+    assert '".[demo]"' in said
+    assert importlib.import_module("flaxvid.demo") is demo  # imported without it
