@@ -168,6 +168,32 @@ def test_step_passes_mask_and_smoothing_on_and_measures():
     np.testing.assert_allclose(measured["accuracy"], np.mean(right), rtol=1e-6)
 
 
+@pytest.mark.exercise("training.step.make_train_step")
+def test_step_differentiates_with_what_it_is_given():
+    """A `differentiate` that halves every slope: at a rate of 1 the weights go half as far."""
+
+    def halved(loss_of, *, has_aux):
+        gradient_of = jax.value_and_grad(loss_of, has_aux=has_aux)
+
+        def of(*arguments):
+            found, slopes = gradient_of(*arguments)
+            return found, jax.tree.map(lambda slope: slope / 2, slopes)
+
+        return of
+
+    parts, state, plain = stepper(Linear(), optax.sgd(1.0))
+    changed = step.make_train_step(
+        parts, optax.sgd(1.0), lambda batch: batch["pixels"], differentiate=halved
+    )
+    whole, _ = plain(state, batch_of())
+    half, _ = jax.jit(changed)(state, batch_of())
+    for name in ("kernel", "bias"):
+        before = state.params["fc"][name]
+        np.testing.assert_allclose(
+            half.params["fc"][name] - before, (whole.params["fc"][name] - before) / 2, atol=1e-6
+        )
+
+
 def test_evaluation_drops_nothing():
     """Without rngs the logits are those of the bare layer."""
     parts, state, _ = stepper(Linear(dropout=0.9), optax.sgd(0.1))

@@ -84,38 +84,62 @@ def _make(parts, optimizer, prepare, smoothing, *, key_of=None, mask_of=None, ke
     return train_step
 
 
-def make_train_step_same_mask_every_step(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_same_mask_every_step(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, key_of=lambda state: state.key)
 
 
-def make_train_step_without_dropout(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_without_dropout(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, key_of=lambda state: None)
 
 
-def make_train_step_never_counts(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_never_counts(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, keep=["step"])
 
 
-def make_train_step_forgets_statistics(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_forgets_statistics(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, keep=["stats"])
 
 
-def make_train_step_forgets_moments(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_forgets_moments(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, keep=["opt_state"])
 
 
-def make_train_step_uphill(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_uphill(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, sign=-1.0)
 
 
-def make_train_step_without_the_mask(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_without_the_mask(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing, mask_of=lambda batch: None)
 
 
-def make_train_step_unsmoothed(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_unsmoothed(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, 0.0)
 
 
-def make_train_step_in_eval_mode(parts, optimizer, prepare, label_smoothing=0.0):
+def make_train_step_in_eval_mode(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     parts = parts._replace(train_def=parts.eval_def)
+    return _make(parts, optimizer, prepare, label_smoothing)
+
+
+def make_train_step_by_its_own_gradient(
+    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+):
     return _make(parts, optimizer, prepare, label_smoothing)
