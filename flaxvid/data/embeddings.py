@@ -158,9 +158,10 @@ def _refuse_difference(folder, found, expected):
     left, right = found.to_dict(), expected.to_dict()
     left, right = left | left.pop("preprocessing"), right | right.pop("preprocessing")
     for name in left:
-        if left[name] != right[name] and name != "weights":
+        if name not in ("weights", *transform.TRAINING_ONLY) and left[name] != right[name]:
+            was, wanted = (str(value)[:40] for value in (left[name], right[name]))
             raise EmbeddingsError(
-                f"{folder}: was made with {name} {left[name]}, and {right[name]} is wanted; "
+                f"{folder}: was made with {name} {was}, and {wanted} is wanted; "
                 "take another folder, or remove this one"
             )
 

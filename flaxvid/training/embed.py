@@ -12,6 +12,7 @@ from flaxvid import errors, progress
 from flaxvid.data import batches, embeddings, manifest
 from flaxvid.models import zoo
 from flaxvid.training import config, encoding, options
+from flaxvid.video import transform
 
 CACHE = Path("data") / "embeddings"
 
@@ -122,6 +123,8 @@ def describe(
 def cache_folder(data: str, about: embeddings.About) -> Path:
     """Where embeddings are kept that nobody gave a place: a folder of their own for each kind."""
     facts = {name: value for name, value in about.to_dict().items() if name != "weights"}
+    shown = facts["preprocessing"].items()
+    facts["preprocessing"] = {k: v for k, v in shown if k not in transform.TRAINING_ONLY}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     shown = about.preprocessing
     stem = Path(data).stem.replace(":", "-")

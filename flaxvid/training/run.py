@@ -100,7 +100,7 @@ def load(folder: Path) -> Settings:
             arch=values["arch"],
             size=values["size"],
             model=config.from_dict(kind, values["model"], str(path)),
-            preprocessing=transform.Preprocessing.from_dict(values["preprocessing"]),
+            preprocessing=_preprocessing(values["preprocessing"], path),
             data=config.from_dict(config.Data, values["data"], str(path)),
             recipe=config.from_dict(config.Recipe, values["recipe"], str(path)),
             run=config.from_dict(config.Run, values["run"], str(path)),
@@ -111,6 +111,13 @@ def load(folder: Path) -> Settings:
         )
     except KeyError as error:
         raise errors.UserError(f"{path}: has no {error}; train anew") from None
+
+
+def _preprocessing(values, path):
+    try:
+        return transform.Preprocessing.from_dict(values)
+    except errors.UserError as error:
+        raise errors.UserError(f"{path}: {error}; train anew") from None
 
 
 def _about(values):

@@ -18,6 +18,10 @@ from flaxvid.video import augment
 
 Frames = UInt8[np.ndarray, "time height width 3"]
 
+TRAINING_ONLY = ("jitter", "flip", "augment", "magnitude")
+"""Fields of `Preprocessing` that a clip for testing does not depend on."""
+ADDED_LATER = {"augment", "magnitude"}  # checkpoints from before them lack these: nothing changed
+
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
@@ -107,7 +111,8 @@ class Preprocessing:
                 default here: a model trained with another value would be silently wrong.
         """
         known = {field.name for field in dataclasses.fields(cls)}
-        differences = {"unknown": fields.keys() - known, "missing": known - fields.keys()}
+        missing = known - fields.keys() - ADDED_LATER
+        differences = {"unknown": fields.keys() - known, "missing": missing}
         for problem, names in differences.items():
             if names:
                 raise errors.UserError(

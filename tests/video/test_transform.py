@@ -411,6 +411,13 @@ def test_preprocessing_from_other_fields(change, word):
         transform.Preprocessing.from_dict(fields)
 
 
+def test_preprocessing_from_before_augmentation():
+    """Models saved before these fields existed were trained without: nothing is changed."""
+    fields = small().to_dict()
+    del fields["augment"], fields["magnitude"]
+    assert transform.Preprocessing.from_dict(fields) == small()
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
