@@ -43,12 +43,11 @@ def training_flops(multiply_adds: int) -> int:
 # bf16. From the makers' data sheets. The first name that the device's kind holds counts.
 PEAKS = {
     "H200": (494.7, 989.4),
+    "H100 PCIe": (378.0, 756.0),
     "H100": (494.7, 989.4),
     "A100": (156.0, 312.0),
     "A10": (62.5, 125.0),
     "L4": (60.0, 121.0),
-    "T4": (8.1, 8.1),
-    "V100": (15.7, 15.7),
     "TPU v2": (22.5, 22.5),
     "TPU v3": (61.5, 61.5),
     "TPU v4": (275.0, 275.0),

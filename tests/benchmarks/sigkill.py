@@ -23,11 +23,11 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as orbax
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from flaxvid.data import motion
 
+ROOT = Path(__file__).parents[2]
 STEPS = 200
 RUN = ["--steps", str(STEPS), "--eval-every", "5", "--batch-size", "4", "--num-frames", "4"]
 RUN += ["--model.dim", "16", "--model.depth", "1", "--model.num-heads", "2"]

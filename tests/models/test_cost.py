@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 from flax import nnx
 
 from flaxvid.models import cost
@@ -59,3 +60,30 @@ def test_loops_and_inner_functions_are_followed():
 
     assert cost.multiply_adds(powers, square) == 4 * 27
     assert cost.multiply_adds(either, square) == 2 * 27
+
+
+def test_remat_counts_once():
+    """What is computed again on the way back is no work of the model."""
+    square = shape_of(3, 3)
+    assert cost.multiply_adds(jax.checkpoint(jnp.matmul), square, square) == 27
+
+
+def test_training_takes_three_times_the_way_forth():
+    """10 multiply-adds forwards: 20 operations, and twice that backwards."""
+    assert cost.training_flops(10) == 60
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "peak"),
+    [
+        ("NVIDIA H100 80GB HBM3", "bfloat16", 989.4e12),
+        ("NVIDIA H100 PCIe", "bfloat16", 756e12),
+        ("NVIDIA A100-SXM4-40GB", "float32", 156e12),
+        ("TPU v5 lite", "bfloat16", 197e12),
+        ("TPU v5p", "bfloat16", 459e12),
+        ("cpu", "float32", None),
+    ],
+)
+def test_peaks_are_found_by_name(kind, dtype, peak):
+    """As JAX names devices; the longer name comes first."""
+    assert cost.peak_flops(kind, dtype) == peak

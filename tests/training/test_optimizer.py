@@ -162,3 +162,25 @@ def test_groups_that_do_not_fit_are_refused(groups, message):
     """A misspelt group would train or freeze nothing, and nobody would know."""
     with pytest.raises(errors.UserError, match=message):
         optimizer.create(plain(**groups), 10, params())
+
+
+def test_layer_decay_by_hand():
+    """Two blocks at 0.5: the head at 1, block 1 at 0.5, block 0 at 0.25, what is below at 0.125."""
+    weights = {
+        "pos_embed": jnp.ones(3),
+        "blocks": {n: {"norm1": {"scale": jnp.ones(2)}} for n in (0, 1)},
+        "norm": {"scale": jnp.ones(2)},
+        "head": {"kernel": jnp.ones((2, 2))},
+    }
+    recipe = plain(optimizer="sgd", layer_decay=0.5, rate_factors=("^head=10",), momentum=0.0)
+    found = optimizer.factors(recipe, weights)
+    assert found["head"]["kernel"] == 10
+    assert found["norm"]["scale"] == 1
+    assert found["blocks"][1]["norm1"]["scale"] == 0.5
+    assert found["blocks"][0]["norm1"]["scale"] == 0.25
+    assert found["pos_embed"] == 0.125
+    update = optimizer.create(recipe, 10, weights)
+    slopes = jax.tree.map(jnp.ones_like, weights)
+    moved, _ = jax.jit(update.update)(slopes, update.init(weights), weights)
+    ratio = moved["pos_embed"][0] / moved["norm"]["scale"][0]
+    np.testing.assert_allclose(ratio, 0.125, rtol=1e-6)
