@@ -12,10 +12,11 @@ from typing import Any
 from flax import nnx
 from jaxtyping import PyTree
 
+from flaxvid.models import c3d as convolutional
+from flaxvid.models import encoder, zoo
 from flaxvid.models import timesformer as models
-from flaxvid.models import zoo
 from flaxvid.video import transform
-from flaxvid.weights import convert, read, timesformer
+from flaxvid.weights import bert, c3d, convert, read, timesformer
 
 HEAD_DIM = 64  # of every ViT that was published; no weights tell it
 
@@ -49,7 +50,11 @@ PUBLISHED: Mapping[str, transform.Preprocessing] = {
     "timesformer-hr-finetuned-ssv2": _something("hr"),
 }
 # Whose parameters can be had from elsewhere.
-LOADERS = {models.TimeSformerConfig: timesformer.load}
+LOADERS = {
+    models.TimeSformerConfig: timesformer.load,
+    convolutional.C3DConfig: c3d.load,
+    encoder.BertConfig: bert.load,
+}
 
 
 def load(spec: str, config: Any, params: PyTree) -> tuple[PyTree, convert.Report]:
@@ -68,11 +73,11 @@ def load(spec: str, config: Any, params: PyTree) -> tuple[PyTree, convert.Report
             f"elsewhere; there are loaders for {known}"
         )
     path = read.locate(spec)
-    said = read_config(spec, path).get("num_attention_heads", config.num_heads)
-    if said != config.num_heads:
+    heads = getattr(config, "num_heads", None)
+    said = read_config(spec, path).get("num_attention_heads", heads)
+    if said != heads:
         raise read.WeightsError(
-            f"{spec}: has {said} heads, and the model has {config.num_heads}: "
-            f"say --model.num-heads {said}"
+            f"{spec}: has {said} heads, and the model has {heads}: say --model.num-heads {said}"
         )
     return loader(read.read(path), params, origin=spec)
 

@@ -10,7 +10,7 @@ import safetensors.numpy
 from flax import nnx
 
 from flaxvid.models import cost, encoder
-from flaxvid.weights import bert, convert, read
+from flaxvid.weights import bert, convert, pretrained, read
 from tests.golden import regenerate
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "sequences.npz")
@@ -131,3 +131,13 @@ def test_half_precision_is_widened():
     half = {name: array.astype(np.float16) for name, array in arrays_of("bert").items()}
     params, _ = bert.load(half, params_of("bert"))
     assert params["stack"]["position_embed"].dtype == jnp.float32
+
+
+@pytest.mark.parametrize("case", ["bert", "roberta"])
+def test_a_file_goes_in_by_name(case, tmp_path):
+    """What `--weights FILE` calls: the family's loader is found by the model's config."""
+    safetensors.numpy.save_file(arrays_of(case, f"{case}."), tmp_path / "model.safetensors")
+    preset = dict(bert=encoder.BertConfig.tiny, roberta=encoder.BertConfig.roberta_tiny)[case]
+    config = preset(**dict(num_classes=5, embedding_dim=6) | ABOUT[case]["config"])
+    found, _ = pretrained.load(str(tmp_path / "model.safetensors"), config, params_of(case))
+    equal(found, bert.load(arrays_of(case), params_of(case))[0])

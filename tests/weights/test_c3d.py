@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 from flax import nnx
 
 from flaxvid.models import c3d as models
-from flaxvid.weights import c3d, read
+from flaxvid.weights import c3d, pretrained, read
 from tests.golden import regenerate
 
 # As narrow as can be, with all eight convolutions.
@@ -131,3 +132,11 @@ def test_other_files_are_refused(arrays, changes, message):
     """A file of another model, or with more or less than this one has, is named with the reason."""
     with pytest.raises(read.WeightsError, match=f"^c3d.pth: .*{message}"):
         c3d.load(arrays, params_of(**changes), origin="c3d.pth")
+
+
+def test_a_file_goes_in_by_name(tmp_path):
+    """What `--weights FILE` calls: the loader is found by the model's config."""
+    safetensors.numpy.save_file(file_of(1), tmp_path / "c3d.safetensors")
+    found, report = pretrained.load(str(tmp_path / "c3d.safetensors"), CONFIG, params_of())
+    assert report.summary() == "22 loaded, 0 ignored, 0 fresh"
+    jax.tree.map(np.testing.assert_array_equal, found, c3d.load(file_of(1), params_of())[0])
