@@ -21,20 +21,18 @@ def in_pieces(number: int, differentiate: Differentiate = jax.value_and_grad) ->
     """
 
     def in_turn(loss_of, *, has_aux):
-        gradient_of = differentiate(loss_of, has_aux=has_aux)
-
         def of_all(params, stats, batch, key):
             total = jnp.sum(batch["weight"])
 
             def add(before, piece):
                 loss, gradients, stats = before
                 rows, number = piece
-                (own_loss, (logits, stats)), own = gradient_of(
+                part = _part(loss_of, share_of(rows["weight"], total))
+                (own_loss, (logits, stats)), own = differentiate(part, has_aux=has_aux)(
                     params, stats, rows, jax.random.fold_in(key, number)
                 )
-                share = share_of(rows["weight"], total)
-                gradients = jax.tree.map(lambda sum_, new: sum_ + share * new, gradients, own)
-                return (loss + share * own_loss, gradients, stats), logits
+                gradients = jax.tree.map(jnp.add, gradients, own)
+                return (loss + own_loss, gradients, stats), logits
 
             nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params), stats)
             pieces = jax.tree.map(_cut, batch), jnp.arange(number)
@@ -61,15 +59,14 @@ def over_devices(axis: str, differentiate: Differentiate = jax.value_and_grad) -
     """
 
     def spread(loss_of, *, has_aux):
-        gradient_of = differentiate(loss_of, has_aux=has_aux)
-
         def of_all(params, stats, batch, key):
             key = jax.random.fold_in(key, jax.lax.axis_index(axis))
-            (loss, (logits, stats)), gradients = gradient_of(params, stats, batch, key)
-            share = share_of(batch["weight"], jax.lax.psum(jnp.sum(batch["weight"]), axis))
-            loss, gradients = jax.tree.map(
-                lambda own: jax.lax.psum(share * own, axis), (loss, gradients)
+            total = jax.lax.psum(jnp.sum(batch["weight"]), axis)
+            gradient_of = differentiate(
+                _part(loss_of, share_of(batch["weight"], total)), has_aux=has_aux
             )
+            (loss, (logits, stats)), gradients = gradient_of(params, stats, batch, key)
+            loss, gradients = jax.lax.psum((loss, gradients), axis)
             return (loss, (logits, jax.lax.pmean(stats, axis))), gradients
 
         return of_all
@@ -80,3 +77,17 @@ def over_devices(axis: str, differentiate: Differentiate = jax.value_and_grad) -
 def share_of(weight: Float[Array, " batch"], total: Float[Array, ""]) -> Float[Array, ""]:
     """How much of the rows that count, `total` in number, these are: 0 to 1."""
     return jnp.sum(weight) / jnp.maximum(total, 1.0)
+
+
+def _part(loss_of, share):
+    """What these rows add to the loss of all.
+
+    Their share is in what is differentiated: the gradient that comes back through BatchNorm from
+    the other devices has to carry theirs.
+    """
+
+    def part(params, stats, batch, key):
+        loss, aux = loss_of(params, stats, batch, key)
+        return share * loss, aux
+
+    return part

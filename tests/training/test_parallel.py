@@ -34,14 +34,17 @@ ROOT = Path(__file__).parents[2]
 
 
 class Normed(nnx.Module):
-    """A linear model with a BatchNorm, whose statistics depend on all rows of a batch."""
+    """A BatchNorm between two layers: its statistics, and the gradient back through them, depend
+    on all rows of a batch."""
 
     def __init__(self, rngs):
-        self.norm = nnx.BatchNorm(2 * 8 * 8 * 3, rngs=rngs)
-        self.head = nnx.Linear(2 * 8 * 8 * 3, 5, rngs=rngs)
+        # A bias before a BatchNorm has no gradient but rounding, which Adam would blow up.
+        self.fc = nnx.Linear(2 * 8 * 8 * 3, 12, use_bias=False, rngs=rngs)
+        self.norm = nnx.BatchNorm(12, rngs=rngs)
+        self.head = nnx.Linear(12, 5, rngs=rngs)
 
     def __call__(self, inputs, mask=None, rngs=None):
-        return self.head(self.norm(inputs.reshape(len(inputs), -1)))
+        return self.head(self.norm(self.fc(inputs.reshape(len(inputs), -1))))
 
 
 def former(rngs):
