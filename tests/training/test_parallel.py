@@ -157,6 +157,48 @@ def test_fsdp_keeps_a_share_on_each_device():
     assert held < 0.65 * whole
 
 
+def held(shape, how, devices=2):
+    """The shape of what one device holds of an array."""
+    auto = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((devices,), ("data",), auto, devices=jax.devices()[:devices])
+    leaf = jax.ShapeDtypeStruct(shape, jnp.float32)
+    placed = parallel.shardings({"norm": {}, "head": [leaf]}, mesh, how)
+    assert set(placed) == {"norm", "head"}
+    return placed["head"][0].shard_shape(shape)
+
+
+@pytest.mark.exercise("training.parallel.shardings")
+def test_fsdp_cuts_the_longest_axis():
+    """Of 40 x 96 a device holds 40 x 48, and of 96 x 40 it holds 48 x 40."""
+    assert held((40, 96), "fsdp") == (40, 48)
+    assert held((96, 40), "fsdp") == (48, 40)
+    assert held((3, 16, 64, 30), "fsdp") == (3, 16, 32, 30)
+
+
+@pytest.mark.exercise("training.parallel.shardings")
+def test_fsdp_cuts_an_axis_that_divides():
+    """95 rows do not divide over two devices, so the 40 columns are cut; 41 x 43 stays whole."""
+    assert held((95, 40), "fsdp") == (95, 20)
+    assert held((41, 43), "fsdp") == (41, 43)
+
+
+@pytest.mark.exercise("training.parallel.shardings")
+def test_fsdp_leaves_small_leaves_whole():
+    """1,022 numbers are not worth it, 1,024 are; and a single number can't be cut."""
+    assert held((2, 511), "fsdp") == (2, 511)
+    assert held((1022,), "fsdp") == (1022,)
+    assert held((4, 256), "fsdp") == (4, 128)
+    assert held((1024,), "fsdp") == (512,)
+    assert held((), "fsdp") == ()
+
+
+@pytest.mark.exercise("training.parallel.shardings")
+@pytest.mark.parametrize("how", ["mesh", "pmap"])
+def test_other_ways_keep_the_whole_state_everywhere(how):
+    """Only fsdp cuts."""
+    assert held((40, 96), how) == (40, 96)
+
+
 def test_batch_is_cut_and_state_is_copied():
     """Each of two devices holds 3 of 6 rows, and all of the state."""
     mesh = parallel.data_mesh(6)

@@ -1,0 +1,140 @@
+"""Wrong answers for the exercises of flaxvid.training.gradients."""
+
+import jax
+import jax.numpy as jnp
+
+from flaxvid.training import gradients
+
+
+# --- share_of ---------------------------------------------------------------------------
+def share_of_nothing_by_nothing(weight, total):
+    return jnp.sum(weight) / total
+
+
+def share_of_by_length(weight, total):
+    return len(weight) / jnp.maximum(total, 1.0)
+
+
+def share_of_mean(weight, total):
+    return jnp.mean(weight)
+
+
+def share_of_turned(weight, total):
+    return total / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+# --- over_devices -----------------------------------------------------------------------
+def _spread(axis, differentiate, *, before=True, own_key=True, join="psum", fix_stats=True):
+    """The right one, but for what the options say."""
+
+    def spread(loss_of, *, has_aux):
+        def of_all(params, stats, batch, key):
+            if own_key:
+                key = jax.random.fold_in(key, jax.lax.axis_index(axis))
+            share = gradients.share_of(
+                batch["weight"], jax.lax.psum(jnp.sum(batch["weight"]), axis)
+            )
+            inside, after = (share, 1.0) if before else (1.0, share)
+            if join in ("pmean", "sum"):
+                inside, after = 1.0, 1.0
+
+            def part(*arguments):
+                loss, aux = loss_of(*arguments)
+                return inside * loss, aux
+
+            gradient_of = differentiate(part, has_aux=has_aux)
+            (loss, (logits, new)), slopes = gradient_of(params, stats, batch, key)
+            both = jax.tree.map(lambda own: after * own, (loss, slopes))
+            if join == "loss":
+                both = jax.lax.psum(loss, axis), slopes
+            else:
+                both = (jax.lax.pmean if join == "pmean" else jax.lax.psum)(both, axis)
+            new = jax.lax.pmean(new, axis) if fix_stats else new
+            return (both[0], (logits, new)), both[1]
+
+        return of_all
+
+    return spread
+
+
+def over_devices_mean_of_means(axis, differentiate=jax.value_and_grad):
+    return _spread(axis, differentiate, join="pmean")
+
+
+def over_devices_sum_of_means(axis, differentiate=jax.value_and_grad):
+    return _spread(axis, differentiate, join="sum")
+
+
+def over_devices_only_the_loss_talks(axis, differentiate=jax.value_and_grad):
+    return _spread(axis, differentiate, join="loss")
+
+
+def over_devices_share_too_late(axis, differentiate=jax.value_and_grad):  # wrong with BatchNorm
+    return _spread(axis, differentiate, before=False)
+
+
+def over_devices_same_chance_everywhere(axis, differentiate=jax.value_and_grad):
+    return _spread(axis, differentiate, own_key=False)
+
+
+def over_devices_statistics_drift_apart(axis, differentiate=jax.value_and_grad):
+    return _spread(axis, differentiate, fix_stats=False)
+
+
+def over_devices_axis_by_name(axis, differentiate=jax.value_and_grad):
+    return _spread("data", differentiate)
+
+
+# --- in_pieces --------------------------------------------------------------------------
+def _in_turn(number, differentiate, *, share=True, own_key=True, keep=True, join=True, cut=True):
+    """The right one, but for what the options say."""
+
+    def in_turn(loss_of, *, has_aux):
+        def of_all(params, stats, batch, key):
+            total, rows = jnp.sum(batch["weight"]), len(batch["weight"]) // number
+            loss, slopes, logits = 0.0, jax.tree.map(jnp.zeros_like, params), []
+            for place in range(number):
+                chosen = slice(place * rows, (place + 1) * rows)
+                piece = jax.tree.map(lambda all_, chosen=chosen: all_[chosen], batch)
+                if not cut:
+                    counts = jnp.zeros_like(batch["weight"]).at[chosen].set(piece["weight"])
+                    piece = batch | {"weight": counts}
+                part = gradients.share_of(piece["weight"], total) if share else 1 / number
+                own_key_ = jax.random.fold_in(key, place) if own_key else key
+                (own, (out, new)), slope = differentiate(loss_of, has_aux=has_aux)(
+                    params, stats, piece, own_key_
+                )
+                loss = loss + part * own
+                slopes = jax.tree.map(lambda s, n, part=part: s + part * n, slopes, slope)
+                stats = new if keep else stats
+                logits.append(out if cut else out[chosen])
+            joined = jnp.concatenate(logits if join else logits[::-1])
+            return (loss, (joined, new)), slopes
+
+        return of_all
+
+    return in_turn
+
+
+def in_pieces_mean_of_means(number, differentiate=jax.value_and_grad):
+    return _in_turn(number, differentiate, share=False)
+
+
+def in_pieces_same_chance_everywhere(number, differentiate=jax.value_and_grad):
+    return _in_turn(number, differentiate, own_key=False)
+
+
+def in_pieces_last_statistics_only(number, differentiate=jax.value_and_grad):
+    return _in_turn(number, differentiate, keep=False)
+
+
+def in_pieces_logits_out_of_order(number, differentiate=jax.value_and_grad):
+    return _in_turn(number, differentiate, join=False)
+
+
+def in_pieces_all_rows_every_time(number, differentiate=jax.value_and_grad):  # no memory saved
+    return _in_turn(number, differentiate, cut=False)
+
+
+def in_pieces_own_differentiate(number, differentiate=jax.value_and_grad):
+    return _in_turn(number, jax.value_and_grad)
