@@ -10,7 +10,7 @@ from matplotlib import colormaps
 
 from flaxvid.figures import frames
 
-COLOURS = "cividis"  # dark to light: told apart by colour-blind eyes, and in print
+COLOURS = "viridis"  # dark to light: told apart by colour-blind eyes, and in print
 
 
 def placement(
