@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax.numpy as jnp
+import numpy as np
 
 from flaxvid.video import transform
 
@@ -66,3 +67,47 @@ def normalise_by_the_first_mean(video, preprocessing):  # as if grey
         raise TypeError
     scaled = video.astype(jnp.float32) * preprocessing.scale
     return (scaled - preprocessing.mean[0]) / preprocessing.std[0]
+
+
+# --- three_crops ------------------------------------------------------------------------
+def _three(frames, size, corners):
+    return np.stack([transform.crop(frames, top, left, size) for top, left in corners])
+
+
+def three_crops_always_left_to_right(frames, size):  # an upright video loses its ends
+    height, width = frames.shape[1:3]
+    top, right = (height - size) // 2, width - size
+    return _three(frames, size, [(top, left) for left in (0, right // 2, right)])
+
+
+def three_crops_along_the_shorter_side(frames, size):
+    height, width = frames.shape[1:3]
+    down, right = height - size, width - size
+    if width < height:
+        return _three(frames, size, [(down // 2, left) for left in (0, right // 2, right)])
+    return _three(frames, size, [(top, right // 2) for top in (0, down // 2, down)])
+
+
+def three_crops_at_the_top(frames, size):  # not in the middle of the height
+    right = frames.shape[2] - size
+    return _three(frames, size, [(0, left) for left in (0, right // 2, right)])
+
+
+def three_crops_in_thirds(frames, size):  # neither end is seen
+    height, width = frames.shape[1:3]
+    down, right = height - size, width - size
+    if width >= height:
+        corners = [(down // 2, right * part // 4) for part in (1, 2, 3)]
+    else:
+        corners = [(down * part // 4, right // 2) for part in (1, 2, 3)]
+    return _three(frames, size, corners)
+
+
+def three_crops_without_an_error(frames, size):
+    height, width = frames.shape[1:3]
+    down, right = max(0, height - size), max(0, width - size)
+    if width >= height:
+        corners = [(down // 2, left) for left in (0, right // 2, right)]
+    else:
+        corners = [(top, right // 2) for top in (0, down // 2, down)]
+    return np.stack([frames[:, top : top + size, left : left + size] for top, left in corners])

@@ -1,0 +1,45 @@
+"""Wrong answers for the exercises of flaxvid.data.views."""
+
+import numpy as np
+
+
+# --- reorder ----------------------------------------------------------------------------
+def _reorder(clip, mask, order, rng, *, real=None, middle=None, again=True, masked=True):
+    """The right one, but for what the options say."""
+    real = int(mask.sum()) if real is None else real
+    places = np.arange(len(clip))
+    middle = (real - 1) // 2 if middle is None else middle
+    if order == "single":
+        alone = places == middle
+        shown = np.where(alone.reshape(-1, *[1] * (clip.ndim - 1)), clip, 0).astype(clip.dtype)
+        return shown, alone & mask if masked else mask
+    if order == "reversed":
+        places[:real] = places[:real][::-1]
+    elif order == "frozen":
+        places[:real] = middle
+    else:
+        places[:real] = rng.permutation(real)
+        while again and real > 1 and np.array_equal(places, np.arange(len(clip))):
+            places[:real] = rng.permutation(real)
+    return clip[places], mask
+
+
+def reorder_padding_too(clip, mask, order, rng):  # a reversed clip that begins with its padding
+    return _reorder(clip, mask, order, rng, real=len(clip))
+
+
+def reorder_shuffled_perhaps_not(clip, mask, order, rng):  # one draw in 24 changes nothing
+    return _reorder(clip, mask, order, rng, again=False)
+
+
+def reorder_single_unmasked(clip, mask, order, rng):  # black frames that the model takes for real
+    return _reorder(clip, mask, order, rng, masked=False)
+
+
+def reorder_frozen_at_the_first(clip, mask, order, rng):
+    return _reorder(clip, mask, order, rng, middle=0)
+
+
+def reorder_mask_with_the_frames(clip, mask, order, rng):  # the padding moves to the front
+    clip, mask_then = _reorder(clip, mask, order, rng)
+    return clip, mask_then[::-1] if order == "reversed" else mask_then
