@@ -12,6 +12,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbclient
@@ -33,8 +34,11 @@ def main() -> None:
             nbformat.write(notebook, path)
 
 
-def execute(notebook: nbformat.NotebookNode) -> None:
-    """Runs every cell in the folder of the course, with nobody's progress."""
+def execute(notebook: nbformat.NotebookNode, environment: Mapping[str, str] = {}) -> None:
+    """Runs every cell in the folder of the course, with nobody's progress.
+
+    `environment` is set in the kernel beside what is set here.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -47,7 +51,7 @@ def execute(notebook: nbformat.NotebookNode) -> None:
         }
         where = {"metadata": {"path": str(COURSE)}}
         client = nbclient.NotebookClient(notebook, timeout=SECONDS_PER_CELL, resources=where)
-        client.execute(env=os.environ | own)
+        client.execute(env=os.environ | own | environment)
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:

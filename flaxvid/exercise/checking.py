@@ -1,7 +1,10 @@
 """Runs the tests of one exercise against the learner's version, and says what came of it."""
 
+import ast
 import contextlib
+import inspect
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 
@@ -9,7 +12,7 @@ import jax
 import pytest
 
 from flaxvid import errors
-from flaxvid.exercise import catalogue, telling, watching
+from flaxvid.exercise import catalogue, mine, telling, watching
 
 PYTEST_OPTIONS = (
     *("-c", str(catalogue.ROOT / "pyproject.toml"), f"--rootdir={catalogue.ROOT}"),
@@ -31,6 +34,8 @@ def judge(thing: Callable, name: str, seconds: float) -> telling.Verdict:
     changed = watching.changed_signature(thing, catalogue.reference(name))
     if changed:
         return telling.Verdict(name, telling.FAILED, lines=(changed,))
+    if _not_written(thing):
+        return telling.Verdict(name, telling.NOT_WRITTEN)
     watch = watching.Watch(deadline=time.monotonic() + seconds)
     run = Run(name, watch)
     status = run_tests(
@@ -51,6 +56,15 @@ def judge(thing: Callable, name: str, seconds: float) -> telling.Verdict:
             name, telling.FAILED, lines=("No test has called your version, so nothing is shown.",)
         )
     return telling.Verdict(name, telling.PASSED, tests=run.passed)
+
+
+def _not_written(thing):
+    """Whether the source of `thing` is still the stub; no test has to be run to see that."""
+    try:
+        (node,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    return isinstance(node, mine.Definition) and mine.is_stub(node)
 
 
 def run_tests(run: "Run", thing: Callable, *options: str) -> int:

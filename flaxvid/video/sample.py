@@ -117,7 +117,7 @@ def random_window_indices(
 def view_indices(
     num_frames: int, num_samples: int, stride: int | None, num_views: int
 ) -> Int64[np.ndarray, "views samples"]:
-    """`num_views` ways to see one video, for testing: the logits of the views are averaged.
+    """`num_views` ways to see one video, for testing: their class probabilities are averaged.
 
     With a stride, a view is a window: the first starts with the video, the last ends with it and
     the others stand evenly between; a single one stands in the middle. Without, a view is the

@@ -206,7 +206,7 @@ def three_crops(frames: Frames, size: int) -> UInt8[np.ndarray, "3 time {size} {
     """Cuts out three squares along the longer side: first end, middle, other end.
 
     Left, centre and right of a wide video, top, centre and bottom of an upright one; centred
-    on the shorter side. A model's logits are averaged over the three.
+    on the shorter side. Class probabilities are averaged over the three.
 
     Raises:
         ValueError: if the frames are smaller than `size`.
@@ -251,7 +251,7 @@ def test_clips(
     preprocessing: Preprocessing,
     num_crops: int = 1,
 ) -> UInt8[np.ndarray, "{num_crops} time size size 3"]:
-    """The clips of which evaluation averages the logits: the centre crop, or `three_crops`.
+    """The clips of which evaluation averages the probabilities: the centre crop, or `three_crops`.
 
     Args:
         frames: decoded frames.

@@ -255,8 +255,8 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
     said = [process.communicate(timeout=240) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert "4 x cpu, fsdp, 2 processes" in said[0][0]
-    # Gloo speaks for itself.
-    assert all(line.startswith("[Gloo]") for line in said[1][0].splitlines())
+    # Only Gloo speaks for itself.
+    assert not any(word in said[1][0] for word in ("timesformer", "steps", "top-1", str(tmp_path)))
     one, two = (metrics.read_journal(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
     assert [row["step"] for row in one] == [row["step"] for row in two]
     for wanted, found in zip(one, two, strict=True):

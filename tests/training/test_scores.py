@@ -62,6 +62,14 @@ def test_calibration_error_of_the_always_sure():
     assert scores.calibration_error(odds, np.array([0, 1, 1, 1])) == pytest.approx(0.75)
 
 
+@pytest.mark.exercise("training.scores.calibration_error")
+def test_a_bin_counts_by_its_clips():
+    """4 clips 0.95 sure, 3 right; 2 clips 0.65 sure, 2 right: (4 x 0.2 + 2 x 0.35) / 6."""
+    odds = odds_of([0.95] * 4 + [0.65] * 2, [0] * 6)
+    error = scores.calibration_error(odds, np.array([0, 0, 0, 1, 0, 0]))
+    assert error == pytest.approx(0.25)
+
+
 @pytest.mark.exercise("training.scores.interval")
 def test_interval_of_the_always_right():
     """Whatever is drawn, the accuracy is 1."""
@@ -70,11 +78,11 @@ def test_interval_of_the_always_right():
 
 @pytest.mark.exercise("training.scores.interval")
 def test_interval_of_single_clips_is_that_of_a_normal():
-    """400 clips of a group each, 80% right: 0.8 +- 1.96 sqrt(0.8 x 0.2 / 400), within 0.01."""
+    """400 clips of a group each, 80% right: 0.8 +- 1.96 sqrt(0.8 x 0.2 / 400), within 0.004."""
     right = np.arange(400) < 320
     low, high = scores.interval(right, np.arange(400))
     half = 1.96 * np.sqrt(0.8 * 0.2 / 400)
-    np.testing.assert_allclose([low, high], [0.8 - half, 0.8 + half], atol=0.01)
+    np.testing.assert_allclose([low, high], [0.8 - half, 0.8 + half], atol=0.004)
 
 
 @pytest.mark.exercise("training.scores.interval")
