@@ -17,6 +17,7 @@ import numpy as np
 import tyro
 
 from flaxvid import errors
+from flaxvid.prediction import published
 from flaxvid.training import run
 
 
@@ -24,10 +25,12 @@ from flaxvid.training import run
 class Options:
     """What to export, and where to."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
+    weights: str | None = None
+    """In place of a run, weights of a TimeSformer: a file, a folder or hf:owner/name[@revision]."""
     out: Path | None = None
-    """Folder for model.jax and model.json; None: export/ in the run's."""
+    """Folder for model.jax and model.json; None: export/ in the run's, or here."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
     """What the file can run on."""
 
@@ -40,9 +43,20 @@ def main() -> None:
 
 
 def export(chosen: Options) -> Path:
-    """Writes `model.jax` and, with its labels and shapes, `model.json`; returns the folder."""
-    trained = run.open_best(chosen.run)
-    folder = chosen.out or chosen.run / "export"
+    """Writes `model.jax` and, with its labels and shapes, `model.json`; returns the folder.
+
+    Raises:
+        UserError: if there is not one of a run and weights, or they can't be used.
+    """
+    if (chosen.run is None) == (chosen.weights is None):
+        raise errors.UserError(
+            f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
+        )
+    if chosen.run is not None:
+        trained = run.open_best(chosen.run)
+    else:
+        trained = published.open_weights(chosen.weights)
+    folder = chosen.out or (chosen.run or Path()) / "export"
     exported = to_stablehlo(trained, chosen.platforms)
     folder.mkdir(parents=True, exist_ok=True)
     settings = trained.settings

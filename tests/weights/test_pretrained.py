@@ -4,14 +4,16 @@ import json
 import sys
 
 import jax
+import jax.export
 import numpy as np
 import pytest
 import safetensors.numpy
 from flax import nnx
 
-from flaxvid import predict, train
+from flaxvid import export, predict, train
 from flaxvid.models import timesformer as models
 from flaxvid.models import timesformer_writeup
+from flaxvid.prediction import published
 from flaxvid.training import checkpoint, options, run
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained, read
@@ -205,3 +207,22 @@ def test_predict_wants_one_way_of_asking(given, capsys):
     """A run and a video, or weights and a video: anything else is one line."""
     said = command(capsys, predict.main, *given)
     assert "give a run directory and a video, or --weights and a video" in said
+
+
+def test_export_with_weights(folder, tmp_path):
+    """`export --weights FOLDER` writes the model of the file, with its class names."""
+    out = export.export(export.Options(weights=str(folder), out=tmp_path / "out"))
+    about = json.loads((out / "model.json").read_text())
+    assert about["labels"] == [f"action {index}" for index in range(5)]
+    exported = jax.export.deserialize((out / "model.jax").read_bytes())
+    config = pretrained.open_pretrained(str(folder)).model.config
+    shape = (2, config.num_frames, config.image_size, config.image_size, 3)
+    video, mask = np.full(shape, 90, np.uint8), np.ones(shape[:2], bool)
+    expected = published.open_weights(str(folder)).logits({"video": video, "mask": mask})
+    np.testing.assert_allclose(exported.call(video, mask), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("given", [[], ["run", "--weights", "w.pth"]])
+def test_export_wants_one_way_of_asking(given, capsys):
+    """A run or weights: neither, and both, is one line."""
+    assert "give a run directory, or --weights" in command(capsys, export.main, *given)
