@@ -12,7 +12,6 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import nbclient
@@ -34,11 +33,8 @@ def main() -> None:
             nbformat.write(notebook, path)
 
 
-def execute(notebook: nbformat.NotebookNode, environment: Mapping[str, str] = {}) -> None:
-    """Runs every cell in the folder of the course, with nobody's progress.
-
-    `environment` is set in the kernel beside what is set here.
-    """
+def execute(notebook: nbformat.NotebookNode) -> None:
+    """Runs every cell in the folder of the course, with nobody's progress."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -51,7 +47,7 @@ def execute(notebook: nbformat.NotebookNode, environment: Mapping[str, str] = {}
         }
         where = {"metadata": {"path": str(COURSE)}}
         client = nbclient.NotebookClient(notebook, timeout=SECONDS_PER_CELL, resources=where)
-        client.execute(env=os.environ | own | environment)
+        client.execute(env=os.environ | own)
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:

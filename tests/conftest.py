@@ -1,16 +1,23 @@
 """Strict ground for every test: shapes checked at run time, two devices, no silent promotion.
 
-`pytest --mine FILE` runs the tests of the exercises that FILE defines, against its versions.
+`pytest --mine=FILE` runs the tests of the exercises that FILE defines, against its versions.
 """
 
 import contextlib
 import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Nothing in the tests may come from, or go to, the cache of the one who runs them.
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+# What one test has compiled, the others find: in all processes of this run, and in no other run.
+if "jax" not in sys.modules and "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="flaxvid-compiled-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    os.environ["FLAXVID_COMPILED_BY"] = str(os.getpid())
 
 import jax
 import pytest
@@ -31,6 +38,17 @@ def small_motion(tmp_path_factory):
 
     counts = {"train": 40, "validation": 10, "test": 20}
     return motion.open_or_draw(root=tmp_path_factory.mktemp("data"), counts=counts)
+
+
+def pytest_configure(config):
+    path = config.getoption("--mine")
+    if path is not None and not path.is_file():
+        raise pytest.UsageError(f"--mine {path}: there is no such file")
+
+
+def pytest_unconfigure():
+    if os.environ.get("FLAXVID_COMPILED_BY") == str(os.getpid()):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 def pytest_addoption(parser):

@@ -20,17 +20,6 @@ def notebook(request):
     return nbformat.read(render.COURSE / f"{request.param}.ipynb", as_version=4)
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """What is compiled in a lesson's first run is there for its second."""
-    return {
-        "JAX_ENABLE_COMPILATION_CACHE": "true",
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
-
-
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
@@ -61,21 +50,21 @@ def solved(cell, node):
     return "\n".join([f"import {module.__name__} as own", names, *before, own, *after])
 
 
-def test_it_runs_unsolved(notebook, cache):
+def test_it_runs_unsolved(notebook):
     """From stubs to the end, without an error, each exercise not written yet."""
-    render.execute(notebook, cache)
+    render.execute(notebook)
     for cell in code_cells(notebook):
         if node := stub_of(cell):
             assert printed(cell).startswith(f"· {node.name}: not written yet"), printed(cell)
 
 
-def test_it_runs_solved(notebook, cache):
+def test_it_runs_solved(notebook):
     """With flaxvid's own source in every stub, each check passes and all later cells run."""
     unsolved = copy.deepcopy(code_cells(notebook))
     for cell in code_cells(notebook):
         if node := stub_of(cell):
             cell.source = solved(cell, node)
-    render.execute(notebook, cache)
+    render.execute(notebook)
     count = 0
     for before, cell in zip(unsolved, code_cells(notebook), strict=True):
         if node := stub_of(before):

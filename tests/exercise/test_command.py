@@ -91,11 +91,11 @@ def test_show_and_hint(command):
 
 
 def test_pytest_itself_checks_a_file(tmp_path):
-    """`pytest --mine FILE` runs the tests of what FILE defines, with pytest's own report."""
+    """`pytest --mine=FILE` runs the tests of what FILE defines, with pytest's own report."""
     path = tmp_path / "mine.py"
     path.write_text("def natural_key(name):\n    return (name,)\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--mine", path, "tests/video/test_sample.py"],
+        [sys.executable, "-m", "pytest", f"--mine={path}", "tests/video/test_sample.py"],
         capture_output=True,
         text=True,
         cwd=catalogue.ROOT,

@@ -202,7 +202,7 @@ def readable(path):
 @count
 @pytest.mark.parametrize("num_frames", [1, 2, 40])
 def test_count_of_a_sound_file(write, frames, num_frames):
-    """A file of 40 frames has 40 frames."""
+    """A file of 1, 2 or 40 frames has as many as were written."""
     assert decode.count_frames(write("clip.avi", frames[:num_frames])) == num_frames
 
 
