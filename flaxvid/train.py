@@ -148,7 +148,7 @@ def _train(chosen, began):
             interrupted=interrupted,
         )
         if settings.run.resume is not None:
-            newest = checkpoints.newest_sound()
+            newest = checkpoints.newest()
             if newest is not None:
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)

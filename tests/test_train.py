@@ -171,15 +171,16 @@ def exploding(monkeypatch, steps):
 
 
 def test_rewind_goes_back_and_on_with_other_clips(small_motion, tmp_path, monkeypatch, capsys):
-    """NaN at step 8: back to the checkpoint of step 6, and from there to the end of the run."""
-    exploding(monkeypatch, {8})
+    """NaN at step 11: back to the checkpoint of step 6; steps 7 to 9 stand in the journal once."""
+    exploding(monkeypatch, {11})
     folder = run_train(*arguments(small_motion, tmp_path / "run", "--on-nan", "rewind"))
     said = capsys.readouterr().err
     assert "loss is nan; the checkpoint of step 6 is sound" in said
     assert "back at step 6, and on with other clips" in said
     state, _ = final_state(folder)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
-    assert [row["step"] for row in metrics.read_journal(folder / "metrics.jsonl")][-1] == 12
+    rows = metrics.read_journal(folder / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
 
 
 def test_rewind_gives_up_after_three_times(small_motion, tmp_path, monkeypatch, capsys):

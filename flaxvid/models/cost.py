@@ -1,6 +1,7 @@
 """What a model costs, counted without running it: parameters and multiply-adds."""
 
 import math
+import re
 from collections.abc import Callable
 
 import jax
@@ -40,7 +41,7 @@ def training_flops(multiply_adds: int) -> int:
 
 
 # Dense peaks without sparsity, in TFLOP/s: float32 as XLA runs it by default (TF32 on NVIDIA), and
-# bf16. From the makers' data sheets. The first name that the device's kind holds counts.
+# bf16. From the makers' data sheets. The first name, a whole word of the device's kind, counts.
 PEAKS = {
     "H200": (494.7, 989.4),
     "H100 PCIe": (378.0, 756.0),
@@ -52,7 +53,7 @@ PEAKS = {
     "TPU v3": (61.5, 61.5),
     "TPU v4": (275.0, 275.0),
     "TPU v5 lite": (197.0, 197.0),
-    "TPU v5": (459.0, 459.0),
+    "TPU v5p?": (459.0, 459.0),
     "TPU v6": (918.0, 918.0),
 }
 
@@ -60,7 +61,7 @@ PEAKS = {
 def peak_flops(device_kind: str, dtype: str) -> float | None:
     """What one device of this kind can do at best, in FLOP/s; None: not known, as for a CPU."""
     for kind, (single, half) in PEAKS.items():
-        if kind in device_kind:
+        if re.search(rf"\b{kind}\b", device_kind):
             return (half if dtype == "bfloat16" else single) * 1e12
     return None
 

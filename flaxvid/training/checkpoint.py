@@ -6,6 +6,7 @@ before it is read.
 """
 
 import json
+import math
 import shutil
 import sys
 import zlib
@@ -43,8 +44,8 @@ class Checkpoints:
         """
         self.folder = Path(folder).absolute()
         with distributed.first_alone():
-            for step in _steps(self.folder):
-                self._is_sound(step, smaller_than=SMALL)
+            for path in _steps(self.folder):
+                self._is_sound(path.name, smaller_than=SMALL)
         training = orbax.training
         keep = training.preservation_policies
         self._orbax = training.Checkpointer(
@@ -102,19 +103,15 @@ class Checkpoints:
         except (OSError, ValueError, RuntimeError) as error:
             # What Orbax raises for a full disk may be an OSError, or hold one's text.
             reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
-            newest = self.newest_sound()
-            kept = f"the one of step {newest} is whole" if newest else "there is none yet"
+            # Alone: the other processes may not have failed, and would not meet this one.
+            sound = [int(path.name) for path in _steps(self.folder) if not _damaged_file(path)]
+            kept = f"the one of step {max(sound)} is whole" if sound else "there is none yet"
             raise CheckpointError(
                 f"{self.folder}: a checkpoint can't be written ({reason}); {kept}. Make room, or "
                 "permit writing, and go on with --resume"
             ) from None
 
     def newest(self) -> int | None:
-        """The step of the newest whole checkpoint; None: there is none."""
-        found = self._orbax.latest
-        return None if found is None else found.step
-
-    def newest_sound(self) -> int | None:
         """The step of the newest checkpoint whose files are as they were written."""
         return self._first_sound(lambda found: found.step)
 
@@ -132,7 +129,7 @@ class Checkpoints:
                 return found.step
         return None
 
-    def _is_sound(self, step, smaller_than=float("inf")):
+    def _is_sound(self, step, smaller_than=math.inf):
         """Whether no file is damaged; else the checkpoint is moved out of the way."""
         folder = self.folder / str(step)
         aside = self.folder.parent / (self.folder.name + ".damaged") / str(step)
@@ -211,10 +208,10 @@ def _seal(folder):
 
 
 def _steps(folder):
-    return [path.name for path in folder.glob("*") if path.name.isdecimal()]
+    return [path for path in folder.glob("*") if path.name.isdecimal()]
 
 
-def _damaged_file(folder, smaller_than):
+def _damaged_file(folder, smaller_than=math.inf):
     """The first file that is not as it was written; None: all are, or all that are that small.
 
     A checkpoint without checksums was cut off between Orbax's last file and ours: it is taken at

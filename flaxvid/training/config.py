@@ -114,14 +114,15 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """How devices are used; none of it changes what is learnt, rounding aside."""
+    """How devices are used. What is learnt stays the same, but for rounding, and for where dropout
+    and BatchNorm see one device's or one piece's rows."""
 
     parallel: Literal["mesh", "fsdp", "pmap"] = "mesh"
     """Whole state on each device, a share of it on each, or the older pmap."""
     precision: Literal["float32", "bf16"] = "float32"
     """Of the arithmetic; weights, optimizer and logits are float32 always."""
     remat: bool = False
-    """Compute the insides of blocks twice instead of keeping them: less memory, a third slower."""
+    """Compute the insides of blocks twice instead of keeping them: less memory, more work."""
     accumulate: int = 1
     """Work through each batch in so many pieces, one after another: less memory."""
     coordinator: str | None = None

@@ -75,6 +75,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                 clips = len(window) * batch_size / seconds
                 window, window_began = [], time.monotonic()
                 if wrong := metrics.nonsense(mean):
+                    job.checkpoints.wait()
                     newest = job.checkpoints.newest()
                     advice = _advice(settings, number, wrong, mean, newest)
                     if settings.run.on_nan == "stop" or newest is None or rewinds == REWINDS:
@@ -83,6 +84,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     rewinds += 1
                     state, _ = job.checkpoints.restore(newest, state)
                     number = newest
+                    journal.rewind(newest)
                     bar.say(f"{advice}\nback at step {newest}, and on with other clips")
                     bar.rewind(newest)
                     continue

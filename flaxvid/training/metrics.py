@@ -74,10 +74,12 @@ class Journal:
         """
         self.path, self._writes = Path(path), writes
         self._board = _board(tensorboard) if writes and tensorboard else None
-        kept = []
-        if resume_step is not None and self.path.exists():
-            kept = [row for row in read_journal(self.path) if row["step"] <= resume_step]
-        if writes:
+        self.rewind(-1 if resume_step is None else resume_step)
+
+    def rewind(self, step: int) -> None:
+        """Takes out what was written after `step`."""
+        if self._writes:
+            kept = [row for row in self.read() if row["step"] <= step]
             self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def write(self, step: int, **values: int | float) -> None:

@@ -11,8 +11,6 @@ import pytest
 from flaxvid.exercise import catalogue, mine
 from tests.exercise import definitions
 
-# Lessons that the table names before they are written. This list only shrinks.
-UNWRITTEN: set[str] = set()
 EXERCISES = catalogue.exercises()
 NOTEBOOKS = {
     path.stem: nbformat.read(path, as_version=4)
@@ -50,11 +48,11 @@ def test_a_marker_names_something_of_flaxvid(name):
     assert re.fullmatch(r"flaxvid/[\w/]+\.py:\d+", catalogue.place(name))
 
 
-def test_lessons_are_in_order_and_written_or_listed():
-    """The table follows the course; a lesson without a notebook is in the list above."""
+def test_lessons_are_in_order_and_all_have_exercises():
+    """The table follows the course, and every lesson has exercises in it."""
     lessons = [exercise.lesson for exercise in EXERCISES.values()]
     assert lessons == sorted(lessons)
-    assert set(lessons) - set(NOTEBOOKS) == UNWRITTEN
+    assert set(lessons) == set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("lesson", list(NOTEBOOKS))

@@ -81,9 +81,12 @@ def test_training_takes_three_times_the_way_forth():
         ("NVIDIA A100-SXM4-40GB", "float32", 156e12),
         ("TPU v5 lite", "bfloat16", 197e12),
         ("TPU v5p", "bfloat16", 459e12),
+        ("NVIDIA L4", "bfloat16", 121e12),
+        ("NVIDIA L40S", "bfloat16", None),
+        ("NVIDIA RTX A1000", "bfloat16", None),
         ("cpu", "float32", None),
     ],
 )
 def test_peaks_are_found_by_name(kind, dtype, peak):
-    """As JAX names devices; the longer name comes first."""
+    """As JAX names devices, by whole words: an L40S is no L4; the longer name comes first."""
     assert cost.peak_flops(kind, dtype) == peak

@@ -135,7 +135,7 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(which, kind, three_saved
     (damaged,) = (three_saved / "3").glob(which)
     spoil(damaged, kind)
     with checkpoint.Checkpoints(three_saved) as checkpoints:
-        assert (checkpoints.newest_sound(), checkpoints.best()) == (2, 2)
+        assert (checkpoints.newest(), checkpoints.best()) == (2, 2)
         state, position = checkpoints.restore(2, state_of())
     assert position == {"next_index": 2}
     assert_same(state, state_of(seed=2, step=2))
@@ -155,7 +155,7 @@ def test_checkpoint_without_checksums_is_taken(three_saved):
     """A run killed between Orbax's last file and the list of checksums lost nothing."""
     (three_saved / "3" / "checksums.json").unlink()
     with checkpoint.Checkpoints(three_saved) as checkpoints:
-        assert checkpoints.newest_sound() == 3
+        assert checkpoints.newest() == 3
 
 
 def test_full_disk_costs_no_checkpoint(tmp_path):
@@ -180,7 +180,7 @@ def test_full_disk_costs_no_checkpoint(tmp_path):
     assert "a checkpoint can't be written" in done.stdout, done.stdout + done.stderr
     assert "the one of step 1 is whole" in done.stdout
     with checkpoint.Checkpoints(tmp_path / "checkpoints") as checkpoints:
-        assert checkpoints.newest_sound() == 1
+        assert checkpoints.newest() == 1
         assert_same(checkpoints.restore(1, state_of())[0], state_of(step=1))
 
 
