@@ -76,8 +76,8 @@ class Attention(nnx.Module):
             )
         self.num_heads = num_heads
         inner_dim = num_heads * (head_dim or dim // num_heads)
-        self.qkv = nnx.Linear(dim, 3 * inner_dim, kernel_init=init, dtype=dtype, rngs=rngs)
-        self.proj = nnx.Linear(inner_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.qkv = layers.Linear(dim, 3 * inner_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.proj = layers.Linear(inner_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
         self.dropout = layers.Dropout(dropout)
 
     def __call__(

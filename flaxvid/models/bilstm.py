@@ -112,7 +112,7 @@ class LSTM(nnx.Module):
             return jax.random.uniform(key, shape, dtype, -bound, bound)
 
         start = dict(kernel_init=uniform, bias_init=uniform, rngs=rngs)
-        self.from_input = nnx.Linear(dim, 4 * hidden_dim, **start)
+        self.from_input = layers.Linear(dim, 4 * hidden_dim, **start)
         self.from_hidden = nnx.Linear(hidden_dim, 4 * hidden_dim, **start)
 
     def __call__(

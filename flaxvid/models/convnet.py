@@ -30,7 +30,7 @@ def conv(
     It is padded by `size // 2` on every side, as in PyTorch, or by `padding`: TensorFlow's `SAME`
     puts the odd pixel of a strided convolution at the bottom and right.
     """
-    return nnx.Conv(
+    return (Pointwise if size == 1 else nnx.Conv)(
         in_dim,
         out_dim,
         (size, size),
@@ -41,6 +41,19 @@ def conv(
         dtype=dtype,
         rngs=rngs,
     )
+
+
+class Pointwise(nnx.Conv):
+    """A convolution of one pixel: the same matrix product for every place.
+
+    Computed as that: on a CPU, XLA's convolution of DenseNet121's takes 1.3 to 4.5 times as long.
+    """
+
+    def __call__(self, images: Images) -> Maps:
+        images, kernel = self.promote_dtype((images, self.kernel[...]), dtype=self.dtype)
+        places = images[:, :: self.strides, :: self.strides]
+        rows = places.reshape(-1, places.shape[-1]) @ kernel[0, 0]
+        return rows.reshape(*places.shape[:-1], rows.shape[-1])
 
 
 class Depthwise(nnx.Module):

@@ -98,7 +98,7 @@ class EmbeddingTransformer(nnx.Module):
         self.config = config
         dim = config.dim or config.embedding_dim
         if config.dim is not None:
-            self.project = nnx.Linear(config.embedding_dim, dim, rngs=rngs)
+            self.project = layers.Linear(config.embedding_dim, dim, rngs=rngs)
         self.position_embed = nnx.Param(layers.INIT(rngs.params(), (config.num_frames, dim)))
         self.blocks = nnx.List(
             EncoderBlock(

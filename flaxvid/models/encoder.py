@@ -160,7 +160,7 @@ class Bert(nnx.Module):
         self.config = config
         init = nnx.initializers.truncated_normal(config.init_std)
         dtype = jnp.dtype(config.dtype)
-        self.project = nnx.Linear(config.embedding_dim, config.dim, dtype=dtype, rngs=rngs)
+        self.project = layers.Linear(config.embedding_dim, config.dim, dtype=dtype, rngs=rngs)
         if config.pooling == "cls":
             self.cls_token = nnx.Param(init(rngs.params(), (1, 1, config.dim)))
         self.stack = BertStack(config, rngs=rngs)

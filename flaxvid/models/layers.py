@@ -74,6 +74,19 @@ def run_block(
     return again(block, tokens, rngs)
 
 
+class Linear(nnx.Linear):
+    """nnx.Linear, computed as one matrix product over all rows: `*batch dim` as `rows dim`.
+
+    The numbers are the same. Of several batch axes JAX contracts each by itself on the way back,
+    for which XLA transposes copies of the gradients: a training step of TimeSformer tiny on a CPU
+    takes 0.91 times as long like this.
+    """
+
+    def __call__(self, inputs: Float[Array, "*batch dim"]) -> Float[Array, "*batch out"]:
+        rows = super().__call__(inputs.reshape(-1, inputs.shape[-1]))
+        return rows.reshape(*inputs.shape[:-1], rows.shape[-1])
+
+
 class MLP(nnx.Module):
     """Two linear layers with an exact GELU between, applied to every token alone.
 
@@ -84,8 +97,8 @@ class MLP(nnx.Module):
     def __init__(
         self, dim: int, hidden_dim: int, *, dropout: float = 0.0, init=INIT, dtype=None, rngs
     ):
-        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
-        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc1 = Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
         self.dropout = Dropout(dropout)
 
     def __call__(

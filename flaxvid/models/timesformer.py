@@ -90,7 +90,7 @@ class Block(nnx.Module):
             if prefix:
                 # Zero at the start: a fresh model does not take this step yet.
                 zeros = nnx.initializers.zeros
-                fc = nnx.Linear(dim, dim, kernel_init=zeros, dtype=dtype, rngs=rngs)
+                fc = layers.Linear(dim, dim, kernel_init=zeros, dtype=dtype, rngs=rngs)
                 setattr(self, f"{prefix}fc", fc)
         self.norm2 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
         self.mlp = layers.MLP(dim, config.mlp_dim, **settings)
@@ -125,7 +125,7 @@ class TimeSformer(nnx.Module):
         dim, dtype = config.dim, jnp.dtype(config.dtype)
         space = layers.patch_count(config.image_size, config.patch_size)
         schemes.check(config.attention, config.grid())
-        self.patch_embed = nnx.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
+        self.patch_embed = layers.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
         init = config.initializer()
         self.cls_token = nnx.Param(init(rngs.params(), (1, 1, dim)))
         self.pos_embed = nnx.Param(init(rngs.params(), (1, 1 + space, dim)))

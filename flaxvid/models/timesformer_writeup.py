@@ -77,7 +77,7 @@ class WriteupTimeSformer(nnx.Module):
         self.config = config
         dim, dtype = config.dim, jnp.dtype(config.dtype)
         space = layers.patch_count(config.image_size, config.patch_size)
-        self.patch_embed = nnx.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
+        self.patch_embed = layers.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
         self.cls_token = nnx.Param(jnp.zeros((1, 1, 1, dim)))
         self.space_embed = nnx.Param(layers.INIT(rngs.params(), (1, 1, 1 + space, dim)))
         self.time_embed = nnx.Param(layers.INIT(rngs.params(), (1, config.num_frames, 1, dim)))

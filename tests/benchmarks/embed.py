@@ -7,7 +7,8 @@ to 224x224 pixels and embeds them; the peer as the common notebooks do it: one s
 PyTorch eager without gradients. They take turns on the same videos, so that a busy machine slows
 both alike. Weights are random, which costs the same.
 
-Aim: at least 1.3 times as fast, decoding included.
+Aim: at least 1.3 times as fast, decoding included. Measured: 1.23 times, the median of 23 videos
+on a quiet machine of two cores.
 """
 
 import argparse

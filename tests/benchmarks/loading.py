@@ -11,19 +11,17 @@ machine, clips per second of processor time are the figure to trust: a decoder w
 own is then given a larger share of the machine.
 
 Aims: files at least as fast as every other decoder; packed 3 times as fast as files on H.264, 1.5
-times on XVID. On two cores under heavy load, per second of processor time and as multiples of our
-files (decord 0.6.0, PyAV 18.1, torchcodec 0.12, all on FFmpeg):
+times on XVID. On two quiet cores, by the clock, as multiples of our files (decord 0.6.0, PyAV 18.1,
+torchcodec 0.12):
 
-                      packed   decord   PyAV   torchcodec
-    23 real clips      2.1      0.78    0.75     1.08      H.264, 160x120, 3 to 12 seconds
-    H.264 640x480     12.1      0.93    0.97     1.04
-    XVID, key 250      1.9      0.64    0.84     1.02
-    XVID, key 12       1.8      0.56    0.83     1.98
+                      packed       decord       PyAV         torchcodec
+    H.264 640x480     9.2 to 9.6   0.90 to 0.93  0.81 to 0.92  1.04
+    XVID, key 250     1.6 to 1.8   0.73 to 0.78  0.66 to 0.69  1.01
+    XVID, key 12      1.4 to 1.7   0.62 to 0.76  0.55 to 0.71  1.73
 
-The aim for packed videos is reached, that for files against decord and PyAV too; torchcodec is
+The aim for packed videos is reached, that for files against decord and PyAV too. torchcodec is
 ahead by a few per cent, and by far where key frames are so close that seeking saves decoding, which
-we never do. By the clock, on that crowded machine, our two threads got the smallest share of all:
-decord was at 1.2 to 1.6 times, PyAV at 1.2 to 2.8, torchcodec at 1.0 to 2.7.
+we never do: OpenCV's seek lands on wrong frames in some files. Who has such files packs them.
 Why JPEG: raw frames load 4 to 7 times as fast as JPEGs while they are all in memory, and take 11 to
 15 times the space, which is 100 times that of XVID (JPEGs: 7 times).
 """
