@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from flaxvid import errors, progress
-from flaxvid.data import manifest
+from flaxvid.data import manifest, once
 from flaxvid.video import write as video_write
 
 # A pair is (played as drawn, played backwards).
@@ -37,6 +37,7 @@ CLIPS = {"train": 6000, "validation": 500, "test": 1000}
 CORNERS = {"triangle": 3, "square": 4, "hexagon": 6, "disc": 24}
 
 LEVELS = ("easy", "hard")
+INDEX = "manifest.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,9 +177,15 @@ def open_or_draw(
     if level not in LEVELS:
         raise errors.UserError(f"motion:{level}: the levels are {', '.join(LEVELS)}")
     folder = Path(root) / ("motion" if level == "easy" else f"motion_{level}")
-    index = folder / "manifest.csv"
-    if index.exists():
-        return manifest.read(index)
+    index = folder / INDEX
+    if not index.exists():
+        with once.alone(folder):
+            if not index.exists():
+                _draw(folder, level, counts, seed)
+    return manifest.read(index)
+
+
+def _draw(folder, level, counts, seed):
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     for label in CLASSES:
@@ -193,12 +200,11 @@ def open_or_draw(
 
     with futures.ThreadPoolExecutor() as threads:
         drawn = threads.map(draw, pairs)
-        for _ in progress.track(drawn, len(pairs), f"drawing {folder}", "pair of clip"):
+        for _ in progress.track(drawn, len(pairs), f"drawing {folder}", "pair"):
             pass
     rows = tuple(row for pair in pairs for row in pair)
-    manifest.write(manifest.Manifest(root=partial, rows=rows, labels=CLASSES), partial / index.name)
+    manifest.write(manifest.Manifest(root=partial, rows=rows, labels=CLASSES), partial / INDEX)
     partial.rename(folder)
-    return manifest.read(index)
 
 
 def _clip_seed(seed, row):

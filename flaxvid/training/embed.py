@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from flaxvid import errors, progress
-from flaxvid.data import batches, embeddings, manifest
+from flaxvid.data import batches, embeddings, manifest, once
 from flaxvid.models import zoo
 from flaxvid.training import config, encoding, options
 from flaxvid.video import transform
@@ -59,7 +59,8 @@ def prepare(chosen: EmbeddingsOptions) -> Path:
     )
     about = describe(videos, encoder, chosen.dtype)
     folder = chosen.out or cache_folder(chosen.manifest, about)
-    stored = make(folder, videos, encoder, about, chosen.bad_videos, chosen.threads)
+    with once.alone(folder):
+        stored = make(folder, videos, encoder, about, chosen.bad_videos, chosen.threads)
     print(
         f"{folder}: {len(stored.lengths)} videos, {stored.array.shape[1]} frames each at most, "
         f"{about.dim} numbers a frame; {len(stored.skipped)} could not be read\n"
@@ -96,13 +97,15 @@ def for_training(chosen: options.Options, videos: manifest.Manifest) -> embeddin
     )
     about = describe(videos, encoder)
     folder = cache_folder(data.data, about)
-    if embeddings.is_stored(folder):
-        print(f"{folder}: the embeddings of {data.data} by {encoder.name}, made before")
-        stored = embeddings.read(folder)
-        embeddings.check(stored, about)
-        return stored
-    print(f"{folder}: makes the embeddings of {data.data} by {encoder.name} first, once")
-    return make(folder, videos, encoder, about, data.bad_videos, data.threads)
+    if not embeddings.is_stored(folder):
+        with once.alone(folder):
+            if not embeddings.is_stored(folder):
+                print(f"{folder}: makes the embeddings of {data.data} by {encoder.name} first")
+                return make(folder, videos, encoder, about, data.bad_videos, data.threads)
+    print(f"{folder}: the embeddings of {data.data} by {encoder.name}, made before")
+    stored = embeddings.read(folder)
+    embeddings.check(stored, about)
+    return stored
 
 
 def describe(
