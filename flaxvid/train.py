@@ -92,6 +92,12 @@ def _train(chosen, began):
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
         print(f"{settings.run.weights}:\n{report.brief()}")
+        if stored is None and pretrained.find(settings.run.weights) is None:
+            shown = settings.preprocessing
+            print(
+                f"  not among the published files: which colours it learnt from is not known; it "
+                f"is shown {shown.channel_order.upper()}, mean {shown.mean}, std {shown.std}"
+            )
     total = optimizer.total_steps(recipe, epoch_clips, batch_size)
     update = optimizer.create(recipe, total, parts.params)
     prepare = run.prepare(settings)

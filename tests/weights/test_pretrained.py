@@ -171,7 +171,9 @@ def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     words += ["--num-frames", "3", "--image-size", "8", "--batch-size", "2", "--out", str(out)]
     words += ["--freeze", "^(?!head)", "--rate-factors", "^head=10"]
     train.train(options.parse([*words, "--steps", "2", "--eval-every", "2"], ""))
-    assert "ignored  classifier.weight  5x12" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "ignored  classifier.weight  5x12" in said
+    assert "which colours it learnt from is not known; it is shown RGB, mean (0.45, " in said
     assert run.load(out).run.weights == spec
 
     given, _ = pretrained.load(spec, *fresh())
