@@ -6,6 +6,7 @@ code 2, and never a traceback.
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -18,10 +19,12 @@ class UserError(ValueError):
 def one_line_errors() -> Iterator[None]:
     """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2.
 
-    Ctrl-C ends with exit code 130, as shells expect.
+    Ctrl-C ends with exit code 130, as shells expect, and a reader that has gone, as `| head` goes
+    after ten lines, with 141.
     """
     try:
         yield
+        sys.stdout.flush()
     except UserError as error:
         message = " ".join(str(error).split())
         print(f"error: {message}", file=sys.stderr)
@@ -29,3 +32,7 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         print("broken off", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Python flushes once more on its way out; nobody listens.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

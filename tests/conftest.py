@@ -3,6 +3,7 @@
 `pytest --mine=FILE` runs the tests of the exercises that FILE defines, against its versions.
 """
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -15,9 +16,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # What one test has compiled, the others find: in all processes of this run, and in no other run.
 if "jax" not in sys.modules and "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="flaxvid-compiled-")
+    # Not at the end of pytest: a check of an exercise runs pytest inside a test.
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-    os.environ["FLAXVID_COMPILED_BY"] = str(os.getpid())
 
 import jax
 import pytest
@@ -44,11 +46,6 @@ def pytest_configure(config):
     path = config.getoption("--mine")
     if path is not None and not path.is_file():
         raise pytest.UsageError(f"--mine {path}: there is no such file")
-
-
-def pytest_unconfigure():
-    if os.environ.get("FLAXVID_COMPILED_BY") == str(os.getpid()):
-        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 def pytest_addoption(parser):

@@ -20,7 +20,7 @@ from flaxvid.exercise import board, catalogue, mine
 SECONDS = 30.0
 
 
-def check(thing: Callable, name: str | None = None, seconds: float = SECONDS) -> None:
+def check(thing: Callable | str, name: str | None = None, seconds: float = SECONDS) -> None:
     """Runs the tests of an exercise against `thing`, and prints the verdict.
 
     A version that passes takes the place of flaxvid's own, in this kernel, from then on. Until
@@ -29,11 +29,14 @@ def check(thing: Callable, name: str | None = None, seconds: float = SECONDS) ->
     interrupted from outside, as `python -m flaxvid.exercise check FILE` does.
 
     Args:
-        thing: your function, or your `nnx.Module` class.
+        thing: your function, or your `nnx.Module` class; not its name.
         name: which exercise, if the name of `thing` does not tell.
         seconds: the time that all tests together may take.
     """
     try:
+        if isinstance(thing, str):
+            short = thing.rpartition(".")[2]
+            raise errors.UserError(f"check takes your version itself: check({short})")
         checking = import_checking()
         exercise = catalogue.find(name or getattr(thing, "__name__", repr(thing)))
         verdict = checking.judge(thing, exercise.name, seconds)

@@ -1,6 +1,7 @@
 """Exercises from the command line: the board, checks of a file, hints, stubs, references."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,11 +61,18 @@ def check(file: Path, name: str | None, seconds: float) -> int:
         except subprocess.TimeoutExpired:
             code, told = 1, "took too long and was stopped"
         else:
-            told = f"ended Python itself, with code {code}" if code not in (0, 1, 2) else ""
+            told = "" if code in (0, 1, 2) else f"ended Python itself, {_how(code)}"
         if told:
             print(board.red(f"{board.CROSS} {full.rpartition('.')[2]}: the check {told}"))
         failed |= code != 0
     return int(failed)
+
+
+def _how(code):
+    """How a process ended that said nothing itself."""
+    if code >= 0:
+        return f"with code {code}: something in your version calls exit"
+    return f"by {signal.Signals(-code).name}: a crash in compiled code, or too little memory"
 
 
 def check_here(file: Path, name: str, seconds: float) -> int:

@@ -45,6 +45,7 @@ def text() -> str:
     """The board: every exercise by lesson, with what it takes."""
     done, lines = set(passed()), []
     known = catalogue.exercises().values()
+    width = max(len(exercise.name) for exercise in known)
     for lesson, group in itertools.groupby(known, key=lambda exercise: exercise.lesson):
         group = list(group)
         count = sum(exercise.name in done for exercise in group)
@@ -52,7 +53,7 @@ def text() -> str:
         for exercise in group:
             tick = green(TICK) if exercise.name in done else DOT
             takes = f"{exercise.difficulty:<6} {exercise.minutes:>3} min"
-            lines.append(f"  {tick} {exercise.name:<40} {takes}")
+            lines.append(f"  {tick} {exercise.name:<{width}} {takes}")
     lines.append(f"{len(done)} of {len(known)} done")
     return "\n".join(lines)
 

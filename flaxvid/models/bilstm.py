@@ -30,6 +30,7 @@ class BiLSTMConfig:
     hidden_dim: int = 1024
     """Width of the state of one direction."""
     layers: int = 1
+    """LSTMs, one on top of another."""
     fc_dim: int = 1024
     """Width of the layer before the logits."""
     layer_dropout: float = 0.1

@@ -32,6 +32,7 @@ class EmbeddingTransformerConfig:
     dense_dim: int = 4
     """Width between the two linear layers of a block."""
     num_heads: int = 1
+    """Heads of attention."""
     depth: int = 1
     """Blocks."""
     attention_dropout: float = 0.3

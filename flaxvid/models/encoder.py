@@ -29,9 +29,13 @@ class BertConfig:
     embedding_dim: tyro.conf.Suppress[int] = 512
     """Width of a frame's embedding, before it is projected to `dim`."""
     dim: int = 768
+    """Width of a token."""
     layers: int = 12
+    """Blocks."""
     num_heads: int = 12
+    """Heads of attention; they share the width."""
     mlp_dim: int = 3072
+    """Width between a block's two linear layers."""
     dropout: float = 0.1
     """Of the embeddings and of every residual branch."""
     attention_dropout: float = 0.1

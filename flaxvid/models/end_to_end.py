@@ -127,6 +127,7 @@ class ConvLSTMConfig:
     hidden_dim: int = 64
     """Width of the state of one direction."""
     layers: int = 1
+    """LSTMs, one on top of another."""
     fc_dim: int = 64
     """Width of the layer before the logits."""
     layer_dropout: float = 0.1
@@ -162,9 +163,13 @@ class ConvTransformerConfig:
     frozen: str | None = None
     """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
     dim: int = 64
+    """Width of a token."""
     layers: int = 2
+    """Blocks."""
     num_heads: int = 4
+    """Heads of attention; they share the width."""
     mlp_dim: int = 128
+    """Width between a block's two linear layers."""
     dropout: float = 0.0
     """Of the embeddings and of every residual branch."""
     attention_dropout: float = 0.0

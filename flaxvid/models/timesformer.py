@@ -29,9 +29,13 @@ class TimeSformerConfig:
     patch_size: int = 16
     """Height and width of a patch, in pixels."""
     dim: int = 768
+    """Width of a token."""
     depth: int = 12
+    """Blocks."""
     num_heads: int = 12
+    """Heads of attention; they share the width."""
     mlp_dim: int = 3072
+    """Width between a block's two linear layers."""
     drop_path: float = 0.1
     """Stochastic depth of the last block; the first has none, those between lie on a line."""
     attention: Literal["divided", "joint", "space", "local_global", "axial"] = "divided"

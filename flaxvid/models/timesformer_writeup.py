@@ -28,10 +28,15 @@ class WriteupConfig:
     patch_size: int = 16
     """Height and width of a patch, in pixels."""
     dim: int = 512
+    """Width of a token."""
     depth: int = 2
+    """Blocks."""
     num_heads: int = 4
+    """Heads of attention; they share the width."""
     mlp_dim: int = 512
+    """Width between a block's two linear layers."""
     dropout: float = 0.1
+    """Of attention weights and branches, in training."""
     dtype: str = "float32"
     """Type of the arithmetic; parameters and logits stay float32."""
 

@@ -49,6 +49,7 @@ class Recipe:
     epochs: float = 10.0
     """Passes over the training videos, if no steps are given."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    """Sgd has momentum; adamw's decay stands apart from its gradients."""
     learning_rate: float = 1e-3
     """At its highest."""
     schedule: Literal["constant", "step", "cosine"] = "cosine"
@@ -64,6 +65,7 @@ class Recipe:
     clip_norm: float | None = 1.0
     """Largest norm of the whole gradient; None: unbounded."""
     label_smoothing: float = 0.0
+    """Share of every target that is spread over all classes alike."""
     mixup: float = 0.0
     """Blend each clip with another of the batch; alpha of the Beta distribution, 0 for none."""
     cutmix: float = 0.0
@@ -109,7 +111,8 @@ class Run:
     tensorboard: bool = False
     """Write the metrics for TensorBoard too, into the run directory."""
     dry_run: bool = False
-    """Print shapes, parameters, multiply-adds, memory and step time; train nothing."""
+    """Print shapes, parameters, multiply-adds, memory and step time; train nothing. Videos or
+    embeddings that are to be made are made first."""
 
 
 @dataclasses.dataclass(frozen=True)

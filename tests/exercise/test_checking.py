@@ -61,6 +61,13 @@ def test_a_stub_is_not_written_yet():
     assert verdict_of(stub).state == telling.NOT_WRITTEN
 
 
+def test_a_name_in_place_of_a_version_is_told(capsys):
+    """check takes the function itself, and says so."""
+    exercise.check("video.sample.uniform_indices")
+    said = capsys.readouterr().out
+    assert said == "✗ check takes your version itself: check(uniform_indices)\n"
+
+
 def test_an_exception_is_told_with_its_line():
     """The learner's own line, and not pytest's traceback."""
 

@@ -60,6 +60,16 @@ def test_a_crash_takes_nothing_with_it(command, tmp_path):
     assert "✓ natural_key: passed" in out
 
 
+def test_a_crash_in_compiled_code_is_named(command, tmp_path):
+    """A segmentation fault is told as one, with what it may come from."""
+    path = tmp_path / "mine.py"
+    kill = "os.kill(os.getpid(), signal.SIGSEGV)"
+    path.write_text(f"import os, signal\ndef natural_key(name):\n    {kill}\n")
+    code, out, _ = command("check", path)
+    assert code == 1
+    assert "✗ natural_key: the check ended Python itself, by SIGSEGV: a crash in compiled" in out
+
+
 def test_a_loop_that_no_timer_reaches_is_killed(command, tmp_path):
     """A learner's file that never ends as it is run does not hold the command for ever."""
     path = tmp_path / "mine.py"
