@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from flaxvid import errors, progress
 from flaxvid.figures import attention
 from flaxvid.prediction import clips, explain, files, pictures
-from flaxvid.training import run
+from flaxvid.training import compile_cache, run
 from flaxvid.video import decode
 
 LONGEST = 600  # seconds: what is decoded while somebody waits
@@ -53,6 +53,7 @@ def main() -> None:
     """The command `python -m flaxvid.demo`."""
     chosen = tyro.cli(Options, prog="python -m flaxvid.demo", description=__doc__)
     with errors.one_line_errors():
+        compile_cache.use()
         gradio = import_gradio()
         trained = run.open_best(chosen.run)
         print(f"the page is at http://{chosen.host}:{chosen.port}; Ctrl-C ends it", flush=True)

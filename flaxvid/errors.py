@@ -23,8 +23,10 @@ def one_line_errors() -> Iterator[None]:
     after ten lines, with 141.
     """
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         message = " ".join(str(error).split())
         print(f"error: {message}", file=sys.stderr)

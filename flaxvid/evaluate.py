@@ -13,7 +13,17 @@ import tyro
 from flaxvid import errors, progress
 from flaxvid.data import batches, views
 from flaxvid.models import cost
-from flaxvid.training import embed, encoding, feed, metrics, options, parallel, report, run
+from flaxvid.training import (
+    compile_cache,
+    embed,
+    encoding,
+    feed,
+    metrics,
+    options,
+    parallel,
+    report,
+    run,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +54,7 @@ def main() -> None:
     """The command `python -m flaxvid.evaluate`."""
     chosen = tyro.cli(Options, prog="python -m flaxvid.evaluate", description=__doc__)
     with errors.one_line_errors():
+        compile_cache.use()
         evaluate(chosen)
 
 

@@ -24,7 +24,7 @@ import tyro
 from flaxvid import errors
 from flaxvid.data import batches
 from flaxvid.prediction import clips, explain, files, live, pictures, published, which
-from flaxvid.training import run
+from flaxvid.training import compile_cache, run
 from flaxvid.video import camera, decode
 
 BAR = 30  # characters
@@ -64,6 +64,7 @@ def main() -> None:
     """The command `python -m flaxvid.predict`."""
     chosen = tyro.cli(Options, prog="python -m flaxvid.predict", description=__doc__)
     with errors.one_line_errors():
+        compile_cache.use()
         sys.exit(report(chosen))
 
 

@@ -20,7 +20,7 @@ from flaxvid.data import (
     packed,
     ucf101,
 )
-from flaxvid.training import embed
+from flaxvid.training import compile_cache, embed
 
 Source = Annotated[Path, tyro.conf.Positional]
 
@@ -34,6 +34,7 @@ def main() -> None:
     )
     (run,) = (run for options, run in COMMANDS.values() if options is type(chosen))
     with errors.one_line_errors():
+        compile_cache.use()
         run(chosen)
 
 

@@ -29,17 +29,27 @@ def test_other_errors_are_bugs_and_show_themselves():
         _ = 1 / 0
 
 
-def test_a_reader_that_leaves_is_no_error():
+@pytest.mark.parametrize("end", ["pass", "raise SystemExit(0)"])
+def test_a_reader_that_leaves_is_no_error(end):
     """`... | head -1` gets its line, and no traceback stands below it."""
     command = (
         "from flaxvid import errors\n"
         "with errors.one_line_errors():\n"
-        "    for number in range(100_000): print(number)\n"
+        "    print(0, flush=True)\n"
+        "    input()\n"
+        "    print(1)\n"
+        f"    {end}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "0\n"
     process.stdout.close()
+    process.stdin.write("go on\n")
+    process.stdin.close()
     assert (process.wait(), process.stderr.read()) == (141, "")
     process.stderr.close()
