@@ -110,7 +110,7 @@ def compare(chosen: Options) -> list[Line]:
             writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Line)])
             writer.writeheader()
             writer.writerows(dataclasses.asdict(line) for line in lines)
-        figure.draw(lines, title=title).figure.savefig(chosen.out / "leaderboard.png", dpi=120)
+        figure.draw(lines, title=title).savefig(chosen.out / "leaderboard.png", dpi=120)
     return lines
 
 

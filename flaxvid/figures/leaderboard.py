@@ -1,42 +1,43 @@
-"""A leaderboard as a picture: accuracy against cost, and what of it is left without order."""
+"""A leaderboard as a picture: accuracy, what of it is left without order, and what it costs."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.axes
 import matplotlib.figure
 
 from flaxvid.figures import frames
 
 
-def draw(
-    lines: Sequence[Any], axes: matplotlib.axes.Axes | None = None, *, title: str = ""
-) -> matplotlib.axes.Axes:
-    """Draws each model's top-1 over its multiply-adds, joined to its top-1 on shuffled frames.
+def draw(lines: Sequence[Any], *, title: str = "") -> matplotlib.figure.Figure:
+    """Draws a row for each model, in the order given, the first on top.
+
+    On the left its top-1 with the interval, joined to its top-1 on shuffled frames; on the right
+    its multiply-adds, as a power of ten.
 
     Args:
         lines: of `flaxvid.compare`: `model`, `top1`, `interval`, `shuffled`, `multiply_adds`.
-        axes: where to draw; None makes a figure.
         title: what stands above.
     """
-    if axes is None:
-        axes = matplotlib.figure.Figure(figsize=(8, 5), layout="constrained").subplots()
-    for number, line in enumerate(lines):
-        colour = frames.COLOURS[number % len(frames.COLOURS)]
-        cost = max(line.multiply_adds, 1) / 1e9
+    height = 1.3 + 0.4 * len(lines)
+    figure = matplotlib.figure.Figure(figsize=(9, height), layout="constrained")
+    accuracy, cost = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    for row, line in enumerate(lines):
         low, high = line.interval
-        error = [[max(line.top1 - low, 0)], [max(high - line.top1, 0)]]
-        axes.errorbar(cost, line.top1, error, fmt="o", color=colour, capsize=3)
-        axes.annotate(line.model, (cost, line.top1), (6, 4), textcoords="offset points", fontsize=9)
         if line.shuffled is not None:
-            axes.plot([cost, cost], [line.shuffled, line.top1], ":", color=colour, linewidth=1)
-            axes.plot(cost, line.shuffled, "x", color=colour)
-    axes.set_xscale("log")
-    axes.set_ylim(0, 1.05)
-    axes.margins(x=0.2)
-    axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
-    axes.set_xlabel("multiply-adds of a clip, in G")
-    axes.set_ylabel("top-1; × with the frames shuffled")
-    axes.grid(alpha=0.3)
-    axes.set_title(title, loc="left", fontsize=10)
-    return axes
+            accuracy.plot([line.shuffled, line.top1], [row, row], ":", color=frames.GREY)
+            accuracy.plot(line.shuffled, row, "x", color=frames.VERMILLION)
+        error = [[max(line.top1 - low, 0)], [max(high - line.top1, 0)]]
+        accuracy.errorbar(line.top1, row, xerr=error, fmt="o", color=frames.BLUE, capsize=3)
+        cost.plot(max(line.multiply_adds, 1) / 1e9, row, "s", color=frames.GREEN)
+    accuracy.set_yticks(range(len(lines)), [line.model for line in lines])
+    accuracy.set_ylim(len(lines) - 0.5, -0.5)
+    accuracy.set_xlim(0, 1.03)
+    accuracy.xaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
+    accuracy.set_xlabel("top-1: ● as filmed, × frames shuffled")
+    cost.set_xscale("log")
+    cost.margins(x=0.2)
+    cost.set_xlabel("billion multiply-adds a clip")
+    for axes in (accuracy, cost):
+        axes.grid(alpha=0.3)
+    accuracy.set_title(title, loc="left", fontsize=10)
+    return figure
