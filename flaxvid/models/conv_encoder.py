@@ -9,6 +9,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from flaxvid import errors
+from flaxvid.models import convolution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ConvEncoder(nnx.Module):
                 f"{len(config.channels)} times: choose a multiple of {2 ** len(config.channels)}"
             )
         dims = (3, *config.channels)
-        he = nnx.initializers.he_normal()
+        he = convolution.as_matrix(nnx.initializers.he_normal())
         self.convs = nnx.List(
             nnx.Conv(dim, new_dim, (3, 3), strides=2, kernel_init=he, rngs=rngs)
             for dim, new_dim in itertools.pairwise(dims)

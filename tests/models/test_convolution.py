@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from flaxvid.models import convolution
 
@@ -120,6 +121,15 @@ def test_he_normal_keeps_activations_alive():
     for key in keys[1:]:
         activations = jax.nn.relu(activations) @ convolution.he_normal(key, (512, 512))
     assert 1 / 3 < jnp.mean(activations**2) < 3
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3, 4, 5), (2, 3, 4, 5), (4, 5)])
+@pytest.mark.parametrize("init", [convolution.he_normal, nnx.initializers.he_normal()])
+def test_drawn_as_a_matrix_it_is_the_same_start(init, shape):
+    """The same numbers in the same places, of the type that was asked for."""
+    key, flat = jax.random.key(3), convolution.as_matrix(init)
+    np.testing.assert_array_equal(flat(key, shape), init(key, shape))
+    assert flat(key, shape, jnp.bfloat16).dtype == jnp.bfloat16
 
 
 # ------------------------------------------------------------------ frames side by side
