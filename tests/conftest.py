@@ -46,6 +46,8 @@ def pytest_configure(config):
     path = config.getoption("--mine")
     if path is not None and not path.is_file():
         raise pytest.UsageError(f"--mine {path}: there is no such file")
+    if path is not None:  # as in a check, a learner may broadcast as in NumPy
+        jax.config.update("jax_numpy_rank_promotion", "allow")
 
 
 def pytest_addoption(parser):

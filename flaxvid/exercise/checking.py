@@ -135,12 +135,14 @@ class Run:
 def _undisturbed() -> Iterator[None]:
     """Keeps the tests' strict settings out of the kernel, and its devices as they are.
 
+    A learner may broadcast as in NumPy: that flaxvid does not is a rule for flaxvid alone.
+
     The tests' own settings ask for two CPU devices, which JAX refuses once it has begun. It
     begins here, so that a kernel with a GPU keeps it; the tests then run on the CPU.
     """
     hooks, promotion = list(sys.meta_path), jax.config.jax_numpy_rank_promotion
     platforms = jax.config.jax_platforms
-    with jax.default_device(jax.devices("cpu")[0]), jax.numpy_rank_promotion("raise"):
+    with jax.default_device(jax.devices("cpu")[0]), jax.numpy_rank_promotion("allow"):
         try:
             yield
         finally:

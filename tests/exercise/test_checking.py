@@ -4,6 +4,7 @@ import json
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -175,6 +176,20 @@ def test_everything_is_as_before():
         assert settings() == before
     finally:
         jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def test_broadcasting_as_in_numpy_is_allowed():
+    """An array of three numbers against pixels is right, though flaxvid's own code may not."""
+
+    def normalise(video, preprocessing):
+        if video.dtype != jnp.uint8:
+            raise TypeError(f"uint8 is wanted, not {video.dtype}")
+        turned = video[..., ::-1] if preprocessing.channel_order == "bgr" else video
+        mean, std = (jnp.asarray(given) for given in (preprocessing.mean, preprocessing.std))
+        return (turned.astype(jnp.float32) * preprocessing.scale - mean) / std
+
+    verdict = verdict_of(normalise, "video.transform.normalise")
+    assert verdict.passed, verdict.text()
 
 
 # --- modules ------------------------------------------------------------------------------
