@@ -1,7 +1,10 @@
 """The pieces every Transformer here is made of: patches, MLP, norm, drop-path."""
 
+import math
+
 import einops
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -119,9 +122,13 @@ class Dropout(nnx.Dropout):
     """Dropout when `rngs` are given; a call without them is for use, and drops nothing."""
 
     def __call__(self, inputs: Array, rngs: nnx.Rngs | None = None) -> Array:
-        if rngs is None:
+        if rngs is None or not self.rate:
             return inputs
-        return super().__call__(inputs, deterministic=False, rngs=rngs)
+        keep = 1 - self.rate
+        sizes = [1 if d in self.broadcast_dims else size for d, size in enumerate(inputs.shape)]
+        # As one list, for XLA takes three to four times as long to compile a draw over four axes.
+        kept = jax.random.bernoulli(rngs[self.rng_collection](), keep, math.prod(sizes))
+        return jnp.where(kept.reshape(sizes), inputs / keep, 0)
 
 
 def drop_path(rate: float) -> Dropout:

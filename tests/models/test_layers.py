@@ -135,6 +135,15 @@ def test_dropout_keeps_the_mean():
     assert abs(float(dropped.mean()) - 1) < 0.02
 
 
+@pytest.mark.parametrize("shape", [(8,), (5, 6), (2, 3, 4, 5)])
+def test_dropout_drops_what_flax_drops(shape):
+    """Drawn as one list, it is the draw of nnx.Dropout, number by number."""
+    values, key = 1 + jnp.abs(video_of(shape)), jax.random.key(3)
+    flax = nnx.Dropout(0.4)(values, rngs=nnx.Rngs(dropout=key))
+    ours = layers.Dropout(0.4)(values, rngs=nnx.Rngs(dropout=key))
+    np.testing.assert_array_equal(ours, flax)
+
+
 def test_drop_path_drops_whole_rows():
     """A row of `row token dim` is dropped as a whole or not at all."""
     dropped = layers.drop_path(0.5)(jnp.ones((64, 3, 4)), rngs=nnx.Rngs(dropout=0))
