@@ -5,9 +5,11 @@
 
 What would differ from run to run is left out: times, versions, paths, and the outputs of cells
 tagged `timing`. The hash of the cells goes into the notebook, so that a test can tell outputs that
-are older than their source.
+are older than their source. The picture of a cell tagged `picture` goes into course/pictures as
+well, where pages can show it.
 """
 
+import base64
 import hashlib
 import os
 import sys
@@ -31,6 +33,16 @@ def main() -> None:
             execute(notebook)
             tidy(notebook)
             nbformat.write(notebook, path)
+            for kept, picture in pictures(path.stem, notebook).items():
+                kept.write_bytes(picture)
+
+
+def pictures(lesson: str, notebook: nbformat.NotebookNode) -> dict[Path, bytes]:
+    """The pictures that are kept beside the notebook, by the file they are kept in."""
+    tagged = [cell for cell in notebook.cells if "picture" in cell.metadata.get("tags", [])]
+    shown = [output.data for cell in tagged for output in cell.outputs if "data" in output]
+    coded = [data["image/png"] for data in shown if "image/png" in data]
+    return {COURSE / "pictures" / f"{lesson}.png": base64.b64decode(text) for text in coded}
 
 
 def execute(notebook: nbformat.NotebookNode) -> None:

@@ -99,3 +99,22 @@ def test_its_cells_are_short(notebook):
         if node := stub_of(cell):
             lines -= node.end_lineno - node.lineno
         assert lines <= LONGEST_CELL, cell.source
+
+
+def test_pictures_beside_the_lessons_are_theirs():
+    """What a cell tagged `picture` shows; otherwise run `python course/render.py`."""
+    drawn = {}
+    for lesson in LESSONS:
+        whole = nbformat.read(render.COURSE / f"{lesson}.ipynb", as_version=4)
+        drawn |= render.pictures(lesson, whole)
+    kept = {path: path.read_bytes() for path in render.COURSE.glob("pictures/*")}
+    assert drawn
+    assert kept == drawn
+
+
+@pytest.mark.parametrize("page", ["README.md", "course/README.md", "data/README.md"])
+def test_links_of_a_page_lead_somewhere(page):
+    """To files that are there, pictures among them."""
+    path = render.COURSE.parent / page
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
