@@ -1,6 +1,7 @@
 """Exercises from the command line: the board, checks of a file, hints, stubs, references."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from flaxvid import errors, exercise
 from flaxvid.exercise import board, catalogue, mine
 
 COMMAND = "python -m flaxvid.exercise"
+# As in pytest: what is about many devices is tested on two, and JAX is told before it begins.
+TWO_DEVICES = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
 
 
 def main() -> None:
@@ -56,7 +59,9 @@ def check(file: Path, name: str | None, seconds: float) -> int:
         command = [sys.executable, "-m", "flaxvid.exercise", "check-here", str(file), full]
         try:
             code = subprocess.run(
-                [*command, f"--seconds={seconds}"], timeout=2 * seconds + 30
+                [*command, f"--seconds={seconds}"],
+                timeout=2 * seconds + 30,
+                env=os.environ | TWO_DEVICES,
             ).returncode
         except subprocess.TimeoutExpired:
             code, told = 1, "took too long and was stopped"

@@ -50,6 +50,16 @@ def test_from_the_stub_to_the_board(command, tmp_path):
     assert "✓" not in command("reset")[1]
 
 
+def test_exercises_on_devices_have_two(command, tmp_path):
+    """An answer that cuts arrays over devices can pass from the terminal."""
+    path = tmp_path / "mine.py"
+    path.write_text("from flaxvid.training import parallel\nown = parallel.shardings\n")
+    with path.open("a") as file:
+        file.write("def shardings(tree, mesh, how):\n    return own(tree, mesh, how)\n")
+    code, out, err = command("check", path)
+    assert (code, err) == (0, ""), out + err
+
+
 def test_a_crash_takes_nothing_with_it(command, tmp_path):
     """After a function that ends Python, the next one is checked all the same."""
     path = tmp_path / "mine.py"
