@@ -73,10 +73,14 @@ def stub(name: str) -> str:
             needed -= set(bound.values())
             if line.names:
                 imports.append(ast.unparse(line))
-    # Types and constants that the signature takes from its own module.
-    local = sorted(needed & set(vars(module)) - {own.__name__})
+    # Types and constants that the signature takes from its own module, and the module itself,
+    # where the answer may want functions of it: through it, or they would not be the learner's.
+    local = needed & set(vars(module)) - {own.__name__}
     if local:
-        imports.append(f"from {module.__name__} import {', '.join(local)}")
+        imports.append(f"from {module.__name__} import {', '.join(sorted(local))}")
+    if any(_is_of(module, vars(module).get(name)) for name in used - local - {own.__name__}):
+        package, _, short = module.__name__.rpartition(".")
+        imports.append(f"from {package} import {short}")
     return "\n".join(imports) + f"\n\n\n{emptied}"
 
 
@@ -109,6 +113,11 @@ def _emptied(source: str) -> str:
             keep -= 1
         lines[keep : method.end_lineno] = [" " * first.col_offset + NOT_WRITTEN]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _is_of(module, thing) -> bool:
+    """Whether a function or class stands in this module, and was not imported to it."""
+    return callable(thing) and getattr(thing, "__module__", "") == module.__name__
 
 
 def _names(source: str) -> set[str]:

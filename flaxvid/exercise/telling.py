@@ -6,6 +6,7 @@ import linecache
 import os
 import re
 import textwrap
+import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def value(thing: object) -> str:
             told = " ".join(np.array2string(np.asarray(thing), separator=", ").split())
             return told.replace("[ ", "[")
         return f"{thing.dtype} array of shape {thing.shape}"
+    if isinstance(thing, types.FunctionType):
+        return "a function"
+    if isinstance(thing, dict):
+        inside = ", ".join(f"{key!r}: {value(item)}" for key, item in thing.items())
+        return _short(f"{{{inside}}}")
+    if hasattr(thing, "_fields"):  # a state, an optimizer: the numbers are too many to help
+        return f"{type(thing).__name__}(...)"
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return _short(_changed(thing))
     if isinstance(thing, tuple):
         inside = ", ".join(map(value, thing))
         return f"({inside},)" if len(thing) == 1 else f"({inside})"
@@ -97,8 +107,21 @@ def value(thing: object) -> str:
         return repr(Path(thing).name)
     if isinstance(thing, np.generic):
         thing = thing.item()  # 0.5 and not np.float64(0.5)
-    told = re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
-    return textwrap.shorten(told, 200, placeholder=" ...")
+    return _short(re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing)))
+
+
+def _changed(thing) -> str:
+    """A dataclass by those of its fields that differ from their defaults."""
+    told = [
+        f"{field.name}={value(getattr(thing, field.name))}"
+        for field in dataclasses.fields(thing)
+        if field.repr and repr(getattr(thing, field.name)) != repr(field.default)
+    ]
+    return f"{type(thing).__name__}({', '.join(told)})"
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, 200, placeholder=" ...")
 
 
 def _gave(error, watch) -> list[str]:
@@ -117,10 +140,18 @@ def _gave(error, watch) -> list[str]:
         return lines + _pair("expected", due)
     if not isinstance(error, AssertionError | pytest.fail.Exception):
         return lines + _pair("so", _one_line(error))
+    single = re.search(r"elements: 1 / 1 .*ACTUAL: (.*)DESIRED: (.*)", str(error), re.S)
+    if single:
+        seen, due = (
+            re.sub(r"array\((.*?)(, dtype=.*)?\)", r"\1", n.strip()) for n in single.groups()
+        )
+        of_more = callable(watch.result) or np.ndim(watch.result) > 0
+        return lines + (_pair("compared", seen) if of_more else []) + _pair("expected", due)
     # NumPy and pytest say what was expected, and then repeat what was given.
     told = re.split("ACTUAL:|Actual message:", str(error))[0].splitlines()
     told = [line.strip() for line in told if line.strip()]
     told = [line for line in told if not line.startswith(("assert ", "+ "))]
+    told = [line.replace("(ACTUAL)", "given").replace("(DESIRED)", "expected") for line in told]
     return lines + [line for part in told[:5] for line in _pair("", part)]
 
 

@@ -39,11 +39,18 @@ def watched(thing: Callable, reference: Callable, watch: Watch) -> Callable:
     if not inspect.isclass(thing):
         return _watched_function(thing, reference, watch, shown)
     methods = {
-        name: _watched_function(getattr(thing, name), method, watch, shown)
+        name: _watched_function(getattr(thing, name), method, watch, _of_a_class(shown, name))
         for name, method in vars(reference).items()
         if inspect.isfunction(method) and hasattr(thing, name)
     }
     return type(thing)(thing.__name__, (thing,), {**methods, "__module__": thing.__module__})
+
+
+def _of_a_class(shown, method):
+    """How a method's call begins: `MLP` for what makes one, `MLP(...)` for a call of it."""
+    if method == "__init__":
+        return shown
+    return f"{shown}(...)" if method == "__call__" else f"{shown}(...).{method}"
 
 
 def _watched_function(function, reference, watch, name):

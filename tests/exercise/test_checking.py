@@ -1,6 +1,7 @@
 """Verdicts: right, wrong, not written, endless; and nothing is left behind afterwards."""
 
 import json
+import re
 import sys
 
 import jax
@@ -51,6 +52,18 @@ def test_a_wrong_answer_is_told_what_was_expected():
     ]
     assert lines[-1].startswith("  tests/video/test_sample.py:")
     assert "\033" not in "".join(lines)
+
+
+def test_a_wrong_number_is_told_what_was_expected():
+    """NumPy's words for a single number are the number, and a settings object what it sets."""
+
+    def flat(recipe, steps):
+        return lambda step: np.float32(recipe.learning_rate)
+
+    text = verdict_of(flat, "training.optimizer.schedule").text()
+    assert re.search(r"flat\(Recipe\(learning_rate=0.2, warmup=0.1", text)
+    assert re.search(r"gave +a function\n +compared +\S+\n +expected +\S+\n", text)
+    assert "Mismatched" not in text
 
 
 def test_a_stub_is_not_written_yet():
@@ -222,7 +235,7 @@ def test_a_module_passes():
 def test_a_wrong_module_is_told_its_call():
     """The tanh form of GELU gives 0.841192 where 0.841345 is due."""
     text = verdict_of(TanhMLP, "models.layers.MLP").text()
-    assert "TanhMLP([[1.], [1.]])" in text
+    assert "TanhMLP(...)([[1.], [1.]])" in text
     assert "0.841192" in text
 
 

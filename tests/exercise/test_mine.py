@@ -31,6 +31,13 @@ def test_a_stub_has_signature_and_docstring_and_runs(name):
     exec(text, {"__name__": "mine"})
 
 
+def test_a_stub_imports_the_module_whose_functions_it_may_use():
+    """The text says `attention.scaled_dot_product`; an answer without helpers needs no module."""
+    assert "from flaxvid.models import attention\n" in mine.stub("models.attention.Attention")
+    assert "from flaxvid.training import step\n" in mine.stub("training.step.make_train_step")
+    assert "import layers" not in mine.stub("models.layers.patchify")
+
+
 def test_names_in_a_file(write):
     """Exercises in the order of the file, and which of them are written; helpers are no matter."""
     path = write(
