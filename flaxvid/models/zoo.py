@@ -164,7 +164,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
                 _TimeSformer,
                 _small(),
                 dict(
-                    steps=1200,
+                    steps=1600,
                     learning_rate=1e-3,
                     # Time embeddings start at zero, behind a layer that does too: at the common
                     # rate the model takes half as long again to see that order matters.
