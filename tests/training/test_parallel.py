@@ -264,6 +264,10 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
             wanted.pop(time, None)
             found.pop(time, None)
         assert found == pytest.approx(wanted, abs=2e-5)
+        losses = [name for name in wanted if name.endswith("loss")]
+        assert [found[name] for name in losses] == pytest.approx(
+            [wanted[name] for name in losses], abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("batch_size", [4, 8, 32])
