@@ -98,7 +98,9 @@ def test_clips_of_a_group_are_drawn_together():
 @pytest.mark.exercise("training.scores.interval")
 def test_interval_repeats_with_its_seed():
     """The same seed draws the same groups; groups may be named, not only numbered."""
-    right, groups = np.arange(30) % 3 > 0, np.array([f"g{n % 7}" for n in range(30)])
-    assert scores.interval(right, groups, seed=3) == scores.interval(right, groups, seed=3)
-    low, high = scores.interval(right, groups, seed=3)
+    # Groups of unlike sizes and few draws: another draw ends elsewhere.
+    right, groups = np.arange(300) % 7 > 1, np.array([f"g{n * n % 37}" for n in range(300)])
+    found = [scores.interval(right, groups, draws=100, seed=3) for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    low, high = found[0]
     assert low < right.mean() < high
