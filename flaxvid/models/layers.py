@@ -128,7 +128,7 @@ class Dropout(nnx.Dropout):
         sizes = [1 if d in self.broadcast_dims else size for d, size in enumerate(inputs.shape)]
         # As one list, for XLA takes three to four times as long to compile a draw over four axes.
         kept = jax.random.bernoulli(rngs[self.rng_collection](), keep, math.prod(sizes))
-        return jnp.where(kept.reshape(sizes), inputs / keep, 0)
+        return jnp.where(kept.reshape(sizes), inputs / (keep or 1), 0)  # nothing is kept at rate 1
 
 
 def drop_path(rate: float) -> Dropout:

@@ -5,8 +5,9 @@
 
 It does what these commands do: `train --arch ... --seed ...`, each tiny and by its own recipe,
 `evaluate` with its order tests, and `compare`. Every run is a directory under runs/leaderboard,
-with its report.json and pictures. It can be stopped by Ctrl-C and started again: what is finished
-stays, and a run broken off is gone on with. Videos are drawn, and embeddings made, once.
+with its report.json and pictures; tests/benchmarks/results keeps the board of the last whole one.
+It can be stopped by Ctrl-C and started again: what is finished stays, and a run broken off is gone
+on with. Videos are drawn, and embeddings made, once.
 
 Beside what compare shows, accuracy on the pairs of classes that differ in appearance (grow and
 shrink, lighten and darken) and on those that differ in direction; each pair is one clip played

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/training_step.py c3d                     this Python has torch too
     python tests/benchmarks/training_step.py timesformer-small --torch OTHER/bin/python
-    python tests/benchmarks/training_step.py timesformer --gpu --batch 32 --out results/card.md
+    python tests/benchmarks/training_step.py timesformer --gpu --batch 32
 
 C3D is 16 frames of 112 pixels, beside the same network in torch; TimeSformer is base, 8 frames of
 224 pixels, beside transformers' own, and timesformer-small is 384 wide, of 112 pixels. A training

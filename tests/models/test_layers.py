@@ -128,6 +128,15 @@ def test_dropout_without_rngs_drops_nothing():
     np.testing.assert_array_equal(layers.Dropout(0.9)(values), values)
 
 
+def test_dropout_of_all_leaves_nothing():
+    """At rate 1 the values are 0, and so are the gradients, and neither is NaN."""
+    drop = layers.Dropout(1.0)
+    values = jnp.arange(1.0, 5)
+    found, slope = jax.value_and_grad(lambda v: drop(v, rngs=nnx.Rngs(dropout=0)).sum())(values)
+    assert found == 0
+    np.testing.assert_array_equal(slope, np.zeros(4))
+
+
 def test_dropout_keeps_the_mean():
     """What is kept is scaled up by 1 / (1 - rate)."""
     dropped = layers.Dropout(0.25)(jnp.ones((100, 100)), rngs=nnx.Rngs(dropout=0))
