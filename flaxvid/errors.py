@@ -35,6 +35,17 @@ def one_line_errors() -> Iterator[None]:
         print("broken off", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # Python flushes once more on its way out; nobody listens.
+        if _somebody_reads():  # then it is another pipe that broke, and no matter of course
+            raise
+        # Python flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _somebody_reads():
+    """Whether what is printed still goes somewhere."""
+    try:
+        print(flush=True)  # to flush alone says nothing: what broke the pipe has left the buffer
+    except BrokenPipeError:
+        return False
+    return True

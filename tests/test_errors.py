@@ -23,10 +23,11 @@ def test_a_command_ends_in_one_line_and_a_code(raised, code, said, capsys):
     assert capsys.readouterr().err == said
 
 
-def test_other_errors_are_bugs_and_show_themselves():
-    """What is not a user's mistake keeps its traceback."""
-    with pytest.raises(ZeroDivisionError), errors.one_line_errors():
-        _ = 1 / 0
+@pytest.mark.parametrize("bug", [ZeroDivisionError, BrokenPipeError])
+def test_other_errors_are_bugs_and_show_themselves(bug):
+    """What is not a user's mistake keeps its traceback; so does a pipe that is not the output."""
+    with pytest.raises(bug), errors.one_line_errors():
+        raise bug
 
 
 @pytest.mark.parametrize("end", ["pass", "raise SystemExit(0)"])
