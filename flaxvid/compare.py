@@ -30,7 +30,7 @@ COLUMNS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class CompareOptions:
     """What to compare."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
@@ -83,12 +83,12 @@ class Line:
 
 def main() -> None:
     """The command `python -m flaxvid.compare`."""
-    chosen = tyro.cli(Options, prog="python -m flaxvid.compare", description=__doc__)
+    chosen = tyro.cli(CompareOptions, prog="python -m flaxvid.compare", description=__doc__)
     with errors.one_line_errors():
         compare(chosen)
 
 
-def compare(chosen: Options) -> list[Line]:
+def compare(chosen: CompareOptions) -> list[Line]:
     """Prints the leaderboard, writes it if asked, and returns its lines.
 
     Raises:

@@ -15,14 +15,14 @@ from jaxtyping import UInt8
 from flaxvid import errors, progress
 from flaxvid.figures import attention
 from flaxvid.prediction import clips, explain, files, pictures
-from flaxvid.training import compile_cache, run
+from flaxvid.runs import compile_cache, opening
 from flaxvid.video import decode
 
 LONGEST = 600  # seconds: what is decoded while somebody waits
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class DemoOptions:
     """Which model, and where the page is."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -51,11 +51,11 @@ class Answer:
 
 def main() -> None:
     """The command `python -m flaxvid.demo`."""
-    chosen = tyro.cli(Options, prog="python -m flaxvid.demo", description=__doc__)
+    chosen = tyro.cli(DemoOptions, prog="python -m flaxvid.demo", description=__doc__)
     with errors.one_line_errors():
         compile_cache.use()
         gradio = import_gradio()
-        trained = run.open_best(chosen.run)
+        trained = opening.open_best(chosen.run)
         print(f"the page is at http://{chosen.host}:{chosen.port}; Ctrl-C ends it", flush=True)
         page(gradio, trained).launch(
             server_name=chosen.host, server_port=chosen.port, quiet=True, footer_links=[]
@@ -76,7 +76,7 @@ def import_gradio() -> ModuleType:
         ) from None
 
 
-def open_answering(trained: run.Trained) -> Callable[[str], Answer]:
+def open_answering(trained: opening.Trained) -> Callable[[str], Answer]:
     """The function from the path of an uploaded file to what is shown.
 
     It raises a UserError whose message is for the one who uploaded: for a file that is no video,
@@ -135,7 +135,7 @@ def _share_seen(info, shown):
     return (shown.crop_size / shown.resize) ** 2 * short / long
 
 
-def page(gradio: ModuleType, trained: run.Trained):
+def page(gradio: ModuleType, trained: opening.Trained):
     """The page, as Gradio's Blocks, ready to be launched."""
     answer_of = open_answering(trained)
     settings = trained.settings

@@ -12,22 +12,15 @@ import tyro
 
 from flaxvid import errors, progress
 from flaxvid.data import batches, views
+from flaxvid.evaluation import report
 from flaxvid.models import cost
-from flaxvid.training import (
-    compile_cache,
-    embed,
-    encoding,
-    feed,
-    metrics,
-    options,
-    parallel,
-    report,
-    run,
-)
+from flaxvid.runs import compile_cache, embed, encoding, opening, options, sources
+from flaxvid.runs import journal as journals
+from flaxvid.training import parallel
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class EvaluateOptions:
     """What to judge, and how."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -52,17 +45,17 @@ class Options:
 
 def main() -> None:
     """The command `python -m flaxvid.evaluate`."""
-    chosen = tyro.cli(Options, prog="python -m flaxvid.evaluate", description=__doc__)
+    chosen = tyro.cli(EvaluateOptions, prog="python -m flaxvid.evaluate", description=__doc__)
     with errors.one_line_errors():
         compile_cache.use()
         evaluate(chosen)
 
 
-def evaluate(chosen: Options) -> dict:
+def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
     mesh = parallel.data_mesh(chosen.batch_size)
-    trained = run.open_best(chosen.run, mesh)
+    trained = opening.open_best(chosen.run, mesh)
     settings = trained.settings
     loader = _open(chosen, settings)
     rows = loader.manifest.rows
@@ -126,7 +119,7 @@ def _open(chosen, settings):
         )
     videos = dataclasses.replace(videos, labels=settings.labels)
     stored = embed.for_training(dataclasses.replace(saved, data=data), videos)
-    loaders = feed.loaders(
+    loaders = sources.loaders(
         dataclasses.replace(settings, data=data), videos, stored, batches.Skipped()
     )
     if chosen.split not in loaders:
@@ -152,7 +145,7 @@ def _sees(settings):
 
 def _training_seconds(folder):
     journal = folder / "metrics.jsonl"
-    return metrics.training_seconds(metrics.read_journal(journal)) if journal.exists() else None
+    return journals.training_seconds(journals.read(journal)) if journal.exists() else None
 
 
 def _compile(trained, loader, chosen, mesh):

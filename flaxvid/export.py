@@ -18,11 +18,11 @@ import tyro
 
 from flaxvid import errors
 from flaxvid.prediction import published
-from flaxvid.training import run
+from flaxvid.runs import opening
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class ExportOptions:
     """What to export, and where to."""
 
     run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
@@ -37,12 +37,12 @@ class Options:
 
 def main() -> None:
     """The command `python -m flaxvid.export`."""
-    chosen = tyro.cli(Options, prog="python -m flaxvid.export", description=__doc__)
+    chosen = tyro.cli(ExportOptions, prog="python -m flaxvid.export", description=__doc__)
     with errors.one_line_errors():
         export(chosen)
 
 
-def export(chosen: Options) -> Path:
+def export(chosen: ExportOptions) -> Path:
     """Writes `model.jax` and, with its labels and shapes, `model.json`; returns the folder.
 
     Raises:
@@ -53,7 +53,7 @@ def export(chosen: Options) -> Path:
             f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
         )
     if chosen.run is not None:
-        trained = run.open_best(chosen.run)
+        trained = opening.open_best(chosen.run)
     else:
         trained = published.open_weights(chosen.weights)
     folder = chosen.out or (chosen.run or Path()) / "export"
@@ -82,7 +82,7 @@ def export(chosen: Options) -> Path:
 _NAMES = ("video", "mask")
 
 
-def to_stablehlo(trained: run.Trained, platforms: tuple[str, ...]) -> jax.export.Exported:
+def to_stablehlo(trained: opening.Trained, platforms: tuple[str, ...]) -> jax.export.Exported:
     """The function from uint8 clips and their masks to logits, with the batch left open.
 
     A model that sees embeddings takes those, float32 `batch time dim`, in the place of clips.

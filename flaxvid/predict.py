@@ -23,8 +23,8 @@ import tyro
 
 from flaxvid import errors
 from flaxvid.data import batches
-from flaxvid.prediction import clips, explain, files, live, pictures, published, which
-from flaxvid.training import compile_cache, run
+from flaxvid.prediction import clips, explain, files, inputs, live, pictures, published
+from flaxvid.runs import compile_cache, opening
 from flaxvid.video import camera, decode
 
 BAR = 30  # characters
@@ -33,7 +33,7 @@ LONGEST = 200  # windows in a moving picture
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class PredictOptions:
     """What to predict, and with what."""
 
     paths: Annotated[
@@ -62,13 +62,13 @@ class Options:
 
 def main() -> None:
     """The command `python -m flaxvid.predict`."""
-    chosen = tyro.cli(Options, prog="python -m flaxvid.predict", description=__doc__)
+    chosen = tyro.cli(PredictOptions, prog="python -m flaxvid.predict", description=__doc__)
     with errors.one_line_errors():
         compile_cache.use()
         sys.exit(report(chosen))
 
 
-def report(chosen: Options) -> int:
+def report(chosen: PredictOptions) -> int:
     """Predicts, prints and writes; the exit code: 1 if a video was left out, else 0.
 
     Raises:
@@ -81,10 +81,12 @@ def report(chosen: Options) -> int:
             f"{' '.join(map(str, chosen.paths)) or 'nothing'}: give a run directory and a video, "
             "or --weights and a video"
         )
-    number = which.camera(chosen.paths[given:])
-    videos = which.videos(chosen.paths[given:]) if number is None else []
+    number = inputs.camera(chosen.paths[given:])
+    videos = inputs.videos(chosen.paths[given:]) if number is None else []
     ending = _check(chosen, videos)
-    trained = run.open_best(chosen.paths[0]) if given else published.open_weights(chosen.weights)
+    trained = (
+        opening.open_best(chosen.paths[0]) if given else published.open_weights(chosen.weights)
+    )
     labels = trained.settings.labels
     if number is not None:
         return _watch(trained, number, chosen)
@@ -198,7 +200,7 @@ def _watch(trained, number, chosen):
     return 0
 
 
-def predict(trained: run.Trained, video: Path) -> np.ndarray:
+def predict(trained: opening.Trained, video: Path) -> np.ndarray:
     """The probability of every class for the clip of a video that evaluation shows, `classes`.
 
     Raises:

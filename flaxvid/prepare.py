@@ -20,7 +20,7 @@ from flaxvid.data import (
     packed,
     ucf101,
 )
-from flaxvid.training import compile_cache, embed
+from flaxvid.runs import compile_cache, embed
 
 Source = Annotated[Path, tyro.conf.Positional]
 
@@ -240,8 +240,8 @@ class Packed:
     """A manifest, or a folder of class folders."""
     out: Source
     """Folder to write."""
-    settings: tyro.conf.OmitArgPrefixes[packed.Settings] = dataclasses.field(
-        default_factory=packed.Settings
+    settings: tyro.conf.OmitArgPrefixes[packed.Packing] = dataclasses.field(
+        default_factory=packed.Packing
     )
     threads: int = 2
     """Threads that decode."""
@@ -326,7 +326,7 @@ COMMANDS = {
     "packed": (Packed, prepare_packed),
     "check": (Check, prepare_check),
     "download": (Download, prepare_download),
-    "embeddings": (embed.EmbeddingsOptions, embed.prepare),
+    "embeddings": (embed.EmbeddingsOptions, embed.prepare_embeddings),
 }
 
 if __name__ == "__main__":

@@ -14,24 +14,28 @@ from flax import nnx
 
 from flaxvid import errors, exercise, progress
 from flaxvid.data import batches
-from flaxvid.models import cost, zoo
-from flaxvid.training import (
-    around,
-    checkpoint,
+from flaxvid.evaluation import scoring
+from flaxvid.models import cost
+from flaxvid.recipes import zoo
+from flaxvid.runs import (
     compile_cache,
     config,
-    distributed,
+    directory,
     dry_run,
     embed,
-    evaluation,
-    feed,
     interrupt,
     loop,
-    metrics,
-    optimizer,
     options,
+    sources,
+)
+from flaxvid.runs import journal as journals
+from flaxvid.training import (
+    averaging,
+    checkpoint,
+    distributed,
+    mixing,
+    optimizer,
     parallel,
-    run,
     step,
 )
 from flaxvid.training import state as states
@@ -47,10 +51,11 @@ def main() -> None:
         train(options.parse(sys.argv[1:], __doc__))
 
 
-def train(chosen: options.Options) -> Path | None:
+def train(chosen: options.TrainOptions) -> Path | None:
     """The story of a run, from options to its directory; None after a dry run."""
     began = time.monotonic()
-    distributed.join(chosen.machine)
+    machine = chosen.machine
+    distributed.join(machine.coordinator, machine.num_processes, machine.process_id)
     with distributed.one_voice():
         folder = _train(chosen, began)
     distributed.leave()
@@ -72,7 +77,7 @@ def _train(chosen, began):
         settings = dataclasses.replace(settings, preprocessing=colours)
     batch_size, threads = settings.data.batch_size, settings.data.threads
     skipped = batches.Skipped()
-    loaders = feed.loaders(settings, videos, stored, skipped)
+    loaders = sources.loaders(settings, videos, stored, skipped)
     # Without validation videos the best checkpoint is chosen on the test split, and that is said.
     watched = "validation" if "validation" in loaders else "test"
     if not {"train", watched} <= set(loaders):
@@ -87,7 +92,7 @@ def _train(chosen, began):
     model = zoo.find(settings.arch, settings.size).module(
         settings.model, rngs=nnx.Rngs(settings.run.seed)
     )
-    parts = states.take_apart(model, axis=parallel.AXIS if how == "pmap" else None)
+    parts = states.split(model, axis=parallel.AXIS if how == "pmap" else None)
     if settings.run.weights is not None and settings.run.resume is None:
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
@@ -100,22 +105,24 @@ def _train(chosen, began):
             )
     total = optimizer.total_steps(recipe, epoch_clips, batch_size)
     update = optimizer.create(recipe, total, parts.params)
-    prepare = run.prepare(settings)
+    inputs_of = opening.inputs_of(settings)
     differentiate = parallel.differentiate(how, settings.machine.accumulate)
-    train_step = step.make_train_step(parts, update, prepare, recipe.label_smoothing, differentiate)
+    train_step = step.make_train_step(
+        parts, update, inputs_of, recipe.label_smoothing, differentiate
+    )
     if recipe.mixup or recipe.cutmix:
         classes = settings.model.num_classes
-        train_step = around.mixed(train_step, classes, recipe.mixup, recipe.cutmix)
+        train_step = mixing.mixed(train_step, classes, recipe.mixup, recipe.cutmix)
     if recipe.average is not None:
-        train_step = around.averaged(train_step, recipe.average)
+        train_step = averaging.averaged(train_step, recipe.average)
     state = states.create(parts, update, settings.run.seed, average=recipe.average is not None)
-    eval_step = step.make_eval_step(parts, prepare)
+    eval_step = step.make_eval_step(parts, inputs_of)
     if settings.run.dry_run:
         print(dry_run.report(settings, videos, parts, state, train_step, total))
         return None
 
     # ------------------------------------------------------------------ on the devices
-    mesh = parallel.data_mesh(batch_size, settings.machine.accumulate)
+    mesh = parallel.data_mesh(batch_size, settings.machine.accumulate, how)
     state = parallel.put_state(state, mesh, how)
     train_step = parallel.compiled(train_step, state, mesh, how)
     decoded = batches.train_batches(
@@ -128,13 +135,13 @@ def _train(chosen, began):
         processes=jax.process_count(),
     )
     judge = functools.partial(
-        evaluation.judge, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
+        scoring.judge, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
     )
 
     # ------------------------------------------------------------------ learn, or go on with it
     folder = settings.run.out
     if settings.run.resume is None and distributed.first():
-        run.create(folder, settings)
+        directory.create(folder, settings)
     with (
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
@@ -173,10 +180,10 @@ def _train(chosen, began):
     final = "test" if "test" in loaders else watched
     judged = judge(weights, stats, loaders[final])
     if distributed.first():
-        journal = metrics.Journal(folder / "metrics.jsonl", resume_step=int(state.step))
+        journal = journals.Journal(folder / "metrics.jsonl", resume_step=int(state.step))
         found = {f"{final}_{name}": value for name, value in judged.items()}
         journal.write(int(state.step), best_step=best, **found)
-        print(_speed(journal.read(), settings, run.multiply_adds(settings, parts)))
+        print(_speed(journal.read(), settings, opening.multiply_adds(settings, parts)))
     print(
         f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "
         f"(checkpoint of step {best}, best on {watched}) after "

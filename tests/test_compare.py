@@ -39,7 +39,7 @@ def test_seeds_are_joined_and_the_best_is_first(runs):
         second={"seed": 1, "top1": 0.9, "training_seconds": 400.0},
         other={"model": "c3d tiny", "top1": 0.95, "orders": {}, "training_seconds": None},
     )
-    best, joined = compare.compare(compare.Options(runs=folders))
+    best, joined = compare.compare(compare.CompareOptions(runs=folders))
     assert (best.model, best.seeds, best.spread, best.shuffled) == ("c3d tiny", 1, 0.0, None)
     assert (joined.seeds, joined.top1, joined.spread) == (
         2,
@@ -53,7 +53,7 @@ def test_seeds_are_joined_and_the_best_is_first(runs):
 def test_table_and_picture_are_written(runs, tmp_path, capsys):
     """A line a model in Markdown and CSV, and a figure."""
     folders = runs(first={}, other={"model": "c3d tiny", "top1": 0.5})
-    compare.compare(compare.Options(runs=folders, out=tmp_path / "board"))
+    compare.compare(compare.CompareOptions(runs=folders, out=tmp_path / "board"))
     page = (tmp_path / "board" / "leaderboard.md").read_text()
     assert page in capsys.readouterr().out
     assert page.index("timesformer tiny") < page.index("c3d tiny")
@@ -76,12 +76,12 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
 def test_unlike_runs_are_not_ranked(runs, change, message):
     """Another manifest, split or number of views makes another measurement."""
     with pytest.raises(errors.UserError, match=message):
-        compare.compare(compare.Options(runs=runs(first={}, second=change)))
+        compare.compare(compare.CompareOptions(runs=runs(first={}, second=change)))
 
 
 def test_run_without_a_report_is_told_how_to_make_one(tmp_path):
     """The message has the command."""
     with pytest.raises(errors.UserError, match=r"flaxvid.evaluate .*young"):
-        compare.compare(compare.Options(runs=(tmp_path / "young",)))
+        compare.compare(compare.CompareOptions(runs=(tmp_path / "young",)))
     with pytest.raises(errors.UserError, match="no run to compare"):
-        compare.compare(compare.Options(runs=()))
+        compare.compare(compare.CompareOptions(runs=()))

@@ -11,9 +11,11 @@ from flax import nnx
 
 from flaxvid import demo, errors
 from flaxvid.data import motion
-from flaxvid.models import zoo
-from flaxvid.training import config, run, step
+from flaxvid.recipes import recipe as recipes
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, opening
 from flaxvid.training import state as states
+from flaxvid.training import step
 from flaxvid.video import write
 
 
@@ -23,20 +25,20 @@ def trained():
     preset = zoo.find("timesformer")
     small = dict(num_classes=10, dim=16, depth=1, num_heads=2, mlp_dim=16)
     model = zoo.create("timesformer", rngs=nnx.Rngs(0), **small)
-    settings = run.Settings(
+    settings = config.Settings(
         arch="timesformer",
         size="tiny",
         model=model.config,
         preprocessing=preset.preprocessing,
         data=config.Data(),
-        recipe=config.Recipe(),
+        recipe=recipes.Recipe(),
         run=config.Run(),
         labels=motion.CLASSES,
         manifest="",
     )
-    parts = states.take_apart(model)
+    parts = states.split(model)
     eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(preset.preprocessing)))
-    return run.Trained(
+    return opening.Trained(
         settings, 0, 0, lambda batch: eval_step(parts.params, parts.stats, batch), model
     )
 

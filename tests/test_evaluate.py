@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, train
-from flaxvid.training import metrics, options
+from flaxvid.runs import journal as journals
+from flaxvid.runs import options
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +28,7 @@ def folder(small_motion, tmp_path_factory):
 
 
 def report_of(folder, out, **settings):
-    return evaluate.evaluate(evaluate.Options(run=folder, out=out, **settings))
+    return evaluate.evaluate(evaluate.EvaluateOptions(run=folder, out=out, **settings))
 
 
 def without_speed(report):
@@ -41,7 +42,7 @@ def report(folder, tmp_path_factory):
 
 def test_numbers_are_those_of_the_run(folder, report):
     """Top-1, top-5 and loss on the test split are what training wrote last."""
-    last = metrics.read_journal(folder / "metrics.jsonl")[-1]
+    last = journals.read(folder / "metrics.jsonl")[-1]
     assert report["videos"] == 20
     assert report["top1"] == pytest.approx(last["test_accuracy"])
     assert report["top5"] == pytest.approx(last["test_top5"])

@@ -7,7 +7,8 @@ import pytest
 
 from flaxvid import predict, train
 from flaxvid.data import batches
-from flaxvid.training import metrics, options, run
+from flaxvid.runs import journal as journals
+from flaxvid.runs import opening, options
 from flaxvid.video import decode
 
 
@@ -19,14 +20,14 @@ def trained(small_motion, tmp_path_factory):
     words += ["--steps", "2", "--batch-size", "4", "--eval-every", "2"]
     words += ["--model.dim", "8", "--model.depth", "1", "--model.mlp-dim", "8"]
     train.train(options.parse(words, ""))
-    return run.open_best(folder), folder
+    return opening.open_best(folder), folder
 
 
 def test_probabilities_are_those_of_the_evaluation(trained, small_motion):
     """One video alone gets the softmax of its logits in the test split's batches."""
     opened, _ = trained
     videos = small_motion.split("test")
-    loader = batches.Loader(videos, opened.settings.preprocessing)
+    loader = batches.VideoRows(videos, opened.settings.preprocessing)
     logits = np.asarray(opened.logits(next(batches.test_batches(loader, 4))))
     odds = np.exp(logits[1].astype(np.float64))
     found = predict.predict(opened, videos.path(videos.rows[1]))
@@ -41,7 +42,7 @@ def test_evaluation_in_one_row_or_in_many(trained, small_motion):
         predict.predict(opened, videos.path(row)).argmax() == videos.label_index(row)
         for row in videos.rows
     ]
-    assert metrics.read_journal(folder / "metrics.jsonl")[-1]["test_accuracy"] == np.mean(right)
+    assert journals.read(folder / "metrics.jsonl")[-1]["test_accuracy"] == np.mean(right)
 
 
 def test_table_has_the_likeliest_first():

@@ -18,8 +18,10 @@ from flax import nnx
 
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest
-from flaxvid.models import zoo
-from flaxvid.training import checkpoint, metrics, optimizer, options, parallel, run
+from flaxvid.recipes import zoo
+from flaxvid.runs import directory, options
+from flaxvid.runs import journal as journals
+from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
 
@@ -39,9 +41,9 @@ def run_train(*words):
 
 def final_state(folder, step=12):
     """Parameters and optimizer state of a step, and the place in the data."""
-    settings = run.load(folder)
+    settings = directory.load(folder)
     module = zoo.find(settings.arch, settings.size).module(settings.model, rngs=nnx.Rngs(5))
-    parts = states.take_apart(module)
+    parts = states.split(module)
     update = optimizer.create(settings.recipe, settings.recipe.steps, parts.params)
     averages = settings.recipe.average is not None
     like = states.create(parts, update, seed=5, average=averages)
@@ -55,7 +57,7 @@ def assert_same_bits(left, right):
 
 
 def without_times(folder):
-    rows, times = metrics.read_journal(folder / "metrics.jsonl"), {"clips_per_second", "seconds"}
+    rows, times = journals.read(folder / "metrics.jsonl"), {"clips_per_second", "seconds"}
     return [{k: v for k, v in row.items() if k not in times} for row in rows]
 
 
@@ -75,7 +77,7 @@ def test_run_directory_is_complete(whole, small_motion):
     assert config["labels"] == list(small_motion.labels)
     assert config["manifest"] == small_motion.fingerprint()
     assert config["versions"]["jax"]
-    rows = metrics.read_journal(whole / "metrics.jsonl")
+    rows = journals.read(whole / "metrics.jsonl")
     assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
     assert {"test_accuracy", "test_loss", "best_step"} <= rows[-1].keys()
     assert all(np.isfinite(list(row.values())).all() for row in rows)
@@ -131,7 +133,7 @@ def test_killed_run_goes_on_to_the_same_bits(whole, small_motion, tmp_path):
     process = subprocess.Popen(words, env=environment, cwd=Path(__file__).parents[1])
     journal, deadline = folder / "metrics.jsonl", time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if journal.exists() and any(row["step"] >= 9 for row in metrics.read_journal(journal)):
+        if journal.exists() and any(row["step"] >= 9 for row in journals.read(journal)):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -179,7 +181,7 @@ def test_rewind_goes_back_and_on_with_other_clips(small_motion, tmp_path, monkey
     assert "back at step 6, and on with other clips" in said
     state, _ = final_state(folder)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
-    rows = metrics.read_journal(folder / "metrics.jsonl")
+    rows = journals.read(folder / "metrics.jsonl")
     assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
 
 
@@ -200,14 +202,14 @@ def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, capsys)
     said = capsys.readouterr().out
     assert "stopped at step 4: 1 evaluations without a better accuracy" in said
     assert "test top-1" in said
-    assert metrics.read_journal(folder / "metrics.jsonl")[-1]["best_step"] == 2
+    assert journals.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
 
 
 def test_damaged_newest_checkpoint_costs_only_its_steps(whole, small_motion, tmp_path, capsys):
     """Resumed from the one before, the run ends in the same bits."""
     folder = tmp_path / "damaged"
     shutil.copytree(whole, folder)
-    rows = metrics.read_journal(folder / "metrics.jsonl")
+    rows = journals.read(folder / "metrics.jsonl")
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))
     next((folder / "checkpoints" / "12" / "state" / "d").iterdir()).write_bytes(b"")
     run_train("--resume", str(folder))
@@ -357,7 +359,7 @@ def test_folder_with_spaces_and_umlauts_trains(tmp_path):
     folder = run_train("--data", str(folder_of_videos(tmp_path / "my vídeos")), *SMALL[2:],
                        "--steps", "2", "--eval-every", "2", "--batch-size", "2",
                        "--out", str(tmp_path / "a run"))  # fmt: skip
-    assert run.load(folder).labels == ("nod", "wäve hello")
+    assert directory.load(folder).labels == ("nod", "wäve hello")
 
 
 def test_video_of_one_frame_is_padded_and_masked(tmp_path):
@@ -365,7 +367,7 @@ def test_video_of_one_frame_is_padded_and_masked(tmp_path):
     folder = run_train("--data", str(folder_of_videos(tmp_path / "short", frames=1)), *SMALL[2:],
                        "--steps", "2", "--eval-every", "2", "--batch-size", "2",
                        "--out", str(tmp_path / "run"))  # fmt: skip
-    assert np.isfinite(metrics.read_journal(folder / "metrics.jsonl")[-1]["test_loss"])
+    assert np.isfinite(journals.read(folder / "metrics.jsonl")[-1]["test_loss"])
 
 
 def broken(kind, path, av1):

@@ -59,7 +59,7 @@ class Rows(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Loader:
+class VideoRows:
     """How a row of a manifest becomes one row of a batch of pixels."""
 
     manifest: manifests.Manifest

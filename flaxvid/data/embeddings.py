@@ -76,8 +76,8 @@ class Stored:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loader:
-    """How a row of a split becomes one row of a batch, as `batches.Loader` does for pixels."""
+class EmbeddingRows:
+    """How a row of a split becomes one row of a batch, as `batches.VideoRows` does for pixels."""
 
     stored: Stored
     split: str

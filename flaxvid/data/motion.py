@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from flaxvid import errors, progress
-from flaxvid.data import manifest, once
+from flaxvid.data import lock, manifest
 from flaxvid.video import write as video_write
 
 # A pair is (played as drawn, played backwards).
@@ -179,7 +179,7 @@ def open_or_draw(
     folder = Path(root) / ("motion" if level == "easy" else f"motion_{level}")
     index = folder / INDEX
     if not index.exists():
-        with once.alone(folder):
+        with lock.exclusive(folder):
             if not index.exists():
                 _draw(folder, level, counts, seed)
     return manifest.read(index)

@@ -36,7 +36,7 @@ ADDRESS = re.compile(r"(\w+)#(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Packing:
     """What the packed frames are like."""
 
     short_side: int | None = 256
@@ -110,7 +110,7 @@ def records(folder: Path, split: str) -> Sequence[dict]:
 def pack(
     videos: manifest.Manifest,
     folder: Path,
-    settings: Settings = Settings(),
+    settings: Packing = Packing(),
     *,
     threads: int = 2,
     skip: bool = False,

@@ -46,7 +46,7 @@ def view_batches(
     if order is not None and order not in ORDERS:
         raise errors.UserError(f"order {order!r}: there are {', '.join(ORDERS)}")
     several = windows * crops > 1
-    if several and not isinstance(loader, batches.Loader):
+    if several and not isinstance(loader, batches.VideoRows):
         raise errors.UserError(
             f"{windows} windows of {crops} crops: embeddings were made of one view: give 1 and 1"
         )

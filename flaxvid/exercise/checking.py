@@ -12,7 +12,7 @@ import jax
 import pytest
 
 from flaxvid import errors
-from flaxvid.exercise import catalogue, mine, telling, watching
+from flaxvid.exercise import catalogue, instrument, mine, verdicts
 
 PYTEST_OPTIONS = (
     *("-c", str(catalogue.ROOT / "pyproject.toml"), f"--rootdir={catalogue.ROOT}"),
@@ -23,7 +23,7 @@ PYTEST_OPTIONS = (
 )
 
 
-def judge(thing: Callable, name: str, seconds: float) -> telling.Verdict:
+def judge(thing: Callable, name: str, seconds: float) -> verdicts.Verdict:
     """The verdict of the tests of exercise `name` on the learner's `thing`.
 
     flaxvid's own version is back in its place afterwards.
@@ -31,20 +31,20 @@ def judge(thing: Callable, name: str, seconds: float) -> telling.Verdict:
     Raises:
         UserError: if the tests cannot be run at all.
     """
-    changed = watching.changed_signature(thing, catalogue.reference(name))
+    changed = instrument.changed_signature(thing, catalogue.reference(name))
     if changed:
-        return telling.Verdict(name, telling.FAILED, lines=(changed,))
+        return verdicts.Verdict(name, verdicts.FAILED, lines=(changed,))
     if _not_written(thing):
-        return telling.Verdict(name, telling.NOT_WRITTEN)
-    watch = watching.Watch(deadline=time.monotonic() + seconds)
+        return verdicts.Verdict(name, verdicts.NOT_WRITTEN)
+    watch = instrument.Watch(deadline=time.monotonic() + seconds)
     run = Run(name, watch)
     status = run_tests(
-        run, watching.watched(thing, catalogue.reference(name), watch), "--maxfail=1"
+        run, instrument.watched(thing, catalogue.reference(name), watch), "--maxfail=1"
     )
     if run.failure is not None:
-        return telling.failure(name, run, watch, thing)
+        return verdicts.failure(name, run, watch, thing)
     if status == pytest.ExitCode.INTERRUPTED and not run.broken:
-        return telling.Verdict(name, telling.FAILED, lines=("interrupted",))
+        return verdicts.Verdict(name, verdicts.FAILED, lines=("interrupted",))
     if status != pytest.ExitCode.OK:
         problem = run.broken or f"pytest ended with {status!r}"
         raise errors.UserError(
@@ -52,10 +52,10 @@ def judge(thing: Callable, name: str, seconds: float) -> telling.Verdict:
             "they need)"
         )
     if not watch.calls:
-        return telling.Verdict(
-            name, telling.FAILED, lines=("No test has called your version, so nothing is shown.",)
+        return verdicts.Verdict(
+            name, verdicts.FAILED, lines=("No test has called your version, so nothing is shown.",)
         )
-    return telling.Verdict(name, telling.PASSED, tests=run.passed)
+    return verdicts.Verdict(name, verdicts.PASSED, tests=run.passed)
 
 
 def _not_written(thing):
@@ -99,7 +99,7 @@ def rebound(thing: Callable, name: str) -> Iterator[None]:
 class Run:
     """The pytest plugin: keeps the tests of one exercise, and notes the first that fails."""
 
-    def __init__(self, name: str, watch: watching.Watch):
+    def __init__(self, name: str, watch: instrument.Watch):
         self.name, self.watch = name, watch
         self.passed = 0
         self.failure: tuple[pytest.Item, pytest.ExceptionInfo] | None = None

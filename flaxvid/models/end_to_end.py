@@ -16,7 +16,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors
-from flaxvid.models import bilstm, conv_encoder, encoder, frame_encoders
+from flaxvid.models import bert, bilstm, conv_encoder, frame_encoders
 
 EncoderName = Literal["conv", "resnet18", "lite0", "densenet121"]
 
@@ -190,8 +190,8 @@ class ConvTransformerConfig:
 def conv_transformer(config: ConvTransformerConfig, *, rngs: nnx.Rngs) -> EndToEnd:
     """A frame encoder and a BERT."""
     frames, embedding_dim = _frame_encoder(config, rngs)
-    sequence = encoder.BertConfig(**_shared(config, encoder.BertConfig, embedding_dim))
-    return EndToEnd(frames, encoder.Bert(sequence, rngs=rngs), frozen=config.frozen)
+    sequence = bert.BertConfig(**_shared(config, bert.BertConfig, embedding_dim))
+    return EndToEnd(frames, bert.Bert(sequence, rngs=rngs), frozen=config.frozen)
 
 
 def _shared(config, kind, embedding_dim):

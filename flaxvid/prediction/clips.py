@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
 from flaxvid.data import batches, manifest
-from flaxvid.training import run
+from flaxvid.runs import opening
 from flaxvid.video import decode, sample, transform
 
 BATCH = 8  # clips that go through the model together
@@ -44,7 +44,7 @@ Said = tuple[Prediction, Clip]
 
 
 def whole_videos(
-    trained: run.Trained,
+    trained: opening.Trained,
     paths: Sequence[Path],
     *,
     skipped: batches.Skipped | None = None,
@@ -68,7 +68,7 @@ def whole_videos(
     )
     videos = manifest.Manifest(root=Path(), rows=rows, labels=settings.labels)
     noted = {} if skipped is None else dict(bad_videos="skip", skipped=skipped)
-    loader = batches.Loader(videos, settings.preprocessing, **noted)
+    loader = batches.VideoRows(videos, settings.preprocessing, **noted)
     left = iter(paths)
     size = min(BATCH, len(paths))
     for batch in batches.test_batches(loader, size, threads=threads):
@@ -80,7 +80,7 @@ def whole_videos(
                 yield Prediction(Path(path), 0.0, None, odds[row]), clip
 
 
-def windows(trained: run.Trained, path: Path, seconds: float, every: float) -> Iterator[Said]:
+def windows(trained: opening.Trained, path: Path, seconds: float, every: float) -> Iterator[Said]:
     """A prediction for each window of a video, from one pass over it, however long it is.
 
     The last window ends with the video. A video shorter than a window is one by itself.
@@ -107,7 +107,7 @@ def windows(trained: run.Trained, path: Path, seconds: float, every: float) -> I
 
 
 def probabilities(
-    trained: run.Trained,
+    trained: opening.Trained,
     video: UInt8[np.ndarray, "batch time height width 3"],
     mask: Bool[np.ndarray, "batch time"],
 ) -> Float[np.ndarray, "batch classes"]:

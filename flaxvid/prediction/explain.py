@@ -9,18 +9,19 @@ from jaxtyping import Float
 from flaxvid import errors
 from flaxvid.models import attention, rollout, timesformer
 from flaxvid.prediction import clips
-from flaxvid.training import run, step
+from flaxvid.runs import opening
 from flaxvid.training import state as states
+from flaxvid.training import step
 
 Heat = Float[np.ndarray, "time rows columns"]
 
 
-def possible(trained: run.Trained) -> bool:
+def possible(trained: opening.Trained) -> bool:
     """Whether the model has attention between patches."""
     return isinstance(trained.module, timesformer.TimeSformer)
 
 
-def open_rollout(trained: run.Trained) -> Callable[[clips.Clip], Heat]:
+def open_rollout(trained: opening.Trained) -> Callable[[clips.Clip], Heat]:
     """The function from a clip to the share that every patch has in what the model made of it.
 
     Raises:
@@ -32,12 +33,12 @@ def open_rollout(trained: run.Trained) -> Callable[[clips.Clip], Heat]:
             f"--explain: {settings.arch} {settings.size} has no attention maps over patches to "
             "show; a timesformer, tiny or base, has"
         )
-    parts, prepare = states.take_apart(model), step.prepare_pixels(settings.preprocessing)
+    parts, inputs_of = states.split(model), step.pixel_inputs(settings.preprocessing)
 
     @jax.jit
     def roll(params, stats, batch):
-        model = states.put_together(parts.eval_def, params, stats)
-        maps = attention.maps(model, prepare(batch), batch["mask"])
+        model = states.merge(parts.eval_def, params, stats)
+        maps = attention.maps(model, inputs_of(batch), batch["mask"])
         scheme, grid = model.config.attention, model.config.grid()
         return rollout.rollout(maps, scheme, grid, batch["mask"])[0]
 

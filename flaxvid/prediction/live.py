@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flaxvid.prediction import clips
-from flaxvid.training import run
+from flaxvid.runs import opening
 from flaxvid.video import sample, transform
 
 Frame = UInt8[np.ndarray, "height width 3"]
 
 
 def predictions(
-    trained: run.Trained, frames: Iterable[tuple[float, Frame]], seconds: float, every: float
+    trained: opening.Trained, frames: Iterable[tuple[float, Frame]], seconds: float, every: float
 ) -> Iterator[clips.Said]:
     """A prediction of the last `seconds`, each time that `every` seconds have passed.
 

@@ -5,12 +5,14 @@ import sys
 import jax
 
 from flaxvid.models import cost
-from flaxvid.training import config, run, step
+from flaxvid.recipes import recipe as recipes
+from flaxvid.runs import config, opening
 from flaxvid.training import state as states
+from flaxvid.training import step
 from flaxvid.weights import pretrained
 
 
-def open_weights(spec: str) -> run.Trained:
+def open_weights(spec: str) -> opening.Trained:
     """A model with weights from elsewhere, head and all, as if it had been trained here.
 
     Raises:
@@ -24,20 +26,20 @@ def open_weights(spec: str) -> run.Trained:
             f"of the whole video as Kinetics' are: RGB, mean {shown.mean[0]}, std {shown.std[0]}",
             file=sys.stderr,
         )
-    settings = run.Settings(
+    settings = config.Settings(
         arch="timesformer",
         size="base",
         model=found.model.config,
         preprocessing=shown,
         data=config.Data(),
-        recipe=config.Recipe(),
+        recipe=recipes.Recipe(),
         run=config.Run(weights=spec),
         labels=found.labels,
         manifest="",
     )
-    parts = states.take_apart(found.model)
+    parts = states.split(found.model)
     eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(shown)))
-    return run.Trained(
+    return opening.Trained(
         settings,
         step=0,
         parameters=cost.count_parameters(parts.params),

@@ -9,16 +9,19 @@ import jax
 from jax.experimental import multihost_utils
 
 from flaxvid import errors
-from flaxvid.training import config
 
 
-def join(machine: config.Machine) -> None:
+def join(
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+) -> None:
     """Meets the other processes, if there are any; before anything is computed.
 
     Raises:
         UserError: if they can't be met, or only some of the three options are given.
     """
-    given = (machine.coordinator, machine.num_processes, machine.process_id)
+    given = (coordinator, num_processes, process_id)
     if given == (None, None, None):
         # srun says so to every process it starts; an interactive shell under SLURM it does not.
         if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) == 1:
@@ -44,11 +47,6 @@ def join(machine: config.Machine) -> None:
             f"--coordinator {given[0]}: the processes did not meet ({reason}); start all of them, "
             "with the same --coordinator and --num-processes"
         ) from None
-    if jax.process_count() > 1 and machine.parallel == "pmap":
-        raise errors.UserError(
-            f"--parallel pmap: takes the devices of one process, and there are "
-            f"{jax.process_count()}; use mesh or fsdp"
-        )
 
 
 def first() -> bool:

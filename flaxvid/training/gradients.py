@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 Differentiate = Callable[..., Callable[..., Any]]
 
 
-def in_pieces(number: int, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
+def accumulate(number: int, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
     """The batch is worked through in `number` pieces: the memory of one, the gradient of all.
 
     Each piece has a dropout key of its own, and BatchNorm sees one piece at a time.

@@ -7,20 +7,20 @@ import optax
 from jaxtyping import PyTree
 
 from flaxvid import errors
-from flaxvid.training import config
+from flaxvid.recipes import recipe as recipes
 from flaxvid.training import state as states
 
 BLOCK = re.compile(r"(?:^|/)blocks/(\d+)/")
 
 
-def total_steps(recipe: config.Recipe, num_videos: int, batch_size: int) -> int:
+def total_steps(recipe: recipes.Recipe, num_videos: int, batch_size: int) -> int:
     """Updates of a run: `recipe.steps`, or its epochs of `num_videos // batch_size` each."""
     if recipe.steps is not None:
         return recipe.steps
     return max(1, round(recipe.epochs * (num_videos // batch_size)))
 
 
-def schedule(recipe: config.Recipe, steps: int) -> optax.Schedule:
+def schedule(recipe: recipes.Recipe, steps: int) -> optax.Schedule:
     """The learning rate as a function of the step, over a run of `steps` updates."""
     peak = recipe.learning_rate
     match recipe.schedule:
@@ -46,7 +46,7 @@ def decays(params: PyTree) -> PyTree:
     return jax.tree_util.tree_map_with_path(is_kernel, params)
 
 
-def factors(recipe: config.Recipe, params: PyTree) -> PyTree:
+def factors(recipe: recipes.Recipe, params: PyTree) -> PyTree:
     """What each leaf's learning rate is multiplied by: 1, its group's factor, or 0 if frozen.
 
     The first of `recipe.rate_factors` whose regular expression is found in the leaf's path
@@ -112,7 +112,7 @@ def _search(option, pattern, path):
         raise errors.UserError(f"{option}: is no regular expression: {error}") from None
 
 
-def create(recipe: config.Recipe, steps: int, params: PyTree) -> optax.GradientTransformation:
+def create(recipe: recipes.Recipe, steps: int, params: PyTree) -> optax.GradientTransformation:
     """The optimizer of a recipe: clip, then SGD, Adam or AdamW, with decay on kernels only.
 
     SGD and Adam add the decay to the gradient (L2, as in PyTorch); AdamW decouples it

@@ -29,13 +29,19 @@ WORTH_SHARDING = 2**10  # numbers; what is smaller every device keeps whole
 How = Literal["mesh", "fsdp", "pmap"]
 
 
-def data_mesh(batch_size: int, pieces: int = 1) -> jax.sharding.Mesh:
+def data_mesh(batch_size: int, pieces: int = 1, how: How = "mesh") -> jax.sharding.Mesh:
     """A mesh of all devices of all processes along one axis, `data`.
 
     Raises:
-        UserError: if the batch does not divide over the devices, or over them times its pieces.
+        UserError: if the batch does not divide over the devices, or over them times its pieces;
+            for pmap over several processes.
     """
     devices = jax.device_count()
+    if how == "pmap" and jax.process_count() > 1:
+        raise errors.UserError(
+            f"--parallel pmap: takes the devices of one process, and there are "
+            f"{jax.process_count()}; use mesh or fsdp"
+        )
     if pieces < 1:
         raise errors.UserError(f"--accumulate {pieces}: give 1 or more")
     if batch_size % (devices * pieces):
@@ -116,7 +122,7 @@ def any_process(said: bool) -> bool:
 
 def differentiate(how: How, pieces: int = 1) -> gradients.Differentiate:
     """What `step.make_train_step` differentiates with, for a step that `compiled` is given."""
-    found = gradients.in_pieces(pieces) if pieces > 1 else jax.value_and_grad
+    found = gradients.accumulate(pieces) if pieces > 1 else jax.value_and_grad
     return gradients.over_devices(AXIS, found) if how == "pmap" else found
 
 

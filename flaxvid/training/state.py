@@ -39,7 +39,7 @@ class Parts(NamedTuple):
     stats: PyTree
 
 
-def take_apart(model: nnx.Module, *, axis: str | None = None) -> Parts:
+def split(model: nnx.Module, *, axis: str | None = None) -> Parts:
     """Splits a model into structure and values.
 
     Pure dicts keep the dispatch of a jitted step cheap and checkpoints free of Flax's classes.
@@ -61,7 +61,7 @@ def path_name(path: tuple) -> str:
     return "/".join(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)
 
 
-def put_together(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:
+def merge(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:
     """The module that `definition`, `params` and `stats` describe."""
     return nnx.merge(definition, params, stats, {})
 

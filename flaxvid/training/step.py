@@ -16,8 +16,8 @@ from flaxvid.video import transform
 Batch = dict[str, Array]
 
 
-def prepare_pixels(preprocessing: transform.Preprocessing) -> Callable[[Batch], Array]:
-    """The `prepare` of a model that sees pixels: uint8 to normalised float32."""
+def pixel_inputs(preprocessing: transform.Preprocessing) -> Callable[[Batch], Array]:
+    """The `inputs_of` of a model that sees pixels: uint8 to normalised float32."""
     return lambda batch: transform.normalise(batch["video"], preprocessing)
 
 
@@ -42,20 +42,20 @@ def cross_entropy(
 def make_train_step(
     parts: states.Parts,
     optimizer: optax.GradientTransformation,
-    prepare: Callable[[Batch], Array],
+    inputs_of: Callable[[Batch], Array],
     label_smoothing: float = 0.0,
     differentiate: gradients.Differentiate = jax.value_and_grad,
 ) -> Callable[[states.TrainState, Batch], tuple[states.TrainState, dict[str, Array]]]:
     """The pure `train_step(state, batch) -> (state, metrics)` of a model and its optimizer.
 
-    `prepare(batch)` gives the model's inputs; it runs inside the compiled step, so that pixels
+    `inputs_of(batch)` gives the model's inputs; it runs inside the compiled step, so that pixels
     reach the device as uint8. `differentiate` is used as `jax.value_and_grad` is, on a
     `loss_of(params, stats, batch, key) -> loss, (logits, stats)`: see `gradients`.
     """
 
     def loss_of(params: PyTree, stats: PyTree, batch: Batch, key: Any):
-        model = states.put_together(parts.train_def, params, stats)
-        logits = model(prepare(batch), batch["mask"], rngs=nnx.Rngs(dropout=key))
+        model = states.merge(parts.train_def, params, stats)
+        logits = model(inputs_of(batch), batch["mask"], rngs=nnx.Rngs(dropout=key))
         loss = cross_entropy(logits, batch["label"], batch["weight"], label_smoothing)
         return loss, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
 
@@ -77,12 +77,12 @@ def make_train_step(
 
 
 def make_eval_step(
-    parts: states.Parts, prepare: Callable[[Batch], Array]
+    parts: states.Parts, inputs_of: Callable[[Batch], Array]
 ) -> Callable[[PyTree, PyTree, Batch], Float[Array, "batch classes"]]:
     """The pure `eval_step(params, stats, batch) -> logits` of a model."""
 
     def eval_step(params, stats, batch):
-        model = states.put_together(parts.eval_def, params, stats)
-        return model(prepare(batch), batch["mask"])
+        model = states.merge(parts.eval_def, params, stats)
+        return model(inputs_of(batch), batch["mask"])
 
     return eval_step

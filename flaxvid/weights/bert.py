@@ -38,7 +38,7 @@ CLS_WORD = {"bert": 101, "roberta": 0}
 def load(
     arrays: Mapping[str, np.ndarray], params: PyTree, *, origin: str = "the weights"
 ) -> tuple[PyTree, convert.Report]:
-    """Fills the parameters of a fresh `encoder.Bert`, a pure dict, from the arrays of a file.
+    """Fills the parameters of a fresh `bert.Bert`, a pure dict, from the arrays of a file.
 
     Names may have the prefix `bert.` or `roberta.`, or none. A model with fewer blocks gets the
     first of the file's. The CLS token becomes the embedding of the word that starts every text.

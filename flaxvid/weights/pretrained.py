@@ -12,9 +12,10 @@ from typing import Any
 from flax import nnx
 from jaxtyping import PyTree
 
+from flaxvid.models import bert as sequence_models
 from flaxvid.models import c3d as convolutional
-from flaxvid.models import encoder, zoo
 from flaxvid.models import timesformer as models
+from flaxvid.recipes import zoo
 from flaxvid.video import transform
 from flaxvid.weights import bert, c3d, convert, read, timesformer
 
@@ -53,7 +54,7 @@ PUBLISHED: Mapping[str, transform.Preprocessing] = {
 LOADERS = {
     models.TimeSformerConfig: timesformer.load,
     convolutional.C3DConfig: c3d.load,
-    encoder.BertConfig: bert.load,
+    sequence_models.BertConfig: bert.load,
 }
 
 

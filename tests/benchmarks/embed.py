@@ -64,11 +64,11 @@ def ours():
     from flaxvid.video import decode, sample, transform
 
     preprocessing = frame_encoders.find("densenet121").preprocessings["torchvision"]
-    parts = states.take_apart(frame_encoders.create("densenet121", rngs=nnx.Rngs(0)))
+    parts = states.split(frame_encoders.create("densenet121", rngs=nnx.Rngs(0)))
 
     @jax.jit
     def encode(params, stats, frames):
-        model = states.put_together(parts.eval_def, params, stats)
+        model = states.merge(parts.eval_def, params, stats)
         return model(transform.normalise(frames, preprocessing))
 
     def embed(path):

@@ -26,8 +26,9 @@ import jax
 
 from flaxvid import compare, errors, evaluate, progress, train
 from flaxvid.data import motion
-from flaxvid.models import zoo
-from flaxvid.training import metrics, options, run
+from flaxvid.recipes import zoo
+from flaxvid.runs import directory, options
+from flaxvid.runs import journal as journals
 
 KINDS = {"appearance": motion.APPEARANCE_PAIRS, "direction": motion.DIRECTION_PAIRS}
 
@@ -40,7 +41,7 @@ def trained(arch, seed, chosen):
     words += [] if chosen.steps is None else ["--steps", str(chosen.steps)]
     wanted = options.parse(words, "")
     if (folder / "config.json").exists():
-        if run.load(folder).recipe != wanted.recipe:
+        if directory.load(folder).recipe != wanted.recipe:
             raise errors.UserError(
                 f"{folder}: holds a run of another recipe; give another --out, or remove it"
             )
@@ -57,13 +58,13 @@ def trained(arch, seed, chosen):
 def finished(folder):
     """Whether training wrote its last line."""
     journal = folder / "metrics.jsonl"
-    return journal.exists() and any("best_step" in row for row in metrics.read_journal(journal))
+    return journal.exists() and any("best_step" in row for row in journals.read(journal))
 
 
 def judged(folder):
     """The report of a run: made now, or found."""
     if not (folder / "report.json").exists():
-        evaluate.evaluate(evaluate.Options(run=folder))
+        evaluate.evaluate(evaluate.EvaluateOptions(run=folder))
         jax.clear_caches()
     return compare.read_report(folder)
 
@@ -79,7 +80,7 @@ def runs_table(reports):
         shares = [report["top1"], *(of_pairs(report, pairs) for pairs in KINDS.values())]
         shares += [report["orders"][order] for order in ("shuffled", "reversed", "single")]
         cells = [report["model"], str(report["seed"]), *(f"{share:.1%}" for share in shares)]
-        steps = metrics.read_journal(folder / "metrics.jsonl")[-1]["step"]
+        steps = journals.read(folder / "metrics.jsonl")[-1]["step"]
         cells += [str(steps), progress.duration(report["training_seconds"])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -123,7 +124,7 @@ def main():
                 folder = trained(arch, seed, chosen)
                 reports[folder] = judged(folder)
             print(f"\nafter {seed + 1} of {chosen.seeds} seeds\n")
-            compare.compare(compare.Options(runs=tuple(reports), out=chosen.out))
+            compare.compare(compare.CompareOptions(runs=tuple(reports), out=chosen.out))
             tables = f"\n{pairs_table(reports)}\n{runs_table(reports)}"
             print(tables, flush=True)
             with (chosen.out / "leaderboard.md").open("a", encoding="utf-8") as page:

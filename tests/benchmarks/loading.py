@@ -108,7 +108,7 @@ def peer_batches(videos, function):
 
 
 def our_batches(videos):
-    return batches.test_batches(batches.Loader(videos, SETTINGS), BATCH, threads=THREADS)
+    return batches.test_batches(batches.VideoRows(videos, SETTINGS), BATCH, threads=THREADS)
 
 
 def clips_per_second(make):
@@ -119,7 +119,7 @@ def clips_per_second(make):
 
 
 def compare(name, videos, folder):
-    packed.pack(videos, folder / "packed", packed.Settings(), threads=THREADS)
+    packed.pack(videos, folder / "packed", packed.Packing(), threads=THREADS)
     raw = write_raw(videos, folder / "raw")
     sizes = {
         "flaxvid, files": [videos.path(row) for row in videos.rows],

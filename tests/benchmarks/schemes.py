@@ -25,8 +25,11 @@ import numpy as np
 from flax import nnx
 
 from flaxvid import train
-from flaxvid.models import cost, schemes, zoo
-from flaxvid.training import dry_run, metrics, optimizer, options, run, step
+from flaxvid.models import cost, schemes
+from flaxvid.recipes import zoo
+from flaxvid.runs import directory, dry_run, options
+from flaxvid.runs import journal as journals
+from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 
 ROUNDS = 15
@@ -37,27 +40,29 @@ def trained(scheme, seed, arguments):
     """The test accuracy of a run, made now if it is not there."""
     folder = RUNS / f"{scheme}-{seed}"
     journal = folder / "metrics.jsonl"
-    rows = metrics.read_journal(journal) if journal.exists() else []
+    rows = journals.read(journal) if journal.exists() else []
     if not any("test_accuracy" in row for row in rows):
         words = ["--resume", str(folder)] if rows else ["--out", str(folder)]
         words += ["--model.attention", scheme, "--data", arguments.data, "--seed", str(seed)]
         words += [] if arguments.steps is None else ["--steps", str(arguments.steps)]
         train.train(options.parse(words, ""))
-        rows = metrics.read_journal(journal)
-    return rows[-1]["test_accuracy"], run.load(folder)
+        rows = journals.read(journal)
+    return rows[-1]["test_accuracy"], directory.load(folder)
 
 
 def compiled(settings):
     """A training step of a run's model, its state and a batch; parameters and multiply-adds."""
     module = zoo.find(settings.arch, settings.size).module
-    parts = states.take_apart(module(settings.model, rngs=nnx.Rngs(0)))
+    parts = states.split(module(settings.model, rngs=nnx.Rngs(0)))
     update = optimizer.create(settings.recipe, 100, parts.params)
-    prepare = step.prepare_pixels(settings.preprocessing)
+    inputs_of = step.pixel_inputs(settings.preprocessing)
     batch = dry_run.random_batch(settings)
     state = states.create(parts, update, 0)
-    train_step = jax.jit(step.make_train_step(parts, update, prepare)).lower(state, batch).compile()
+    train_step = (
+        jax.jit(step.make_train_step(parts, update, inputs_of)).lower(state, batch).compile()
+    )
     one = {name: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype) for name, a in batch.items()}
-    forward = step.make_eval_step(parts, prepare)
+    forward = step.make_eval_step(parts, inputs_of)
     multiply_adds = cost.multiply_adds(forward, parts.params, parts.stats, one)
     return (train_step, state, batch), cost.count_parameters(parts.params), multiply_adds
 

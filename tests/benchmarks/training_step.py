@@ -29,6 +29,8 @@ import subprocess
 import sys
 import time
 
+from flaxvid.recipes import recipe as recipes
+
 ROOT = pathlib.Path(__file__).parents[2]
 CLASSES = 101
 SHAPES = {
@@ -48,8 +50,9 @@ def flaxvid_work(chosen, native=False):
     import numpy as np
     from flax import nnx
 
-    from flaxvid.models import convolution, cost, zoo
-    from flaxvid.training import config, optimizer, step
+    from flaxvid.models import convolution, cost
+    from flaxvid.recipes import zoo
+    from flaxvid.training import optimizer, step
     from flaxvid.training import state as states
 
     if native:
@@ -62,8 +65,8 @@ def flaxvid_work(chosen, native=False):
     fields |= {} if arch == "c3d" else dict(drop_path=0.0, image_size=size)
     fields |= SMALL if small else {}
     model = zoo.create(arch, size="base", rngs=nnx.Rngs(0), **fields)
-    parts = states.take_apart(model)
-    recipe = config.Recipe(
+    parts = states.split(model)
+    recipe = recipes.Recipe(
         optimizer="sgd", schedule="constant", weight_decay=5e-4, clip_norm=None, learning_rate=1e-5
     )
     update = optimizer.create(recipe, 1000, parts.params)
@@ -78,10 +81,10 @@ def flaxvid_work(chosen, native=False):
         }
     )
 
-    def prepare(batch):
+    def inputs_of(batch):
         return batch["video"]
 
-    eval_step = step.make_eval_step(parts, prepare)
+    eval_step = step.make_eval_step(parts, inputs_of)
     one = {name: jax.ShapeDtypeStruct((1, *a.shape[1:]), a.dtype) for name, a in batch.items()}
     macs = cost.multiply_adds(eval_step, parts.params, parts.stats, one)
     kind = jax.devices()[0].device_kind
@@ -95,7 +98,7 @@ def flaxvid_work(chosen, native=False):
             jax.block_until_ready(logits)
 
         return work, about
-    train_step = jax.jit(step.make_train_step(parts, update, prepare), donate_argnums=0)
+    train_step = jax.jit(step.make_train_step(parts, update, inputs_of), donate_argnums=0)
     state = states.create(parts, update, seed=0)
 
     def work(count):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flaxvid.exercise import catalogue, checking, telling, watching
+from flaxvid.exercise import catalogue, checking, instrument, verdicts
 
 EXERCISES = list(catalogue.exercises())
 
@@ -14,7 +14,7 @@ def not_written(*_arguments, **_options):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_marked_test_needs_its_exercise(name):
     """With the exercise replaced by NotImplementedError, no test of it passes."""
-    run = checking.Run(name, watching.Watch(deadline=0.0))
+    run = checking.Run(name, instrument.Watch(deadline=0.0))
     checking.run_tests(run, not_written)
     assert run.failure is not None
     assert run.passed == 0
@@ -24,4 +24,4 @@ def test_every_marked_test_needs_its_exercise(name):
 def test_the_reference_passes_its_own_check(name):
     """flaxvid's own version passes."""
     verdict = checking.judge(catalogue.reference(name), name, 60.0)
-    assert verdict.state == telling.PASSED, verdict.text()
+    assert verdict.state == verdicts.PASSED, verdict.text()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flaxvid.exercise import catalogue, checking, telling
+from flaxvid.exercise import catalogue, checking, verdicts
 from tests.course import wrong_answers
 
 CASES = [(name, wrong) for name, several in wrong_answers.WRONG.items() for wrong in several]
@@ -12,7 +12,7 @@ CASES = [(name, wrong) for name, several in wrong_answers.WRONG.items() for wron
 def test_a_known_wrong_answer_is_rejected(name, wrong):
     """The verdict fits a screen, and has the call and a sentence."""
     verdict = checking.judge(wrong, name, 60.0)
-    assert verdict.state == telling.FAILED
+    assert verdict.state == verdicts.FAILED
     text = verdict.text()
     assert len(text.splitlines()) <= 25
     assert f"{wrong.__name__}(" in text, text

@@ -16,7 +16,7 @@ SMALL = transform.Preprocessing(num_frames=5, crop_size=16, resize=16, flip=Fals
 @pytest.fixture
 def loader(small_motion):
     """The 40 training videos, at 5 frames of 16 pixels."""
-    return batches.Loader(small_motion.split("train"), SMALL)
+    return batches.VideoRows(small_motion.split("train"), SMALL)
 
 
 def take(iterator, count):
@@ -77,7 +77,7 @@ def test_the_position_is_exact(loader):
 
 def test_test_batches_count_every_video_once(small_motion):
     """20 videos in batches of 8: the last batch is filled up with rows of weight 0."""
-    loader = batches.Loader(small_motion.split("test"), SMALL)
+    loader = batches.VideoRows(small_motion.split("test"), SMALL)
     found = list(batches.test_batches(loader, 8))
     assert [len(batch["label"]) for batch in found] == [8, 8, 8]
     assert [batch["weight"].sum() for batch in found] == [8, 8, 4]
@@ -94,7 +94,9 @@ def test_too_large_a_batch_is_named(loader):
 def test_a_short_video_is_padded_and_masked(small_motion):
     """Of 16 frames, 20 are asked: the last 4 repeat the last frame and are masked out."""
     longer = dataclasses.replace(SMALL, num_frames=20)
-    (batch,) = take(batches.test_batches(batches.Loader(small_motion.split("test"), longer), 1), 1)
+    (batch,) = take(
+        batches.test_batches(batches.VideoRows(small_motion.split("test"), longer), 1), 1
+    )
     assert batch["mask"][0].tolist() == [True] * 16 + [False] * 4
     for t in range(16, 20):
         np.testing.assert_array_equal(batch["video"][0, t], batch["video"][0, 15])
@@ -111,14 +113,14 @@ def with_a_bad_video(small_motion, tmp_path):
 
 def test_a_bad_video_stops_training_by_default(with_a_bad_video):
     """The error is the decoder's, and names the file."""
-    loader = batches.Loader(with_a_bad_video, SMALL)
+    loader = batches.VideoRows(with_a_bad_video, SMALL)
     with pytest.raises(decode.VideoError, match=r"bad\.avi"):
         take(batches.train_batches(loader, 5, seed=0), 1)
 
 
 def test_a_bad_video_can_be_skipped(with_a_bad_video):
     """Its row counts for nothing, and the video is listed with the reason."""
-    loader = batches.Loader(with_a_bad_video, SMALL, bad_videos="skip")
+    loader = batches.VideoRows(with_a_bad_video, SMALL, bad_videos="skip")
     (batch,) = batches.test_batches(loader, 5)
     assert batch["weight"].tolist() == [1, 1, 0, 1, 1]
     ((path, reason),) = loader.skipped.reasons().items()

@@ -139,7 +139,7 @@ def test_sixty_damaged_files(small_motion, tmp_path):
     assert 5 < len(unreadable) < 60
     assert not any(path.startswith("good") for path in unreadable)
     small = transform.Preprocessing(num_frames=16, crop_size=16, resize=16)
-    loader = batches.Loader(videos, small, bad_videos="skip")
+    loader = batches.VideoRows(videos, small, bad_videos="skip")
     seen = list(batches.test_batches(loader, 10))
     weight = np.concatenate([batch["weight"] for batch in seen])
     skipped = {path.removeprefix(f"{tmp_path}/") for path in loader.skipped.reasons()}

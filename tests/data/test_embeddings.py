@@ -74,7 +74,7 @@ def test_float16_halves_the_file_and_reads_as_float32(tmp_path, videos):
     """On disk in float16, in a batch in float32, within three digits."""
     stored = write_all(tmp_path / "kept", videos, dtype="float16")
     assert stored.array.dtype == np.float16
-    row = embeddings.Loader(stored, "train").test_row(0)
+    row = embeddings.EmbeddingRows(stored, "train").test_row(0)
     assert row["embedding"].dtype == np.float32
     np.testing.assert_allclose(row["embedding"], embedding_of(0), rtol=1e-3, atol=1e-3)
 
@@ -179,7 +179,7 @@ def test_an_array_that_is_not_the_indexs_is_refused(tmp_path, videos):
 # ------------------------------------------------------------------ batches
 def test_batches_have_masks_and_labels(tmp_path, videos):
     """A batch of a split: its videos in order, the last batch filled with rows of weight 0."""
-    loader = embeddings.Loader(write_all(tmp_path / "kept", videos), "train")
+    loader = embeddings.EmbeddingRows(write_all(tmp_path / "kept", videos), "train")
     assert isinstance(loader, batches.Rows)
     first, last = batches.test_batches(loader, 2)
     assert first["embedding"].shape == (2, 5, 6)
@@ -191,7 +191,7 @@ def test_batches_have_masks_and_labels(tmp_path, videos):
 
 def test_training_batches_meet_every_video(tmp_path, videos):
     """Three training videos, three batches of one: each comes once."""
-    loader = embeddings.Loader(write_all(tmp_path / "kept", videos), "train")
+    loader = embeddings.EmbeddingRows(write_all(tmp_path / "kept", videos), "train")
     iterator = batches.train_batches(loader, 1, seed=0)
     lengths = sorted(int(next(iterator)["mask"].sum()) for _ in range(3))
     iterator.close()
@@ -205,7 +205,7 @@ def test_a_video_that_could_not_be_read_counts_for_nothing(tmp_path, videos):
         for number in (1, 2, 3):
             writer.write(number, embedding_of(number))
         stored = writer.finish()
-    row = embeddings.Loader(stored, "train").test_row(0)
+    row = embeddings.EmbeddingRows(stored, "train").test_row(0)
     assert row["weight"] == 0
     assert row["mask"].any()
     assert stored.skipped == {"b/one.mp4": "b/one.mp4: empty"}

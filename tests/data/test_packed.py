@@ -11,7 +11,7 @@ from flaxvid import errors
 from flaxvid.data import batches, from_tfds, manifest, packed
 from flaxvid.video import decode, sample, transform
 
-BEST = packed.Settings(quality=100, clips_per_shard=4)
+BEST = packed.Packing(quality=100, clips_per_shard=4)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_wanted_frames(folder):
 def test_batches_come_from_packed_videos(folder):
     """A loader reads addresses as it reads files."""
     small = transform.Preprocessing(num_frames=5, crop_size=16, resize=16)
-    loader = batches.Loader(manifest.open_data(folder).split("test"), small)
+    loader = batches.VideoRows(manifest.open_data(folder).split("test"), small)
     (batch,) = batches.test_batches(loader, 3)
     assert batch["video"].shape == (3, 5, 16, 16, 3)
     assert batch["weight"].tolist() == [1, 1, 1]
@@ -86,7 +86,7 @@ def test_fewer_frames_of_smaller_size(few, tmp_path):
     """4 a second of 8, the short side 24 of 64 pixels; a part of a video is a record of its own."""
     part = dataclasses.replace(few.rows[0], start=0.5, end=1.5)
     cut = manifest.Manifest(few.root, (part,), few.labels)
-    packed.pack(cut, tmp_path, packed.Settings(short_side=24, fps=4.0))
+    packed.pack(cut, tmp_path, packed.Packing(short_side=24, fps=4.0))
     assert packed.read_clip(tmp_path / "train#0", range).shape == (4, 24, 24, 3)
 
 

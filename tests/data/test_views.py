@@ -71,7 +71,7 @@ def loader(tmp_path_factory):
         rows.append(manifest.Row(path=f"{number}.avi", label="ab"[number % 2], split="test"))
     shown = transform.Preprocessing(num_frames=4, stride=2, crop_size=16, resize=16)
     videos = manifest.Manifest(root=root, rows=tuple(rows), labels=("a", "b"))
-    return batches.Loader(videos, shown)
+    return batches.VideoRows(videos, shown)
 
 
 def all_of(loader, batch_size, **settings):

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import exercise
-from flaxvid.exercise import catalogue, checking, telling
+from flaxvid.exercise import catalogue, checking, verdicts
 from flaxvid.models import layers
 from flaxvid.video import sample
 
@@ -72,7 +72,7 @@ def test_a_stub_is_not_written_yet():
     def stub(num_frames, num_samples):
         raise NotImplementedError
 
-    assert verdict_of(stub).state == telling.NOT_WRITTEN
+    assert verdict_of(stub).state == verdicts.NOT_WRITTEN
 
 
 def test_a_name_in_place_of_a_version_is_told(capsys):
@@ -161,7 +161,7 @@ def test_a_check_that_never_calls_is_no_success(tmp_path, monkeypatch):
     path.write_text(f"import pytest\n@pytest.mark.exercise('{UNIFORM}')\ndef test_idle(): pass\n")
     monkeypatch.setattr(catalogue, "test_files", lambda name: [path])
     verdict = verdict_of(right)
-    assert verdict.state == telling.FAILED
+    assert verdict.state == verdicts.FAILED
     assert "No test has called" in verdict.text()
 
 

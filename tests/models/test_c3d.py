@@ -161,16 +161,16 @@ def test_clips_do_not_mix():
 
 def test_batch_norm_learns_and_is_used():
     """Learning takes the batch's statistics and moves the running ones; use takes those alone."""
-    parts = states.take_apart(random(small(batch_norm=True)))
+    parts = states.split(random(small(batch_norm=True)))
     video = clips(3, 3, 10, 10, 3)
 
     @jax.jit
     def learn(stats):
-        model = states.put_together(parts.train_def, parts.params, stats)
+        model = states.merge(parts.train_def, parts.params, stats)
         return model(video), nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
 
     def use(stats, video):
-        return logits_of(states.put_together(parts.eval_def, parts.params, stats), video)
+        return logits_of(states.merge(parts.eval_def, parts.params, stats), video)
 
     (_, stats), (again, _) = learn(parts.stats), learn(jax.tree.map(jnp.ones_like, parts.stats))
     assert jnp.abs(stats["norm1"]["mean"] - parts.stats["norm1"]["mean"]).max() > 0.01
@@ -183,13 +183,13 @@ def test_batch_norm_learns_and_is_used():
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_every_parameter_learns(batch_norm):
     """A gradient reaches every leaf."""
-    parts = states.take_apart(random(small(batch_norm=batch_norm)))
+    parts = states.split(random(small(batch_norm=batch_norm)))
     video = clips(2, 3, 10, 10, 3)
 
     @jax.jit
     @jax.grad
     def gradient(params):
-        model = states.put_together(parts.train_def, params, parts.stats)
+        model = states.merge(parts.train_def, params, parts.stats)
         return jnp.sum(model(video) ** 2)
 
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradient(parts.params)):

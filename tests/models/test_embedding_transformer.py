@@ -10,7 +10,8 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import cost, embedding_transformer, zoo
+from flaxvid.models import cost, embedding_transformer
+from flaxvid.recipes import zoo
 from flaxvid.weights import embedding_transformer as weights
 from tests.golden import regenerate
 

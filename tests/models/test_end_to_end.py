@@ -10,7 +10,8 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import bilstm, conv_encoder, cost, end_to_end, frame_encoders, zoo
+from flaxvid.models import bilstm, conv_encoder, cost, end_to_end, frame_encoders
+from flaxvid.recipes import zoo
 from flaxvid.training import state as states
 from flaxvid.training import step
 from tests.models import filled
@@ -46,7 +47,7 @@ def parts_of(frozen=None):
         return end_to_end.EndToEnd(NormedEncoder(rngs), sequence, frozen=frozen)
 
     model = filled.random(build)
-    return states.take_apart(model)
+    return states.split(model)
 
 
 def batch_of(seed=0):
@@ -59,14 +60,14 @@ def batch_of(seed=0):
     }
 
 
-def prepare(batch):
+def inputs_of(batch):
     return batch["video"]
 
 
 def after_a_step(parts, batch):
     """Parameters and statistics after one step of AdamW, with a decay that would be seen."""
     update = optax.adamw(0.1, weight_decay=0.5)
-    train_step = jax.jit(step.make_train_step(parts, update, prepare))
+    train_step = jax.jit(step.make_train_step(parts, update, inputs_of))
     state, _ = train_step(states.create(parts, update, 0), batch)
     return state.params, state.stats
 
@@ -108,7 +109,7 @@ def test_a_frozen_norm_uses_its_own_statistics():
 
     @functools.partial(jax.jit, static_argnums=0)
     def first(definition, values, video, mask):
-        return states.put_together(definition, *values)(video, mask)[:1]
+        return states.merge(definition, *values)(video, mask)[:1]
 
     def gap(parts):
         """Between the first clip's logits in a batch and alone, while the rest learns."""
@@ -127,7 +128,7 @@ def test_frozen_means_no_gradient_to_compute():
 
     def cost_of(parts):
         def loss(params, stats, batch):
-            model = states.put_together(parts.train_def, params, stats)
+            model = states.merge(parts.train_def, params, stats)
             return jnp.sum(model(batch["video"], batch["mask"]))
 
         return cost.multiply_adds(jax.grad(loss), parts.params, parts.stats, batch_of())
@@ -161,7 +162,7 @@ def test_padding_never_matters():
 
     @jax.jit
     def run(batch):
-        model = states.put_together(parts.train_def, parts.params, parts.stats)
+        model = states.merge(parts.train_def, parts.params, parts.stats)
         logits = model(batch["video"], batch["mask"])
         return logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
 
@@ -212,7 +213,7 @@ def test_any_frame_encoder_fits(arch, name):
     """Each of the named encoders gives features that the sequence model takes."""
     settings = dict(num_classes=101, encoder=name, frozen=".")
     model = cost.abstract_model(lambda: zoo.create(arch, size="base", rngs=nnx.Rngs(0), **settings))
-    parts = states.take_apart(model)
+    parts = states.split(model)
     assert set(parts.params) == {"sequence"}
     encoder = cost.abstract_model(lambda: frame_encoders.create(name, rngs=nnx.Rngs(0)))
     kept = cost.count_parameters(nnx.state(model.encoder, end_to_end.Frozen))
@@ -220,7 +221,7 @@ def test_any_frame_encoder_fits(arch, name):
     clip = jax.ShapeDtypeStruct((2, 3, 32, 32, 3), jnp.float32)
 
     def call(params, stats, clip):
-        return states.put_together(parts.train_def, params, stats)(clip)
+        return states.merge(parts.train_def, params, stats)(clip)
 
     assert jax.eval_shape(call, parts.params, parts.stats, clip).shape == (2, 101)
 

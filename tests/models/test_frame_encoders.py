@@ -18,7 +18,7 @@ distributed = pytest.mark.exercise("models.frame_encoders.time_distributed")
 @functools.cache
 def abstract(name, num_classes=1000):
     """A network's parts, with shapes in place of values."""
-    return states.take_apart(
+    return states.split(
         cost.abstract_model(
             lambda: frame_encoders.create(name, num_classes=num_classes, rngs=nnx.Rngs(0))
         )
@@ -92,7 +92,7 @@ def apply(name, num_classes, shape):
     parts = abstract(name, num_classes)
 
     def call(params, stats, images):
-        return states.put_together(parts.eval_def, params, stats)(images)
+        return states.merge(parts.eval_def, params, stats)(images)
 
     arguments = parts.params, parts.stats, jax.ShapeDtypeStruct(shape, jnp.float32)
     return jax.eval_shape(call, *arguments), cost.multiply_adds(call, *arguments)
@@ -123,11 +123,11 @@ def test_an_unknown_encoder_is_refused():
 # ------------------------------------------------------------------ learning
 def test_training_uses_the_batch_and_moves_the_statistics():
     """In training BatchNorm takes the batch's own statistics; in use, those it has kept."""
-    parts = states.take_apart(resnet.Block(3, 4, 2, rngs=nnx.Rngs(0)))
+    parts = states.split(resnet.Block(3, 4, 2, rngs=nnx.Rngs(0)))
     images = clips(3, 6, 8, 3)
 
     def apply(definition):
-        block = states.put_together(definition, parts.params, parts.stats)
+        block = states.merge(definition, parts.params, parts.stats)
         return block(images), nnx.to_pure_dict(nnx.state(block, nnx.BatchStat))
 
     learning, moved = apply(parts.train_def)

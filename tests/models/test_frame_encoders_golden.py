@@ -32,7 +32,7 @@ def converted(case):
     model = cost.abstract_model(
         lambda: frame_encoders.create(name, num_classes=7, rngs=nnx.Rngs(0))
     )
-    parts = states.take_apart(model)
+    parts = states.split(model)
     params, stats, _ = weights.load(name, arrays, parts.params, parts.stats)
     return parts._replace(params=params, stats=stats)
 
@@ -43,7 +43,7 @@ def run(case, params, stats):
 
     @jax.jit
     def apply(params, stats, images):
-        model = states.put_together(parts.eval_def, params, stats)
+        model = states.merge(parts.eval_def, params, stats)
         features = model.features(images)
         return features, model.head(features)
 
@@ -66,7 +66,7 @@ def test_training_is_that_of_torchvision():
 
     @jax.jit
     def apply(params, stats, images):
-        model = states.put_together(parts.train_def, params, stats)
+        model = states.merge(parts.train_def, params, stats)
         return model(images), nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
 
     logits, stats = apply(parts.params, parts.stats, images_of(case))

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.models import zoo
-from flaxvid.training import config, run
+from flaxvid.recipes import recipe as recipes
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, opening
 from flaxvid.video import transform, write
 
 PREPROCESSING = transform.Preprocessing(num_frames=4, crop_size=8, resize=8)
@@ -21,18 +22,18 @@ def trained():
         mean = jnp.mean(jnp.asarray(batch["video"], jnp.float32), axis=(1, 2, 3, 4), where=real)
         return jnp.stack([-mean, mean], axis=1) / 64
 
-    settings = run.Settings(
+    settings = config.Settings(
         arch="c3d",
         size="tiny",
         model=zoo.configure("c3d", num_classes=2),
         preprocessing=PREPROCESSING,
         data=config.Data(),
-        recipe=config.Recipe(),
+        recipe=recipes.Recipe(),
         run=config.Run(),
         labels=("dark", "bright"),
         manifest="",
     )
-    return run.Trained(settings, 0, 0, logits, nnx.Linear(1, 1, rngs=nnx.Rngs(0)))
+    return opening.Trained(settings, 0, 0, logits, nnx.Linear(1, 1, rngs=nnx.Rngs(0)))
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from flax import nnx
 
 from flaxvid import errors
 from flaxvid.data import motion
-from flaxvid.models import timesformer, zoo
+from flaxvid.models import timesformer
 from flaxvid.prediction import clips, explain
-from flaxvid.training import config, optimizer, run, step
+from flaxvid.recipes import recipe as recipes
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, opening
+from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
@@ -44,10 +47,10 @@ def fresh():
 @pytest.fixture(scope="module")
 def trained():
     """A TimeSformer that names the colour of what moves."""
-    parts, prepare = states.take_apart(fresh()), step.prepare_pixels(SHOWN)
-    update = optimizer.create(config.Recipe(learning_rate=3e-3), STEPS, parts.params)
+    parts, inputs_of = states.split(fresh()), step.pixel_inputs(SHOWN)
+    update = optimizer.create(recipes.Recipe(learning_rate=3e-3), STEPS, parts.params)
     state = states.create(parts, update, seed=0)
-    train_step = jax.jit(step.make_train_step(parts, update, prepare), donate_argnums=0)
+    train_step = jax.jit(step.make_train_step(parts, update, inputs_of), donate_argnums=0)
     videos, labels = sprites_by_colour(200, seed=0)
     rng, ones = np.random.default_rng(0), np.ones(BATCH, np.float32)
     for _ in range(STEPS):
@@ -55,22 +58,22 @@ def trained():
         batch = {"video": videos[some], "mask": np.ones((BATCH, FRAMES), bool)}
         state, measured = train_step(state, batch | {"label": labels[some], "weight": ones})
     assert measured["accuracy"] > 0.8
-    return trained_of("timesformer", states.put_together(parts.eval_def, state.params, state.stats))
+    return trained_of("timesformer", states.merge(parts.eval_def, state.params, state.stats))
 
 
 def trained_of(arch, module):
-    settings = run.Settings(
+    settings = config.Settings(
         arch=arch,
         size="tiny",
         model=zoo.configure(arch, num_classes=3),
         preprocessing=SHOWN,
         data=config.Data(),
-        recipe=config.Recipe(),
+        recipe=recipes.Recipe(),
         run=config.Run(),
         labels=("red", "green", "blue"),
         manifest="",
     )
-    return run.Trained(settings, 0, 0, lambda batch: None, module)
+    return opening.Trained(settings, 0, 0, lambda batch: None, module)
 
 
 def share_of_patches(boxes):

@@ -24,7 +24,7 @@ class Net(nnx.Module):
 
 
 def state_of(width=4, seed=0, step=0):
-    state = states.create(states.take_apart(Net(width, seed)), optax.adam(0.1), seed=seed)
+    state = states.create(states.split(Net(width, seed)), optax.adam(0.1), seed=seed)
     return state._replace(step=jnp.asarray(step))
 
 
@@ -186,7 +186,7 @@ def test_full_disk_costs_no_checkpoint(tmp_path):
 
 def test_running_mean_is_saved_and_read_alone(tmp_path):
     """A run that averages has its mean in the checkpoint, beside the parameters."""
-    parts = states.take_apart(Net())
+    parts = states.split(Net())
     state = states.create(parts, optax.adam(0.1), seed=0, average=True)
     state = state._replace(average=jax.tree.map(lambda leaf: leaf + 1, state.params))
     with checkpoint.Checkpoints(tmp_path) as checkpoints:

@@ -141,21 +141,21 @@ def test_the_gradient_comes_back_from_other_devices():
     np.testing.assert_allclose(slopes["kernel"], [expected] * 2, rtol=1e-3, atol=1e-4)
 
 
-# --------------------------------------------------------------------------------- in_pieces
-@pytest.mark.exercise("training.gradients.in_pieces")
+# --------------------------------------------------------------------------------- accumulate
+@pytest.mark.exercise("training.gradients.accumulate")
 @pytest.mark.parametrize("weight", [[1] * 6, [1, 1, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0]])
 @pytest.mark.parametrize("number", [2, 3])
 def test_pieces_find_the_gradient_of_the_batch(number, weight):
     """However many rows count in each piece, loss and gradient are those of all."""
     batch = batch_of(weight)
-    in_turn = gradients.in_pieces(number)(loss_of, has_aux=True)
+    in_turn = gradients.accumulate(number)(loss_of, has_aux=True)
     (loss, _), slopes = in_turn(PARAMS, STATS, batch, KEY)
     expected_loss, expected = by_hand(batch)
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     np.testing.assert_allclose(slopes["kernel"], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.exercise("training.gradients.in_pieces")
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_one_piece_is_worked_on_at_a_time():
     """The loss of 3 pieces of 6 rows is only ever asked for 2 rows: that is the memory saved."""
     rows = set()
@@ -164,39 +164,39 @@ def test_one_piece_is_worked_on_at_a_time():
         rows.add(batch["inputs"].shape[0])
         return loss_of(params, stats, batch, key)
 
-    gradients.in_pieces(3)(watched, has_aux=True)(PARAMS, STATS, batch_of([1] * 6), KEY)
+    gradients.accumulate(3)(watched, has_aux=True)(PARAMS, STATS, batch_of([1] * 6), KEY)
     assert rows == {2}
 
 
-@pytest.mark.exercise("training.gradients.in_pieces")
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_logits_are_in_the_order_of_the_batch():
     """Row 3's logits stand in row 3, whichever piece it was in."""
     batch = batch_of([1] * 6)
-    in_turn = gradients.in_pieces(3)(loss_of, has_aux=True)
+    in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
     (_, (logits, _)), _ = in_turn(PARAMS, STATS, batch, KEY)
     assert logits.shape == (6, 2)
     np.testing.assert_allclose(logits[:, 0], batch["inputs"] @ PARAMS["kernel"], rtol=1e-5)
 
 
-@pytest.mark.exercise("training.gradients.in_pieces")
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_pieces_have_chances_of_their_own():
     """Dropout draws anew for each piece."""
-    in_turn = gradients.in_pieces(3)(loss_of, has_aux=True)
+    in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
     (_, (logits, _)), _ = in_turn(PARAMS, STATS, batch_of([1] * 6), KEY)
     assert len(set(np.asarray(logits[:, 1]).tolist())) == 6
 
 
-@pytest.mark.exercise("training.gradients.in_pieces")
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_statistics_go_from_piece_to_piece():
     """Three pieces update the running statistics three times, and all rows are in them."""
     batch = batch_of([1] * 6)
-    in_turn = gradients.in_pieces(3)(loss_of, has_aux=True)
+    in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
     (_, (_, stats)), _ = in_turn(PARAMS, STATS, batch, KEY)
     assert stats["calls"] == 3
     np.testing.assert_allclose(stats["sum"], batch["inputs"].sum(), rtol=1e-5)
 
 
-@pytest.mark.exercise("training.gradients.in_pieces")
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_pieces_are_differentiated_as_asked():
     """With another `differentiate`, that one is used: here its gradients are ten times as long."""
 
@@ -208,6 +208,6 @@ def test_pieces_are_differentiated_as_asked():
         return found
 
     batch = batch_of([1, 1, 1, 0, 0, 1])
-    in_turn = gradients.in_pieces(2, tenfold)(loss_of, has_aux=True)
+    in_turn = gradients.accumulate(2, tenfold)(loss_of, has_aux=True)
     _, slopes = in_turn(PARAMS, STATS, batch, KEY)
     np.testing.assert_allclose(slopes["kernel"], 10 * by_hand(batch)[1], rtol=1e-4, atol=1e-4)

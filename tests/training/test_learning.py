@@ -8,7 +8,8 @@ from flax import nnx
 
 from flaxvid.data import motion
 from flaxvid.models import timesformer
-from flaxvid.training import config, optimizer, step
+from flaxvid.recipes import recipe as recipes
+from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
@@ -45,23 +46,23 @@ def model_of(attention):
         for number, block in enumerate(model.blocks):
             kernel = block.temporal_fc.kernel
             kernel[...] = normal(jax.random.key(number), kernel.shape) / 6
-    return states.take_apart(model)
+    return states.split(model)
 
 
 @pytest.fixture(scope="module")
 def learnt():
     """A divided model after 400 steps on one pair: a function from videos to classes."""
     videos, labels = lighten_and_darken(300, seed=0)
-    recipe = config.Recipe(steps=STEPS, learning_rate=3e-3)
-    parts, prepare = model_of("divided"), step.prepare_pixels(PREPROCESSING)
+    recipe = recipes.Recipe(steps=STEPS, learning_rate=3e-3)
+    parts, inputs_of = model_of("divided"), step.pixel_inputs(PREPROCESSING)
     update = optimizer.create(recipe, STEPS, parts.params)
     state = states.create(parts, update, seed=0)
-    train_step = jax.jit(step.make_train_step(parts, update, prepare), donate_argnums=0)
+    train_step = jax.jit(step.make_train_step(parts, update, inputs_of), donate_argnums=0)
     rng = np.random.default_rng(0)
     for _ in range(STEPS):
         chosen = rng.integers(0, len(labels), BATCH)
         state, _ = train_step(state, batch_of(videos[chosen], labels[chosen]))
-    eval_step = jax.jit(step.make_eval_step(parts, prepare))
+    eval_step = jax.jit(step.make_eval_step(parts, inputs_of))
 
     def predict(videos):
         labels = np.zeros(len(videos), np.int32)
@@ -89,7 +90,7 @@ def test_space_attention_can_never_tell():
     """Whatever its weights, a clip and its reverse get the same logits: right in half of them."""
     videos, labels = lighten_and_darken(20, seed=1)
     parts = model_of("space")
-    eval_step = step.make_eval_step(parts, step.prepare_pixels(PREPROCESSING))
+    eval_step = step.make_eval_step(parts, step.pixel_inputs(PREPROCESSING))
     logits = jax.jit(eval_step)(parts.params, parts.stats, batch_of(videos, labels))
     np.testing.assert_allclose(logits[0::2], logits[1::2], atol=1e-5)
     assert jnp.std(logits[0::2], axis=0).min() > 1e-3

@@ -1,4 +1,4 @@
-"""Metrics: accuracies counted by hand, and a journal that survives being cut off."""
+"""Metrics: loss and accuracies, counted by hand."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -44,36 +44,3 @@ def test_loss_of_large_logits_is_finite():
     """Logits of 1e4 overflow an exponential that is not shifted first."""
     logits = np.array([[1e4, 0.0]], np.float32)
     assert metrics.summarise(logits, np.array([1], np.int32))["loss"] == pytest.approx(1e4)
-
-
-def test_journal_is_read_back(tmp_path):
-    """What was written comes back, a line for each step."""
-    journal = metrics.Journal(tmp_path / "metrics.jsonl")
-    journal.write(20, loss=1.5)
-    journal.write(40, loss=0.5, accuracy=0.25)
-    rows = [{"step": 20, "loss": 1.5}, {"step": 40, "loss": 0.5, "accuracy": 0.25}]
-    assert metrics.read_journal(journal.path) == rows
-
-
-def test_training_time_is_that_of_the_timed_lines():
-    """Lines of evaluations have none; a journal without any says nothing."""
-    rows = [{"step": 1, "seconds": 2.5}, {"step": 1, "validation_loss": 1.0}]
-    assert metrics.training_seconds([*rows, {"step": 2, "seconds": 1.0}]) == 3.5
-    assert metrics.training_seconds(rows[1:]) is None
-
-
-def test_resumed_journal_forgets_what_came_after_the_checkpoint(tmp_path):
-    """Lines after the step resumed from are taken out: they will be written again."""
-    path = tmp_path / "metrics.jsonl"
-    journal = metrics.Journal(path)
-    for step in (10, 20, 30):
-        journal.write(step, loss=float(step))
-    metrics.Journal(path, resume_step=20)
-    assert [row["step"] for row in metrics.read_journal(path)] == [10, 20]
-
-
-def test_line_cut_off_by_a_crash_is_left_out(tmp_path):
-    """Half a last line does not hide the whole ones."""
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
-    assert metrics.read_journal(path) == [{"step": 1, "loss": 2.0}]

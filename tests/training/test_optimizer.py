@@ -9,7 +9,8 @@ import optax
 import pytest
 
 from flaxvid import errors
-from flaxvid.training import config, optimizer
+from flaxvid.recipes import recipe as recipes
+from flaxvid.training import optimizer
 
 
 def params():
@@ -26,7 +27,7 @@ def params():
 def plain(**changes):
     """SGD without anything else, so that an update is -rate x gradient."""
     settings = dict(optimizer="sgd", schedule="constant", momentum=0.0, weight_decay=0.0)
-    return config.Recipe(**settings | dict(clip_norm=None, learning_rate=0.1) | changes)
+    return recipes.Recipe(**settings | dict(clip_norm=None, learning_rate=0.1) | changes)
 
 
 def updates_of(recipe, gradient=1.0):
@@ -40,10 +41,10 @@ def updates_of(recipe, gradient=1.0):
 @pytest.mark.parametrize(
     ("recipe", "videos", "batch", "steps"),
     [
-        (config.Recipe(steps=7, epochs=3.0), 100, 10, 7),
-        (config.Recipe(epochs=3.0), 100, 10, 30),
-        (config.Recipe(epochs=2.0), 105, 10, 20),
-        (config.Recipe(epochs=0.01), 100, 10, 1),
+        (recipes.Recipe(steps=7, epochs=3.0), 100, 10, 7),
+        (recipes.Recipe(epochs=3.0), 100, 10, 30),
+        (recipes.Recipe(epochs=2.0), 105, 10, 20),
+        (recipes.Recipe(epochs=0.01), 100, 10, 1),
     ],
 )
 def test_total_steps(recipe, videos, batch, steps):
@@ -58,7 +59,7 @@ def test_total_steps(recipe, videos, batch, steps):
 )
 def test_cosine_warms_up_and_falls_to_a_hundredth(step, share):
     """Of 100 steps 10 rise in a line; from 1 at step 10 half a cosine leads to 0.01 at 100."""
-    recipe = config.Recipe(learning_rate=0.2, warmup=0.1)
+    recipe = recipes.Recipe(learning_rate=0.2, warmup=0.1)
     rate = optimizer.schedule(recipe, 100)
     np.testing.assert_allclose(rate(step), 0.2 * share, atol=1e-7)
 
@@ -66,7 +67,7 @@ def test_cosine_warms_up_and_falls_to_a_hundredth(step, share):
 @pytest.mark.exercise("training.optimizer.schedule")
 def test_cosine_in_between():
     """A quarter of the way down it stands at 0.01 + 0.99 (1 + cos 45 degrees) / 2."""
-    rate = optimizer.schedule(config.Recipe(learning_rate=1.0, warmup=0.0), 80)
+    rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=0.0), 80)
     expected = 0.01 + 0.99 * (1 + math.cos(math.pi / 4)) / 2
     np.testing.assert_allclose(rate(20), expected, rtol=1e-5)
 
@@ -75,14 +76,14 @@ def test_cosine_in_between():
 @pytest.mark.parametrize(("step", "rate"), [(0, 1.0), (49, 1.0), (50, 0.1), (79, 0.1), (80, 0.01)])
 def test_step_schedule_falls_by_ten_at_each_milestone(step, rate):
     """Milestones at 0.5 and 0.8 of 100 steps."""
-    recipe = config.Recipe(schedule="step", milestones=(0.5, 0.8), learning_rate=1.0)
+    recipe = recipes.Recipe(schedule="step", milestones=(0.5, 0.8), learning_rate=1.0)
     np.testing.assert_allclose(optimizer.schedule(recipe, 100)(step), rate, rtol=1e-5)
 
 
 @pytest.mark.exercise("training.optimizer.schedule")
 def test_constant_schedule():
     """The same rate at the start, in the middle and at the end."""
-    rate = optimizer.schedule(config.Recipe(schedule="constant", learning_rate=0.3), 10)
+    rate = optimizer.schedule(recipes.Recipe(schedule="constant", learning_rate=0.3), 10)
     np.testing.assert_allclose([rate(0), rate(5), rate(10)], 0.3)
 
 
@@ -130,7 +131,7 @@ def test_first_factor_that_matches_counts():
 
 def test_frozen_leaves_keep_every_bit():
     """Ten steps of AdamW with decay do not touch block 0, and do move block 1."""
-    recipe = config.Recipe(freeze=("^blocks/0/",), rate_factors=("head=10",), weight_decay=0.5)
+    recipe = recipes.Recipe(freeze=("^blocks/0/",), rate_factors=("head=10",), weight_decay=0.5)
     weights = start = params()
     update = optimizer.create(recipe, 10, weights)
     state = update.init(weights)

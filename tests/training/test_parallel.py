@@ -16,15 +16,10 @@ from flax import nnx
 from flaxvid import errors, train
 from flaxvid.data import batches
 from flaxvid.models import timesformer
-from flaxvid.training import (
-    config,
-    distributed,
-    metrics,
-    optimizer,
-    options,
-    parallel,
-    step,
-)
+from flaxvid.recipes import recipe as recipes
+from flaxvid.runs import journal as journals
+from flaxvid.runs import options
+from flaxvid.training import distributed, optimizer, parallel, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
 
@@ -74,16 +69,16 @@ def learn(model, how=None, pieces=1, steps=STEPS):
     `how` None is one device and nothing of `parallel`.
     """
     axis = parallel.AXIS if how == "pmap" else None
-    parts = states.take_apart(MODELS[model](nnx.Rngs(0)), axis=axis)
-    recipe = config.Recipe(learning_rate=3e-3)
+    parts = states.split(MODELS[model](nnx.Rngs(0)), axis=axis)
+    recipe = recipes.Recipe(learning_rate=3e-3)
     update = optimizer.create(recipe, steps, parts.params)
-    prepare = step.prepare_pixels(PREPROCESSING)
+    inputs_of = step.pixel_inputs(PREPROCESSING)
     state, put = jax.tree.map(jnp.copy, states.create(parts, update, 0)), dict
     if how is None:
-        train_step = jax.jit(step.make_train_step(parts, update, prepare))
+        train_step = jax.jit(step.make_train_step(parts, update, inputs_of))
     else:
         mesh, differentiate = parallel.data_mesh(BATCH), parallel.differentiate(how, pieces)
-        pure = step.make_train_step(parts, update, prepare, differentiate=differentiate)
+        pure = step.make_train_step(parts, update, inputs_of, differentiate=differentiate)
         state = parallel.put_state(state, mesh, how)
         train_step = parallel.compiled(pure, state, mesh, how)
 
@@ -144,8 +139,8 @@ def test_eight_devices_give_the_numbers_of_one(on_one_device):
 
 def test_fsdp_keeps_a_share_on_each_device():
     """Of a kernel 32 x 96, a device holds 32 x 48; small leaves stand on both, Adam's means too."""
-    parts = states.take_apart(former(nnx.Rngs(0)))
-    update = optimizer.create(config.Recipe(), 10, parts.params)
+    parts = states.split(former(nnx.Rngs(0)))
+    update = optimizer.create(recipes.Recipe(), 10, parts.params)
     state = parallel.put_state(states.create(parts, update, 0), parallel.data_mesh(2), "fsdp")
     kernel = state.params["blocks"][0]["attn"]["qkv"]["kernel"]
     assert kernel.shape == (32, 96)
@@ -257,7 +252,7 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
     assert "4 x cpu, fsdp, 2 processes" in said[0][0]
     # Only Gloo speaks for itself.
     assert not any(word in said[1][0] for word in ("timesformer", "steps", "top-1", str(tmp_path)))
-    one, two = (metrics.read_journal(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
+    one, two = (journals.read(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
     assert [row["step"] for row in one] == [row["step"] for row in two]
     for wanted, found in zip(one, two, strict=True):
         for time in ("clips_per_second", "seconds"):
@@ -274,7 +269,7 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
 def test_processes_share_a_test_set(batch_size, small_motion):
     """Ten videos in batches over 2 processes: side by side, the batches of one process."""
     settings = transform.Preprocessing(num_frames=2, crop_size=8, resize=8)
-    loader = batches.Loader(small_motion.split("validation"), settings)
+    loader = batches.VideoRows(small_motion.split("validation"), settings)
     alone = list(batches.test_batches(loader, batch_size))
     shares = [
         list(batches.test_batches(loader, batch_size, process=number, processes=2))
@@ -299,4 +294,4 @@ def test_processes_share_a_test_set(batch_size, small_motion):
 def test_processes_that_cannot_meet_are_told_why(given, message):
     """A number that is missing, or out of range."""
     with pytest.raises(errors.UserError, match=message):
-        distributed.join(config.Machine(**given))
+        distributed.join(**given)

@@ -43,7 +43,7 @@ def batch_of(rows=4):
 
 
 def stepper(model, optimizer):
-    parts = states.take_apart(model)
+    parts = states.split(model)
     train_step = step.make_train_step(parts, optimizer, lambda batch: batch["pixels"])
     return parts, states.create(parts, optimizer, seed=0), jax.jit(train_step)
 
@@ -146,7 +146,7 @@ class MeanOfFrames(nnx.Module):
 @pytest.mark.exercise("training.step.make_train_step")
 def test_step_passes_mask_and_smoothing_on_and_measures():
     """Loss and accuracy of the real frames, with smoothed targets, by hand."""
-    parts, rng = states.take_apart(MeanOfFrames()), np.random.default_rng(2)
+    parts, rng = states.split(MeanOfFrames()), np.random.default_rng(2)
     batch = {
         "pixels": rng.normal(size=(4, 2, 5)).astype(np.float32),
         "mask": np.array([[True, True], [True, False], [True, True], [True, False]]),
@@ -224,6 +224,6 @@ def test_batch_norm_learns_its_statistics_in_training_only():
 
 def test_pixels_are_normalised_in_the_step():
     """uint8 pixels in, (pixel / 255 - 0.45) / 0.225 out."""
-    prepare = step.prepare_pixels(transform.Preprocessing(crop_size=2, resize=2))
+    inputs_of = step.pixel_inputs(transform.Preprocessing(crop_size=2, resize=2))
     video = jnp.full((1, 1, 2, 2, 3), 51, jnp.uint8)
-    np.testing.assert_allclose(prepare({"video": video}), (0.2 - 0.45) / 0.225, rtol=1e-5)
+    np.testing.assert_allclose(inputs_of({"video": video}), (0.2 - 0.45) / 0.225, rtol=1e-5)

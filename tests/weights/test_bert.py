@@ -9,7 +9,8 @@ import pytest
 import safetensors.numpy
 from flax import nnx
 
-from flaxvid.models import cost, encoder
+from flaxvid.models import bert as models
+from flaxvid.models import cost
 from flaxvid.weights import bert, convert, pretrained, read
 from tests.golden import regenerate
 
@@ -24,10 +25,10 @@ def arrays_of(case, prefix=""):
 
 
 def params_of(case, **overrides):
-    preset = dict(bert=encoder.BertConfig.tiny, roberta=encoder.BertConfig.roberta_tiny)[case]
+    preset = dict(bert=models.BertConfig.tiny, roberta=models.BertConfig.roberta_tiny)[case]
     fields = dict(num_classes=5, embedding_dim=6) | ABOUT[case]["config"] | overrides
     config = preset(**fields)
-    model = cost.abstract_model(lambda: encoder.Bert(config, rngs=nnx.Rngs(0)))
+    model = cost.abstract_model(lambda: models.Bert(config, rngs=nnx.Rngs(0)))
     return nnx.to_pure_dict(nnx.state(model, nnx.Param))
 
 
@@ -137,7 +138,7 @@ def test_half_precision_is_widened():
 def test_a_file_goes_in_by_name(case, tmp_path):
     """What `--weights FILE` calls: the family's loader is found by the model's config."""
     safetensors.numpy.save_file(arrays_of(case, f"{case}."), tmp_path / "model.safetensors")
-    preset = dict(bert=encoder.BertConfig.tiny, roberta=encoder.BertConfig.roberta_tiny)[case]
+    preset = dict(bert=models.BertConfig.tiny, roberta=models.BertConfig.roberta_tiny)[case]
     config = preset(**dict(num_classes=5, embedding_dim=6) | ABOUT[case]["config"])
     found, _ = pretrained.load(str(tmp_path / "model.safetensors"), config, params_of(case))
     equal(found, bert.load(arrays_of(case), params_of(case))[0])

@@ -27,7 +27,7 @@ def arrays_of(case):
 
 
 def abstract(name, num_classes):
-    return states.take_apart(
+    return states.split(
         cost.abstract_model(
             lambda: frame_encoders.create(name, num_classes=num_classes, rngs=nnx.Rngs(0))
         )
@@ -213,7 +213,7 @@ def classify():
 
     @jax.jit
     def probabilities(frames):
-        model = states.put_together(parts.eval_def, params, stats)
+        model = states.merge(parts.eval_def, params, stats)
         return jax.nn.softmax(model(transform.normalise(frames, preprocessing)))
 
     def best(frame):

@@ -14,7 +14,8 @@ from flaxvid import export, predict, train
 from flaxvid.models import timesformer as models
 from flaxvid.models import timesformer_writeup
 from flaxvid.prediction import published
-from flaxvid.training import checkpoint, options, run
+from flaxvid.runs import directory, options
+from flaxvid.training import checkpoint
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained, read
 from tests.golden import regenerate
@@ -153,8 +154,8 @@ def command(capsys, main, *words):
 
 
 def saved_params(folder):
-    settings = run.load(folder)
-    parts = states.take_apart(
+    settings = directory.load(folder)
+    parts = states.split(
         nnx.eval_shape(lambda: models.TimeSformer(settings.model, rngs=nnx.Rngs(0)))
     )
     with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
@@ -174,7 +175,7 @@ def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "ignored  classifier.weight  5x12" in said
     assert "which colours it learnt from is not known; it is shown RGB, mean (0.45, " in said
-    assert run.load(out).run.weights == spec
+    assert directory.load(out).run.weights == spec
 
     given, _ = pretrained.load(spec, *fresh())
     (folder / "model.safetensors").unlink()
@@ -213,7 +214,7 @@ def test_predict_wants_one_way_of_asking(given, capsys):
 
 def test_export_with_weights(folder, tmp_path):
     """`export --weights FOLDER` writes the model of the file, with its class names."""
-    out = export.export(export.Options(weights=str(folder), out=tmp_path / "out"))
+    out = export.export(export.ExportOptions(weights=str(folder), out=tmp_path / "out"))
     about = json.loads((out / "model.json").read_text())
     assert about["labels"] == [f"action {index}" for index in range(5)]
     exported = jax.export.deserialize((out / "model.jax").read_bytes())

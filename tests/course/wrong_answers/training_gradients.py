@@ -85,7 +85,7 @@ def over_devices_axis_by_name(axis, differentiate=jax.value_and_grad):
     return _spread("data", differentiate)
 
 
-# --- in_pieces --------------------------------------------------------------------------
+# --- accumulate --------------------------------------------------------------------------
 def _in_turn(number, differentiate, *, share=True, own_key=True, keep=True, join=True, cut=True):
     """The right one, but for what the options say."""
 

@@ -51,13 +51,15 @@ def cross_entropy_smoothed_to_the_others(logits, labels, weight, label_smoothing
 
 
 # --- make_train_step --------------------------------------------------------------------
-def _make(parts, optimizer, prepare, smoothing, *, key_of=None, mask_of=None, keep=None, sign=1.0):
+def _make(
+    parts, optimizer, inputs_of, smoothing, *, key_of=None, mask_of=None, keep=None, sign=1.0
+):
     """The right step, but for what the options say."""
 
     def loss_of(params, stats, batch, key):
-        model = states.put_together(parts.train_def, params, stats)
+        model = states.merge(parts.train_def, params, stats)
         mask = batch["mask"] if mask_of is None else mask_of(batch)
-        logits = model(prepare(batch), mask, rngs=None if key is None else nnx.Rngs(dropout=key))
+        logits = model(inputs_of(batch), mask, rngs=None if key is None else nnx.Rngs(dropout=key))
         loss = step.cross_entropy(logits, batch["label"], batch["weight"], smoothing)
         return sign * loss, (loss, logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
 
@@ -85,61 +87,61 @@ def _make(parts, optimizer, prepare, smoothing, *, key_of=None, mask_of=None, ke
 
 
 def make_train_step_same_mask_every_step(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, key_of=lambda state: state.key)
+    return _make(parts, optimizer, inputs_of, label_smoothing, key_of=lambda state: state.key)
 
 
 def make_train_step_without_dropout(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, key_of=lambda state: None)
+    return _make(parts, optimizer, inputs_of, label_smoothing, key_of=lambda state: None)
 
 
 def make_train_step_never_counts(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, keep=["step"])
+    return _make(parts, optimizer, inputs_of, label_smoothing, keep=["step"])
 
 
 def make_train_step_forgets_statistics(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, keep=["stats"])
+    return _make(parts, optimizer, inputs_of, label_smoothing, keep=["stats"])
 
 
 def make_train_step_forgets_moments(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, keep=["opt_state"])
+    return _make(parts, optimizer, inputs_of, label_smoothing, keep=["opt_state"])
 
 
 def make_train_step_uphill(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, sign=-1.0)
+    return _make(parts, optimizer, inputs_of, label_smoothing, sign=-1.0)
 
 
 def make_train_step_without_the_mask(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing, mask_of=lambda batch: None)
+    return _make(parts, optimizer, inputs_of, label_smoothing, mask_of=lambda batch: None)
 
 
 def make_train_step_unsmoothed(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, 0.0)
+    return _make(parts, optimizer, inputs_of, 0.0)
 
 
 def make_train_step_in_eval_mode(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
     parts = parts._replace(train_def=parts.eval_def)
-    return _make(parts, optimizer, prepare, label_smoothing)
+    return _make(parts, optimizer, inputs_of, label_smoothing)
 
 
 def make_train_step_by_its_own_gradient(
-    parts, optimizer, prepare, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, prepare, label_smoothing)
+    return _make(parts, optimizer, inputs_of, label_smoothing)

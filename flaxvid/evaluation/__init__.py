@@ -1,0 +1,1 @@
+"""What a model is worth: logits of a split, scores, reports."""

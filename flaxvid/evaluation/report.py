@@ -1,0 +1,131 @@
+"""A judged model as numbers and pages: report.json, report.md, confusion.png, calibration.png."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from flaxvid.data import manifest
+from flaxvid.evaluation import scores
+from flaxvid.figures import calibration as calibration_figure
+from flaxvid.figures import confusion as confusion_figure
+from flaxvid.training import metrics
+
+DIGITS = 6  # of a number in report.json: what another batch size can't change
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Class probabilities of the readable videos of a split, and what they are."""
+
+    probabilities: scores.Probabilities
+    rows: tuple[manifest.Row, ...]
+    labels: scores.Labels
+
+    def right(self) -> np.ndarray:
+        """Whether the likeliest class is the label, for each video."""
+        return self.probabilities.argmax(axis=-1) == self.labels
+
+
+def summarise(
+    judged: Predictions, names: tuple[str, ...], orders: Mapping[str, Predictions]
+) -> dict:
+    """All numbers of a report: overall, by class, and with the frames in another order.
+
+    Args:
+        judged: on the videos as they are.
+        names: of the classes.
+        orders: by the name of the order, on the same videos.
+    """
+    right = judged.right()
+    predicted = judged.probabilities.argmax(axis=-1)
+    counts = scores.confusion(judged.labels, predicted, len(names))
+    groups = np.array([row.group or row.path for row in judged.rows])
+    per_class = scores.by_class(counts)
+    at_label = judged.probabilities[np.arange(len(right)), judged.labels]
+    found = {
+        "videos": len(right),
+        "groups": len(set(groups)),
+        "top1": right.mean(),
+        "interval": scores.interval(right, groups),
+        "top5": metrics.top_k_accuracy(judged.probabilities, judged.labels, 5),
+        "loss": -np.mean(np.log(np.maximum(at_label, 1e-12))),
+        "calibration_error": scores.calibration_error(judged.probabilities, judged.labels),
+        "orders": {order: changed.right().mean() for order, changed in orders.items()},
+        "classes": [
+            {"label": name, "videos": counts[number].sum()}
+            | {key: values[number] for key, values in per_class.items()}
+            | {"orders": _recalls(orders, number)}
+            for number, name in enumerate(names)
+        ],
+        "confusion": counts.tolist(),
+    }
+    return _rounded(found)
+
+
+def _recalls(orders, number):
+    return {
+        order: changed.right()[changed.labels == number].mean()
+        for order, changed in orders.items()
+        if np.any(changed.labels == number)
+    }
+
+
+def _rounded(value):
+    """Plain JSON values, floats of `DIGITS` digits."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(inner) for inner in value]
+    if isinstance(value, (float, np.floating)):
+        return round(float(value), DIGITS)
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def write(report: dict, judged: Predictions, folder: Path) -> list[Path]:
+    """Writes the report into `folder` in all its forms, and says which files they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [entry["label"] for entry in report["classes"]]
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+    axes = confusion_figure.draw(np.array(report["confusion"]), names, title="percent of each row")
+    axes.figure.savefig(folder / "confusion.png", dpi=120)
+    found = scores.calibration(judged.probabilities, judged.labels)
+    axes = calibration_figure.draw(found, title="sure, and right?")
+    axes.figure.savefig(folder / "calibration.png", dpi=120)
+    names = ("report.json", "report.md", "confusion.png", "calibration.png")
+    return [folder / name for name in names]
+
+
+def markdown(report: dict) -> str:
+    """The report as a page: what was judged, the numbers, and a table of the classes."""
+    low, high = report["interval"]
+    lines = [
+        f"# {report['model']} on the {report['split']} split of {report['data']}",
+        "",
+        f"{report['videos']} videos of {report['groups']} groups, {report['views']}; "
+        f"checkpoint of step {report['step']}.",
+        "",
+        f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
+        f"- top-5 {report['top5']:.1%}, loss {report['loss']:.3f} nats, "
+        f"calibration error {report['calibration_error']:.1%}",
+        *(
+            f"- frames {order}: top-1 {top1:.1%}, {top1 - report['top1']:+.1%}"
+            for order, top1 in report["orders"].items()
+        ),
+        "",
+        "![confusion](confusion.png) ![calibration](calibration.png)",
+        "",
+    ]
+    orders = list(report["orders"])
+    header = ["class", "videos", "precision", "recall", "F1", *(f"recall {o}" for o in orders)]
+    lines += [f"| {' | '.join(header)} |", "|---|" + "---:|" * (len(header) - 1)]
+    for entry in report["classes"]:
+        cells = [entry["label"], str(entry["videos"])]
+        cells += [f"{entry[key]:.1%}" for key in ("precision", "recall", "f1")]
+        cells += [f"{entry['orders'][o]:.1%}" if o in entry["orders"] else "–" for o in orders]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

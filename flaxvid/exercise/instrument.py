@@ -1,0 +1,144 @@
+"""The learner's version under observation: its calls noted, its shapes and its time checked."""
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import signal
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator
+
+import jaxtyping
+
+from flaxvid.exercise import verdicts
+
+
+class TimeLimitError(BaseException):
+    """Raised inside a call that takes too long; no `except Exception` of a learner catches it."""
+
+
+@dataclasses.dataclass
+class Watch:
+    """What the learner's version was last called with, and what came of it."""
+
+    deadline: float
+    """Until when all calls together may last, by `time.monotonic`."""
+    calls: int = 0
+    call: str = ""
+    result: object = None
+    raised: BaseException | None = None
+    comparison: tuple[str, object, object] | None = None
+    """Operator, left and right of the last comparison that failed since the call."""
+
+
+def watched(thing: Callable, reference: Callable, watch: Watch) -> Callable:
+    """The learner's version, checked against the package's shapes, its last call on record."""
+    shown = getattr(thing, "__name__", reference.__name__)
+    if not inspect.isclass(thing):
+        return _watched_function(thing, reference, watch, shown)
+    methods = {
+        name: _watched_function(getattr(thing, name), method, watch, _of_a_class(shown, name))
+        for name, method in vars(reference).items()
+        if inspect.isfunction(method) and hasattr(thing, name)
+    }
+    return type(thing)(thing.__name__, (thing,), {**methods, "__module__": thing.__module__})
+
+
+def _of_a_class(shown, method):
+    """How a method's call begins: `MLP` for what makes one, `MLP(...)` for a call of it."""
+    if method == "__init__":
+        return shown
+    return f"{shown}(...)" if method == "__call__" else f"{shown}(...).{method}"
+
+
+def _watched_function(function, reference, watch, name):
+    typed = _typed(function, reference)
+    is_method = next(iter(inspect.signature(reference).parameters), "") == "self"
+
+    @functools.wraps(function)
+    def watched(*arguments, **options):
+        watch.calls += 1
+        watch.result, watch.raised, watch.comparison = None, None, None
+        watch.call = verdicts.call(name, arguments[is_method:], options)
+        try:
+            with _time_limit(watch.deadline):
+                watch.result = typed(*arguments, **options)
+        except BaseException as error:
+            watch.raised = error
+            raise
+        return watch.result
+
+    return watched
+
+
+def _typed(function, reference):
+    """A copy of a function with the reference's annotations, checked at every call."""
+    try:
+        from beartype import beartype
+    except ImportError:
+        return function
+    if not isinstance(function, types.FunctionType) or hasattr(function, "__wrapped__"):
+        return function  # compiled or decorated: its annotations would not be its code's
+    typed = types.FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    typed.__kwdefaults__ = function.__kwdefaults__
+    typed.__annotations__ = inspect.unwrap(reference).__annotations__
+    return jaxtyping.jaxtyped(typechecker=beartype)(typed)
+
+
+def changed_signature(thing: Callable, reference: Callable) -> str:
+    """What is wrong with the learner's parameters, or nothing."""
+    if inspect.isclass(reference) != inspect.isclass(thing):
+        return f"This exercise is a {'class' if inspect.isclass(reference) else 'function'}."
+    missing = [
+        name
+        for name, method in vars(reference).items()
+        if inspect.isclass(reference)
+        and inspect.isfunction(method)
+        and (name in ("__init__", "__call__") or not name.startswith("_"))
+        and name not in vars(thing)
+    ]
+    if missing:
+        return f"Your class lacks {missing[0]}."
+    try:
+        mine = inspect.signature(thing).parameters.values()
+    except (TypeError, ValueError):
+        return "Its parameters cannot be read; write it with def."
+    own = inspect.signature(reference).parameters.values()
+    if [(p.name, p.kind) for p in mine] != [(p.name, p.kind) for p in own]:
+        return f"Its parameters must stay ({', '.join(map(_without_annotation, own))})."
+    return ""
+
+
+def _without_annotation(parameter):
+    return str(parameter.replace(annotation=parameter.empty))
+
+
+@contextlib.contextmanager
+def _time_limit(deadline: float) -> Iterator[None]:
+    """Raises TimeLimitError inside once the deadline has passed, in the main thread of a Unix."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
+        yield
+        return
+
+    def stop(_signal, _frame):
+        raise TimeLimitError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # Again every second, for a loop whose own `except:` swallows the first one.
+    left = max(0.01, deadline - time.monotonic())
+    outer = signal.setitimer(signal.ITIMER_REAL, left, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *outer)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,1 @@
+"""Presets of preprocessing and training, by architecture and size."""

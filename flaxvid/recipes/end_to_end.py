@@ -1,0 +1,33 @@
+"""A frame encoder and a sequence model from pixels: for a laptop, and ActionBERT's sizes."""
+
+import dataclasses
+
+from flaxvid.models import end_to_end
+from flaxvid.recipes import pixels, preset, sequences
+from flaxvid.recipes import recipe as recipes
+
+# ActionBERT leaves training from pixels open: fewer clips a step, as their frames must fit too.
+FROM_PIXELS = dataclasses.replace(sequences.ACTIONBERT, epochs=30.0)
+# Frames spread over the whole video, their pixels as ResNet18 knows them.
+WHOLE_VIDEO = dataclasses.replace(pixels.kinetics(8, None, 224), **pixels.IMAGENET)
+
+
+def _architecture(module, config, learning_rate):
+    return preset.Architecture(
+        {
+            "tiny": preset.Preset(
+                config,
+                module,
+                pixels.motion(),
+                recipes.Recipe(steps=500, learning_rate=learning_rate),
+                batch_size=32,
+            ),
+            "base": preset.Preset(config.base, module, WHOLE_VIDEO, FROM_PIXELS),
+        }
+    )
+
+
+CONV_LSTM = _architecture(end_to_end.conv_lstm, end_to_end.ConvLSTMConfig, 2e-3)
+CONV_TRANSFORMER = _architecture(
+    end_to_end.conv_transformer, end_to_end.ConvTransformerConfig, 1e-3
+)

@@ -1,0 +1,34 @@
+"""What one size of an architecture is: its network, its pixels, its training."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from flax import nnx
+
+from flaxvid.recipes import recipe as recipes
+from flaxvid.video import transform
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """One size of an architecture."""
+
+    config: Callable[..., Any]
+    """`config(num_classes=..., **overrides)` gives the frozen config."""
+    module: Callable[..., nnx.Module]
+    """`module(config, rngs=...)` gives the model."""
+    preprocessing: transform.Preprocessing
+    recipe: recipes.Recipe
+    batch_size: int = 16
+    """Clips in a step."""
+    encoder: str | None = None
+    """Frame encoder of a model over embeddings; None: the model sees pixels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A family of models and its presets; `tiny` is made for a laptop, `base` is published."""
+
+    sizes: Mapping[str, Preset]
+    inputs: Literal["video", "embedding"] = "video"

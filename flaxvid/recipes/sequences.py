@@ -1,0 +1,35 @@
+"""BiLSTM, BERT and RoBERTa over embeddings of frames: tiny, and as ActionBERT trains them."""
+
+from flaxvid.models import bert, bilstm
+from flaxvid.recipes import pixels, preset
+from flaxvid.recipes import recipe as recipes
+
+TINY = recipes.Recipe(steps=1000, learning_rate=1e-3)
+# ActionBERT's training of models over embeddings: Adam at 1e-4, no schedule, no decay, no clipping.
+ACTIONBERT = recipes.Recipe(
+    optimizer="adam",
+    learning_rate=1e-4,
+    epochs=300.0,
+    schedule="constant",
+    weight_decay=0.0,
+    clip_norm=None,
+)
+
+
+def _architecture(module, tiny, base):
+    return preset.Architecture(
+        inputs="embedding",
+        sizes={
+            "tiny": preset.Preset(
+                tiny, module, pixels.frames(8, 112), TINY, batch_size=32, encoder="lite0"
+            ),
+            "base": preset.Preset(
+                base, module, pixels.frames(20, 224), ACTIONBERT, batch_size=256, encoder="resnet18"
+            ),
+        },
+    )
+
+
+BILSTM = _architecture(bilstm.BiLSTM, bilstm.BiLSTMConfig.tiny, bilstm.BiLSTMConfig.base)
+BERT = _architecture(bert.Bert, bert.BertConfig.tiny, bert.BertConfig.base)
+ROBERTA = _architecture(bert.Bert, bert.BertConfig.roberta_tiny, bert.BertConfig.roberta_base)

@@ -1,0 +1,1 @@
+"""A run on disk: options, settings, its directory, and what goes on in it."""

@@ -1,0 +1,154 @@
+"""The choices of a run: what to learn from, how, and where to keep it."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from flaxvid import errors
+from flaxvid.data import embeddings
+from flaxvid.recipes import recipe as recipes
+from flaxvid.video import transform
+
+DTYPES = {"float32": "float32", "bf16": "bfloat16"}
+"""`--precision` in the words of NumPy."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What to learn from."""
+
+    data: str = "motion"
+    """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
+    `motion`, `motion:hard`, or `tfds:NAME`."""
+    batch_size: int = 16
+    """Clips in a step, over all devices together."""
+    num_frames: int = 8
+    """Frames of a clip."""
+    stride: int | None = None
+    """Frames from one to the next; None: spread over the whole video."""
+    image_size: int = 32
+    """Height and width that the model sees, in pixels."""
+    clips_per_video: int = 1
+    """Clips of each video in an epoch, each from a place of its own."""
+    bad_videos: Literal["error", "skip"] = "error"
+    """Stop at a video that can't be read, or leave it out and list it."""
+    allow_leakage: bool = False
+    """Go on although a group stands in more than one split."""
+    threads: int = 2
+    """Threads that decode."""
+    encoder: str = "lite0"
+    """What makes embeddings of frames, for models that take those: lite0, resnet18, densenet121."""
+    encoder_weights: str | None = None
+    """The encoder's: a file or hf:owner/name; None: its usual ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Where to keep it, and how to go on."""
+
+    out: Path | None = None
+    """Run directory; None: a new one under runs/."""
+    resume: Path | None = None
+    """Run directory to go on with; its settings are the defaults."""
+    weights: str | None = None
+    """Weights to start from: a file, a folder or hf:owner/name[@revision]. Another number of
+    classes gets a fresh head."""
+    seed: int = 0
+    """Of fresh weights, the order of the videos, crops and dropout."""
+    eval_every: int | None = None
+    """Steps between evaluations, each with a checkpoint; None: ten in a run."""
+    log_every: int = 20
+    """Steps between lines of metrics.jsonl."""
+    mine: Path | None = None
+    """File with your solutions of exercises, to train with in place of flaxvid's own."""
+    on_nan: Literal["stop", "rewind"] = "stop"
+    """At a loss that is no number: stop, or go back to the last checkpoint and on with other clips,
+    three times at most."""
+    tensorboard: bool = False
+    """Write the metrics for TensorBoard too, into the run directory."""
+    dry_run: bool = False
+    """Print shapes, parameters, multiply-adds, memory and step time; train nothing. Videos or
+    embeddings that are to be made are made first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """How devices are used. What is learnt stays the same, but for rounding, and for where dropout
+    and BatchNorm see one device's or one piece's rows."""
+
+    parallel: Literal["mesh", "fsdp", "pmap"] = "mesh"
+    """Whole state on each device, a share of it on each, or the older pmap."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """Of the arithmetic; weights, optimizer and logits are float32 always."""
+    remat: bool = False
+    """Compute the insides of blocks twice instead of keeping them: less memory, more work."""
+    accumulate: int = 1
+    """Work through each batch in so many pieces, one after another: less memory."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, the same for all processes; or `auto` on a TPU pod, under SLURM or
+    Open MPI, which know the rest. Under srun it is `auto` by itself."""
+    num_processes: int | None = None
+    """Processes in all; each runs this same command, and reads its share of the videos."""
+    process_id: int | None = None
+    """Number of this one, from 0."""
+    profile: bool = False
+    """Trace five steps into the run directory, to be looked at in Perfetto or XProf."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All that makes a run what it is: enough to go on with it, or to use its model."""
+
+    arch: str
+    size: str
+    model: Any
+    """The model's own config."""
+    preprocessing: transform.Preprocessing
+    data: Data
+    recipe: recipes.Recipe
+    run: Run
+    labels: tuple[str, ...]
+    manifest: str
+    """Fingerprint of the manifest trained on."""
+    machine: Machine = dataclasses.field(default_factory=Machine)
+    embedding: embeddings.About | None = None
+    """How frames become what the model sees; None: it sees their pixels."""
+
+
+def plain(value: object) -> dict:
+    """A dataclass, field by field, without touching what the fields hold."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def to_json(value: object) -> str:
+    """Nested dataclasses, paths and plain values as readable JSON."""
+
+    def encode(inner):
+        return plain(inner) if dataclasses.is_dataclass(inner) else str(inner)
+
+    return json.dumps(value, indent=2, ensure_ascii=False, default=encode) + "\n"
+
+
+def from_dict(kind: type, values: dict, source: str):
+    """The dataclass `kind` from JSON values; `source` names the file in an error.
+
+    Raises:
+        UserError: for a field that this version does not know.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise errors.UserError(
+            f"{source}: {kind.__name__} has no field {unknown[0]!r}; "
+            "the run comes from another version of flaxvid"
+        )
+    return kind(**{name: _restore(fields[name], value) for name, value in values.items()})
+
+
+def _restore(field, value):
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, str) and "Path" in str(field.type):
+        return Path(value)
+    return value

@@ -1,0 +1,95 @@
+"""A run directory: `config.json`, `metrics.jsonl`, `checkpoints/`, `curves.png`."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+
+from flaxvid import errors
+from flaxvid.data import embeddings
+from flaxvid.recipes import recipe as recipes
+from flaxvid.recipes import zoo
+from flaxvid.runs import config
+from flaxvid.video import transform
+
+PACKAGES = ("flaxvid", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def new_folder(arch: str, size: str) -> Path:
+    """The first free of runs/ARCH-SIZE, runs/ARCH-SIZE-2, ..."""
+    folder, number = Path("runs") / f"{arch}-{size}", 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{arch}-{size}-{number}"
+    return folder
+
+
+def create(folder: Path, settings: config.Settings) -> None:
+    """Makes the directory and writes `config.json`.
+
+    Raises:
+        UserError: if the directory holds a run already, or can't be written.
+    """
+    if (folder / "config.json").exists():
+        raise errors.UserError(
+            f"--out {folder}: holds a run already; go on with it by --resume {folder}, "
+            "or choose another --out"
+        )
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = config.to_json(config.plain(settings) | {"versions": versions})
+        (folder / "config.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise errors.UserError(
+            f"--out {folder}: can't be written ({error.strerror}); choose another --out"
+        ) from None
+
+
+def _installed(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def load(folder: Path) -> config.Settings:
+    """The settings of the run in `folder`.
+
+    Raises:
+        UserError: if there is no run, or its `config.json` can't be understood.
+    """
+    path = Path(folder) / "config.json"
+    if not path.exists():
+        raise errors.UserError(f"{folder}: is not a run directory; it has no config.json")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise errors.UserError(f"{path}: is damaged ({error}); train anew") from None
+    try:
+        kind = type(zoo.configure(values["arch"], values["size"], num_classes=1))
+        return config.Settings(
+            arch=values["arch"],
+            size=values["size"],
+            model=config.from_dict(kind, values["model"], str(path)),
+            preprocessing=_preprocessing(values["preprocessing"], path),
+            data=config.from_dict(config.Data, values["data"], str(path)),
+            recipe=config.from_dict(recipes.Recipe, values["recipe"], str(path)),
+            run=config.from_dict(config.Run, values["run"], str(path)),
+            labels=tuple(values["labels"]),
+            manifest=values["manifest"],
+            machine=config.from_dict(config.Machine, values.get("machine", {}), str(path)),
+            embedding=_about(values.get("embedding")),
+        )
+    except KeyError as error:
+        raise errors.UserError(f"{path}: has no {error}; train anew") from None
+
+
+def _preprocessing(values, path):
+    try:
+        return transform.Preprocessing.from_dict(values)
+    except errors.UserError as error:
+        raise errors.UserError(f"{path}: {error}; train anew") from None
+
+
+def _about(values):
+    return None if values is None else embeddings.About.from_dict(values)

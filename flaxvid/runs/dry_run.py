@@ -1,0 +1,89 @@
+"""What a run would cost, measured on one step of random inputs."""
+
+import collections
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from flaxvid import progress
+from flaxvid.data import manifest
+from flaxvid.models import cost
+from flaxvid.runs import config, opening
+from flaxvid.training import optimizer, step
+from flaxvid.training import state as states
+
+STEPS = 5
+
+
+def report(
+    settings: config.Settings,
+    videos: manifest.Manifest,
+    parts: states.Parts,
+    state: states.TrainState,
+    train_step: Callable,
+    total: int,
+) -> str:
+    """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal."""
+    batch = random_batch(settings)
+    eval_step = step.make_eval_step(parts, opening.inputs_of(settings))
+    multiply_adds = opening.multiply_adds(settings, parts)
+    logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
+
+    compiled = jax.jit(train_step, donate_argnums=0).lower(state, batch).compile()
+    memory = compiled.memory_analysis()
+    times = []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        state, measured = compiled(state, batch)
+        jax.block_until_ready(measured)
+        times.append(time.perf_counter() - began)
+    seconds = statistics.median(times)
+
+    shapes = ", ".join(f"{name} {a.dtype}{list(a.shape)}" for name, a in batch.items())
+    lines = {
+        "model": f"{settings.arch} {settings.size}",
+        "data": f"{settings.data.data}: {len(videos.labels)} classes, {videos.splits()}",
+        "batch": shapes,
+        "logits": f"{logits.dtype}{list(logits.shape)}",
+        "parameters": f"{cost.count_parameters(parts.params):,}",
+        "learning": _groups(settings.recipe, parts.params),
+        "multiply-adds": f"{multiply_adds / 1e9:,.2f} G a clip, forwards",
+        "memory": f"{(memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20:,.0f} MiB "
+        "for a training step",
+        "step": f"{seconds:.3f} s, {settings.data.batch_size / seconds:,.1f} clips/s",
+        "run": f"{total} steps, {progress.duration(total * seconds)} without evaluation",
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+def _groups(recipe, params):
+    """How many parameters learn at which multiple of the rate."""
+    counts = collections.Counter()
+    by_leaf = optimizer.factors(recipe, params)
+    for factor, leaf in zip(jax.tree.leaves(by_leaf), jax.tree.leaves(params), strict=True):
+        counts[factor] += leaf.size
+    return ", ".join(
+        f"{counts[factor]:,} {'frozen' if factor == 0 else f'at {factor:g}x the rate'}"
+        for factor in sorted(counts, reverse=True)
+    )
+
+
+def random_batch(settings: config.Settings) -> dict[str, np.ndarray]:
+    """A batch of noise with the shapes and types of a real one."""
+    rng = np.random.default_rng(0)
+    rows, shown = settings.data.batch_size, settings.preprocessing
+    if settings.embedding is None:
+        shape = (rows, shown.num_frames, shown.crop_size, shown.crop_size, 3)
+        inputs = {"video": rng.integers(0, 256, shape, np.uint8)}
+    else:
+        shape = (rows, shown.num_frames, settings.embedding.dim)
+        inputs = {"embedding": rng.normal(size=shape).astype(np.float32)}
+    return inputs | {
+        "mask": np.ones(shape[:2], bool),
+        "label": rng.integers(0, settings.model.num_classes, rows).astype(np.int32),
+        "weight": np.ones(rows, np.float32),
+    }

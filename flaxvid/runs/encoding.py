@@ -1,0 +1,150 @@
+"""A frame encoder with its weights, compiled: pixels in, embeddings out."""
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, UInt8
+
+from flaxvid import errors
+from flaxvid.data import embeddings
+from flaxvid.models import cost, frame_encoders
+from flaxvid.training import state as states
+from flaxvid.video import transform
+from flaxvid.weights import frame_encoders as weights
+from flaxvid.weights import read
+
+BLOCK = 32  # frames that go through the encoder together
+
+Clip = UInt8[np.ndarray, "time height width 3"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoder:
+    """An encoder ready for use."""
+
+    name: str
+    weights: str
+    """Where they came from, as `weights.frame_encoders.locate` takes it."""
+    sha256: str
+    """Of the file of weights."""
+    dim: int
+    preprocessing: transform.Preprocessing
+    encode: Callable[[UInt8[Array, "batch height width 3"]], Float[Array, "batch dim"]]
+    """RGB frames to embeddings, on the device; it returns before they are there."""
+
+
+def open_encoder(
+    name: str, spec: str | None = None, *, num_frames: int = 20, image_size: int = 224
+) -> Encoder:
+    """The encoder `name` with the weights `spec`, its usual ones unless given.
+
+    Raises:
+        UserError: if there is no such encoder, its weights can't be had, or they are another's.
+    """
+    entry = frame_encoders.find(name)
+    spec = spec or entry.weights
+    path = weights.locate(spec)
+    arrays = read.read(path)
+    naming = weights.find_naming(name, arrays, origin=spec)
+    preprocessing = entry.preprocessings[naming].fitted(
+        num_frames=num_frames, stride=None, crop_size=image_size
+    )
+    abstract = cost.abstract_model(lambda: frame_encoders.create(name, rngs=nnx.Rngs(0)))
+    parts = states.split(abstract)
+    params, stats, _ = weights.load(name, arrays, parts.params, parts.stats, origin=spec)
+
+    @jax.jit
+    def encode(params, stats, frames):
+        model = states.merge(parts.eval_def, params, stats)
+        return model(transform.normalise(frames, preprocessing))
+
+    return Encoder(
+        name,
+        spec,
+        _sha256(path),
+        entry.dim,
+        preprocessing,
+        lambda frames: encode(params, stats, frames),
+    )
+
+
+def reopen(about: embeddings.About) -> Encoder:
+    """The encoder that embeddings were made with.
+
+    Raises:
+        UserError: if its weights can't be had any more, or have changed.
+    """
+    shown = about.preprocessing
+    encoder = open_encoder(
+        about.encoder, about.weights, num_frames=shown.num_frames, image_size=shown.crop_size
+    )
+    if encoder.sha256 != about.sha256:
+        raise errors.UserError(
+            f"{about.weights}: is not the file that the embeddings were made with "
+            f"(SHA-256 {about.sha256[:12]}...): put that one back, or train anew"
+        )
+    return encoder
+
+
+def multiply_adds(about: embeddings.About) -> int:
+    """Of the encoder, on all frames of one clip."""
+    abstract = cost.abstract_model(lambda: frame_encoders.create(about.encoder, rngs=nnx.Rngs(0)))
+    parts = states.split(abstract)
+    shown = about.preprocessing
+    shape = (shown.num_frames, shown.crop_size, shown.crop_size, 3)
+
+    def encode(params, stats, frames):
+        return states.merge(parts.eval_def, params, stats)(frames)
+
+    frames = jax.ShapeDtypeStruct(shape, np.float32)
+    return cost.multiply_adds(encode, parts.params, parts.stats, frames)
+
+
+def encode_clips(
+    encode: Callable[[Array], Array],
+    clips: Iterable[tuple[int, Clip]],
+    block: int = BLOCK,
+) -> Iterator[tuple[int, Float[np.ndarray, "time dim"]]]:
+    """Embeds clips of any lengths, in blocks of frames that do not care where a clip ends.
+
+    No frame is computed that is only padding, but in the last block. While the device computes
+    one block, the next is gathered.
+    """
+    lengths: collections.deque[tuple[int, int]] = collections.deque()
+
+    def frames():
+        for number, clip in clips:
+            lengths.append((number, len(clip)))
+            yield from clip
+
+    ready = None
+    for vectors in _by_blocks(encode, frames(), block):
+        ready = vectors if ready is None else np.concatenate([ready, vectors])
+        while lengths and lengths[0][1] <= len(ready):
+            number, length = lengths.popleft()
+            yield number, ready[:length]
+            ready = ready[length:]
+
+
+def _by_blocks(encode, frames, size):
+    computing = collections.deque()
+    while block := list(itertools.islice(frames, size)):
+        filled = np.stack(block + block[-1:] * (size - len(block)))
+        computing.append((encode(filled), len(block)))
+        if len(computing) > 1:
+            vectors, real = computing.popleft()
+            yield np.asarray(vectors)[:real]
+    for vectors, real in computing:
+        yield np.asarray(vectors)[:real]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,186 @@
+"""The loop: a step, a look at its numbers, an evaluation and a checkpoint, until the end."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from flaxvid import errors, progress
+from flaxvid.data import batches
+from flaxvid.figures import curves
+from flaxvid.runs import config
+from flaxvid.runs import journal as journals
+from flaxvid.training import checkpoint, distributed, metrics, parallel
+from flaxvid.training import state as states
+
+REWINDS = 3  # of a run, with --on-nan rewind
+PROFILED = range(10, 15)  # steps after the start; the first ones compile
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What the loop is given to do: all of it made and placed."""
+
+    settings: config.Settings
+    total: int
+    """Steps of the whole run."""
+    epoch_clips: int
+    train_step: Callable
+    judge: Callable
+    """`judge(weights, stats)` gives loss, accuracy and top5 on the split that is `watched`."""
+    watched: str
+    rate: Callable[[int], float]
+    """Learning rate of a step."""
+    data: batches.Prefetched
+    checkpoints: checkpoint.Checkpoints
+    interrupted: Callable[[], bool]
+
+
+def learn(job: Job, state: states.TrainState) -> states.TrainState:
+    """Steps until the end of the run, an interruption, or patience is over; the last is saved.
+
+    Raises:
+        UserError: if the numbers are no numbers any more, and there is no way back.
+    """
+    settings, total = job.settings, job.total
+    folder, recipe = settings.run.out, settings.recipe
+    batch_size = settings.data.batch_size
+    start = number = int(state.step)
+    journal = journals.Journal(
+        folder / "metrics.jsonl",
+        resume_step=start,
+        writes=distributed.first(),
+        tensorboard=folder / "tensorboard" if settings.run.tensorboard else None,
+    )
+    eval_every = settings.run.eval_every or max(1, total // 10)
+    patience = Patience(recipe.patience, journal.read())
+    rewinds, profile = 0, Profile(folder / "profile" if settings.machine.profile else None, start)
+
+    with progress.Progress(start, total, silent=not distributed.first()) as bar:
+        window, window_began = [], time.monotonic()
+        while number < total and not patience.over:
+            number += 1
+            profile.step(number)
+            state, measured = job.train_step(state, next(job.data))
+            window.append(measured)
+            bar.advance()
+
+            judging = number % eval_every == 0 or number == total
+            logging = number % settings.run.log_every == 0 or judging
+            last = _asked_to_stop(job, logging)
+            if logging or last:
+                mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
+                seconds = time.monotonic() - window_began
+                clips = len(window) * batch_size / seconds
+                window, window_began = [], time.monotonic()
+                if wrong := metrics.not_finite(mean):
+                    job.checkpoints.wait()
+                    newest = job.checkpoints.newest()
+                    advice = _advice(settings, number, wrong, mean, newest)
+                    if settings.run.on_nan == "stop" or newest is None or rewinds == REWINDS:
+                        raise errors.UserError(advice)
+                    # The data goes on from where it is: the same clips would end the same way.
+                    rewinds += 1
+                    state, _ = job.checkpoints.restore(newest, state)
+                    number = newest
+                    journal.rewind(newest)
+                    bar.say(f"{advice}\nback at step {newest}, and on with other clips")
+                    bar.rewind(newest)
+                    continue
+                journal.write(
+                    number,
+                    epoch=round(number * batch_size / job.epoch_clips, 3),
+                    **mean,
+                    learning_rate=float(job.rate(number - 1)),
+                    clips_per_second=round(clips, 1),
+                    seconds=round(seconds, 2),
+                )
+                bar.show(number, mean["loss"], mean["accuracy"], clips)
+
+            if judging:
+                judged = job.judge(state.weights(), state.stats)
+                journal.write(number, **{f"validation_{k}": v for k, v in judged.items()})
+                bar.say(
+                    f"step {number}: {job.watched} loss {judged['loss']:.3f}, "
+                    f"accuracy {judged['accuracy']:.1%}"
+                )
+                patience.saw(judged["accuracy"])
+                job.checkpoints.save(state, job.data.get_state(), judged["accuracy"])
+                if distributed.first():
+                    curves.save(journal.read(), folder / "curves.png")
+                window_began = time.monotonic()
+            elif last:
+                job.checkpoints.save(state, job.data.get_state(), checkpoint.NOT_JUDGED)
+            if last:
+                break
+    profile.close()
+    job.data.close()
+    job.checkpoints.wait()
+    if patience.over and number < total:
+        print(f"stopped at step {number}: {recipe.patience} evaluations without a better accuracy")
+    return state
+
+
+def _asked_to_stop(job, logging):
+    """Ctrl-C or SIGTERM to any process; several of them agree at the steps that are logged."""
+    if jax.process_count() == 1:
+        return job.interrupted()
+    return logging and parallel.any_process(job.interrupted())
+
+
+def _advice(settings, number, wrong, mean, newest):
+    recipe = settings.recipe
+    rest = f"the checkpoint of step {newest} is sound" if newest else "nothing was saved yet"
+    return (
+        f"step {number}: {wrong} is {mean[wrong]}; {rest}. Try a --learning-rate below "
+        f"{recipe.learning_rate:g}, a --clip-norm below {recipe.clip_norm}, more --warmup, or "
+        "--precision float32"
+    )
+
+
+class Patience:
+    """Counts evaluations since the best one, over resumes too."""
+
+    def __init__(self, allowed: int | None, rows: list[dict]):
+        self._allowed, self._best, self._since = allowed, -1.0, 0
+        for row in rows:
+            if "validation_accuracy" in row:
+                self.saw(row["validation_accuracy"])
+
+    def saw(self, accuracy: float) -> None:
+        """One more evaluation."""
+        self._since = 0 if accuracy > self._best else self._since + 1
+        self._best = max(self._best, accuracy)
+
+    @property
+    def over(self) -> bool:
+        """Whether there were as many evaluations without a better accuracy as are allowed."""
+        return self._allowed is not None and self._since >= self._allowed
+
+
+class Profile:
+    """A trace of a few steps under way, if there is a folder for it."""
+
+    def __init__(self, folder: Path | None, start: int):
+        self._folder, self._start, self._tracing = folder, start, False
+
+    def step(self, number: int) -> None:
+        """A step is about to begin."""
+        if self._folder is None:
+            return
+        since = number - self._start
+        if since == PROFILED.start:
+            jax.profiler.start_trace(self._folder)
+            self._tracing = True
+        elif since == PROFILED.stop:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the trace, if one is running."""
+        if self._tracing:
+            jax.profiler.stop_trace()
+            self._tracing = False
+            print(f"{self._folder}: trace of {len(PROFILED)} steps, for ui.perfetto.dev or XProf")

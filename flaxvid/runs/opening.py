@@ -1,0 +1,106 @@
+"""The trained model of a run, opened for use."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.models import cost, frame_encoders
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, directory, encoding
+from flaxvid.training import checkpoint, parallel, step
+from flaxvid.training import state as states
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A model ready for use: the best checkpoint of a run."""
+
+    settings: config.Settings
+    step: int
+    parameters: int
+    """Numbers that were learnt."""
+    logits: Callable[[dict[str, np.ndarray]], jax.Array]
+    """Batch (as `data/batches.py` makes it) -> logits `batch classes`. A model that sees embeddings
+    takes those, or video, which its encoder then embeds."""
+    module: nnx.Module
+    """The same model for those who look inside: for use, not for learning."""
+
+
+def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
+    """The best checkpoint of the run in `folder`, compiled on first use.
+
+    Args:
+        folder: of the run.
+        mesh: the devices that its batches will be on; None: the first one.
+
+    Raises:
+        UserError: if the run has no checkpoint yet.
+    """
+    settings = directory.load(folder)
+    module = zoo.find(settings.arch, settings.size).module
+    abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
+    parts = states.split(abstract)
+    with checkpoint.Checkpoints(Path(folder) / "checkpoints") as checkpoints:
+        best = checkpoints.best()
+        if best is None:
+            raise errors.UserError(
+                f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
+            )
+        params, stats = checkpoints.restore_model(
+            best, (parts.params, parts.stats), average=settings.recipe.average is not None
+        )
+    if mesh is not None:
+        params, stats = jax.device_put((params, stats), parallel.replicated(mesh))
+    eval_step = jax.jit(step.make_eval_step(parts, inputs_of(settings)))
+    embed = _embed(settings.embedding)
+    return Trained(
+        settings,
+        best,
+        cost.count_parameters(params),
+        lambda batch: eval_step(params, stats, embed(batch)),
+        states.merge(parts.eval_def, params, stats),
+    )
+
+
+def inputs_of(settings: config.Settings) -> Callable[[step.Batch], jax.Array]:
+    """The function from a batch on the device to the inputs of the model."""
+    if settings.embedding is not None:
+        return lambda batch: batch["embedding"]
+    return step.pixel_inputs(settings.preprocessing)
+
+
+def multiply_adds(settings: config.Settings, parts: states.Parts) -> int:
+    """Of the model and one clip, forwards; counted without running it."""
+    shown = settings.preprocessing
+    if settings.embedding is None:
+        shape = (1, shown.num_frames, shown.crop_size, shown.crop_size, 3)
+        inputs = {"video": jax.ShapeDtypeStruct(shape, np.uint8)}
+    else:
+        shape = (1, shown.num_frames, settings.embedding.dim)
+        inputs = {"embedding": jax.ShapeDtypeStruct(shape, np.float32)}
+    one = inputs | {"mask": jax.ShapeDtypeStruct(shape[:2], np.bool_)}
+    eval_step = step.make_eval_step(parts, inputs_of(settings))
+    return cost.multiply_adds(eval_step, parts.params, parts.stats, one)
+
+
+def _embed(about):
+    """Gives a batch of video its embedding, if that is what the model sees."""
+    if about is None:
+        return lambda batch: batch
+    # A batch of embeddings needs no encoder, and its weights may not be there.
+    reopen = functools.cache(lambda: encoding.reopen(about))
+
+    def embed(batch):
+        if "embedding" in batch:
+            return batch
+        embedding = frame_encoders.time_distributed(reopen().encode, jnp.asarray(batch["video"]))
+        return {"embedding": embedding, **{k: v for k, v in batch.items() if k != "video"}}
+
+    return embed

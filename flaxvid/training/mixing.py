@@ -1,0 +1,73 @@
+"""Mixup and CutMix: the clips of a batch are mixed in pairs before a training step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+TrainStep = Callable[..., tuple[Any, dict[str, Array]]]
+
+MIXING = 2**31 - 1  # folded into the key of a step, apart from what dropout folds in
+
+
+def mixed(train_step: TrainStep, num_classes: int, mixup: float, cutmix: float) -> TrainStep:
+    """Before each step the clips of the batch are mixed; see `mix`."""
+
+    def step(state, batch):
+        key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), MIXING)
+        return train_step(state, mix(batch, key, num_classes, mixup, cutmix))
+
+    return step
+
+
+def mix(
+    batch: dict[str, Array], key: Any, num_classes: int, mixup: float = 0.0, cutmix: float = 0.0
+) -> dict[str, Array]:
+    """Every clip with the one opposite in the batch; the labels become shares of two classes.
+
+    Mixup blends all pixels, or embeddings; cutmix pastes one box, the same in all frames. The part
+    of the clip's own is drawn from Beta(alpha, alpha), once for a batch. A frame is real, and a
+    row counts, where both are.
+
+    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018); Yun et al., "CutMix"
+    (2019).
+    """
+    inputs = "video" if "video" in batch else "embedding"
+    own, other = batch[inputs], batch[inputs][::-1]
+    which, amount, place = jax.random.split(key, 3)
+    paste = jax.random.bernoulli(which, 0.5 if mixup and cutmix else float(cutmix > 0))
+    alpha = jnp.where(paste, cutmix, mixup)
+    share = jax.random.beta(amount, alpha, alpha)
+    if inputs == "video":
+        box = _box(place, share, own.shape[2:4])
+        pasted = jnp.where(box[..., None], other, own)
+        blended = _blend(own, other, share)
+        mixed_inputs = jnp.where(paste, pasted, blended)
+        share = jnp.where(paste, 1 - jnp.mean(box.astype(jnp.float32)), share)
+    else:
+        mixed_inputs = _blend(own, other, share)
+    targets = jax.nn.one_hot(batch["label"], num_classes)
+    return batch | {
+        inputs: mixed_inputs,
+        "mask": batch["mask"] & batch["mask"][::-1],
+        "label": share * targets + (1 - share) * targets[::-1],
+        "weight": batch["weight"] * batch["weight"][::-1],
+    }
+
+
+def _blend(own, other, share):
+    blended = share * own + (1 - share) * other
+    return (jnp.round(blended) if own.dtype == jnp.uint8 else blended).astype(own.dtype)
+
+
+def _box(key: Any, share: Float[Array, ""], size: tuple[int, int]) -> Bool[Array, "height width"]:
+    """True in a box of about `1 - share` of the frame, cut off where it hangs over the edge."""
+    centre = jax.random.uniform(key, (2,))
+    half = jnp.sqrt(1 - share) / 2
+    down, across = (
+        jnp.abs((jnp.arange(n) + 0.5) / n - middle) <= half
+        for n, middle in zip(size, centre, strict=True)
+    )
+    return down[:, None] & across[None, :]

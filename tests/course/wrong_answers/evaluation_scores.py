@@ -1,0 +1,52 @@
+"""Wrong answers for the exercises of flaxvid.evaluation.scores."""
+
+import numpy as np
+
+from flaxvid.evaluation import scores
+
+
+# --- calibration_error ------------------------------------------------------------------
+def calibration_error_cancelling(probabilities, labels, bins=10):  # too sure here, too shy there
+    found = scores.calibration(probabilities, labels, bins)
+    return float(abs(np.sum(found["share"] * (found["accuracy"] - found["confidence"]))))
+
+
+def calibration_error_over_all_bins(probabilities, labels, bins=10):  # the empty ones too
+    found = scores.calibration(probabilities, labels, bins)
+    return float(np.abs(found["accuracy"] - found["confidence"]).mean())
+
+
+def calibration_error_squared(probabilities, labels, bins=10):
+    found = scores.calibration(probabilities, labels, bins)
+    return float(np.sum(found["share"] * (found["accuracy"] - found["confidence"]) ** 2))
+
+
+# --- interval ---------------------------------------------------------------------------
+def _interval(right, groups, share, draws, seed):
+    """Whole groups, drawn with replacement."""
+    _, group = np.unique(groups, return_inverse=True)
+    sizes, hits = np.bincount(group), np.bincount(group, weights=right)
+    rng, count = np.random.default_rng(seed), len(sizes)
+    drawn = rng.integers(0, count, (draws, count))
+    accuracies = hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.quantile(accuracies, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def interval_of_clips(right, groups, *, share=0.95, draws=2000, seed=0):  # far too narrow
+    return _interval(right, np.arange(len(right)), share, draws, seed)
+
+
+def interval_without_replacement(right, groups, *, share=0.95, draws=2000, seed=0):
+    return float(np.mean(right)), float(np.mean(right))
+
+
+def interval_of_single_groups(right, groups, *, share=0.95, draws=2000, seed=0):  # one at a time
+    _, group = np.unique(groups, return_inverse=True)
+    accuracies = np.bincount(group, weights=right) / np.bincount(group)
+    low, high = np.quantile(accuracies, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def interval_another_each_time(right, groups, *, share=0.95, draws=2000, seed=0):
+    return _interval(right, groups, share, draws, None)

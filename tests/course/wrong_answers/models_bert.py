@@ -1,0 +1,22 @@
+"""Wrong answers for the exercises of flaxvid.models.bert."""
+
+import jax.numpy as jnp
+
+
+# --- masked_mean ------------------------------------------------------------------------
+def masked_mean_of_everything(tokens, mask=None):
+    return jnp.mean(tokens, axis=1)
+
+
+def masked_mean_over_the_padded_length(tokens, mask=None):
+    mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
+    return jnp.mean(jnp.where(mask[:, :, None], tokens, 0.0), axis=1)
+
+
+def masked_mean_not_divided(tokens, mask=None):
+    return jnp.sum(tokens, axis=1, where=None if mask is None else mask[:, :, None])
+
+
+def masked_mean_by_the_mean_length(tokens, mask=None):
+    mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
+    return jnp.sum(jnp.where(mask[:, :, None], tokens, 0.0), axis=1) / mask.sum(axis=1).mean()

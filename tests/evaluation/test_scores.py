@@ -1,0 +1,106 @@
+"""Scores: against loops, hand counts, and what an interval promises."""
+
+import numpy as np
+import pytest
+
+from flaxvid.evaluation import scores
+
+LABELS = np.array([0, 0, 1, 1, 2], np.int64)
+PREDICTED = np.array([0, 1, 1, 1, 0], np.int64)
+COUNTS = np.array([[1, 1, 0], [0, 2, 0], [1, 0, 0]])
+
+
+def test_confusion_by_hand():
+    """Rows are what clips are, columns what they were taken for."""
+    np.testing.assert_array_equal(scores.confusion(LABELS, PREDICTED, 3), COUNTS)
+
+
+def test_confusion_of_a_loop():
+    """300 clips of 7 classes counted one by one; a class without a clip keeps its row of zeros."""
+    rng = np.random.default_rng(0)
+    labels, predicted = rng.integers(0, 6, 300), rng.integers(0, 6, 300)
+    expected = [[0] * 7 for _ in range(7)]
+    for label, taken in zip(labels, predicted, strict=True):
+        expected[label][taken] += 1
+    np.testing.assert_array_equal(scores.confusion(labels, predicted, 7), expected)
+
+
+def test_by_class():
+    """Class 1: taken for it 3, of it 2 and both found. Class 2: never found, never divided by 0."""
+    found = scores.by_class(COUNTS)
+    np.testing.assert_allclose(found["precision"], [1 / 2, 2 / 3, 0])
+    np.testing.assert_allclose(found["recall"], [1 / 2, 1, 0])
+    np.testing.assert_allclose(found["f1"], [1 / 2, 4 / 5, 0])
+
+
+def odds_of(confidence, winner):
+    """Two classes, `winner` with `confidence`."""
+    rows = np.array([[c, 1 - c] for c in confidence])
+    return np.where(np.array(winner)[:, None] == 0, rows, rows[:, ::-1])
+
+
+@pytest.mark.exercise("evaluation.scores.calibration_error")
+def test_calibration_error_by_hand():
+    """9 in 10 sure, right twice of two; 6 in 10 sure, right once of two: (0.1 + 0.1) / 2."""
+    odds = odds_of([0.9, 0.9, 0.6, 0.6], [0, 1, 0, 0])
+    error = scores.calibration_error(odds, np.array([0, 1, 0, 1]))
+    assert error == pytest.approx(0.1)
+
+
+@pytest.mark.exercise("evaluation.scores.calibration_error")
+def test_errors_of_two_bins_do_not_cancel():
+    """Too sure in one bin and not sure enough in another is two errors, not none."""
+    odds = odds_of([0.9, 0.9, 0.7, 0.7], [0, 0, 0, 0])
+    error = scores.calibration_error(odds, np.array([0, 1, 0, 0]))
+    assert error == pytest.approx((0.4 + 0.3) / 2)
+
+
+@pytest.mark.exercise("evaluation.scores.calibration_error")
+def test_calibration_error_of_the_always_sure():
+    """Certain of everything and right in a quarter: 0.75."""
+    odds = odds_of([1.0] * 4, [0] * 4)
+    assert scores.calibration_error(odds, np.array([0, 1, 1, 1])) == pytest.approx(0.75)
+
+
+@pytest.mark.exercise("evaluation.scores.calibration_error")
+def test_a_bin_counts_by_its_clips():
+    """4 clips 0.95 sure, 3 right; 2 clips 0.65 sure, 2 right: (4 x 0.2 + 2 x 0.35) / 6."""
+    odds = odds_of([0.95] * 4 + [0.65] * 2, [0] * 6)
+    error = scores.calibration_error(odds, np.array([0, 0, 0, 1, 0, 0]))
+    assert error == pytest.approx(0.25)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_of_the_always_right():
+    """Whatever is drawn, the accuracy is 1."""
+    assert scores.interval(np.ones(9, bool), np.arange(9)) == (1.0, 1.0)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_of_single_clips_is_that_of_a_normal():
+    """400 clips of a group each, 80% right: 0.8 +- 1.96 sqrt(0.8 x 0.2 / 400), within 0.004."""
+    right = np.arange(400) < 320
+    low, high = scores.interval(right, np.arange(400))
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 400)
+    np.testing.assert_allclose([low, high], [0.8 - half, 0.8 + half], atol=0.004)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_clips_of_a_group_are_drawn_together():
+    """25 copies of each clip are no new evidence: the interval stays that of the 16 groups."""
+    right = np.arange(16) < 12
+    once = scores.interval(right, np.arange(16))
+    copied = scores.interval(np.repeat(right, 25), np.repeat(np.arange(16), 25))
+    np.testing.assert_allclose(copied, once, atol=1e-12)
+    assert once[1] - once[0] > 0.3
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_repeats_with_its_seed():
+    """The same seed draws the same groups; groups may be named, not only numbered."""
+    # Groups of unlike sizes and few draws: another draw ends elsewhere.
+    right, groups = np.arange(300) % 7 > 1, np.array([f"g{n * n % 37}" for n in range(300)])
+    found = [scores.interval(right, groups, draws=100, seed=3) for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    low, high = found[0]
+    assert low < right.mean() < high

@@ -1,0 +1,117 @@
+"""The zoo: every entry can be built, fits its preprocessing, and answers to its name only."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import errors
+from flaxvid.recipes import recipe as recipes
+from flaxvid.recipes import zoo
+
+ENTRIES = [(name, size) for name, entry in zoo.ARCHITECTURES.items() for size in entry.sizes]
+
+
+@pytest.mark.parametrize(("name", "size"), ENTRIES)
+def test_entry_takes_what_its_preprocessing_gives(name, size):
+    """A batch of two clips as prepared gives logits `2 classes`; shapes only, no memory."""
+    if zoo.ARCHITECTURES[name].inputs != "video":
+        pytest.skip("takes embeddings")
+    shown = zoo.find(name, size).preprocessing
+
+    def logits():
+        fields = dict(num_frames=shown.num_frames, image_size=shown.crop_size)
+        model = zoo.create(name, size=size, num_classes=7, rngs=nnx.Rngs(0), **fields)
+        video = jnp.zeros((2, shown.num_frames, shown.crop_size, shown.crop_size, 3))
+        return model(video, jnp.ones(video.shape[:2], bool))
+
+    assert jax.eval_shape(logits).shape == (2, 7)
+
+
+@pytest.mark.parametrize(("name", "size"), ENTRIES)
+def test_recipe_can_be_read(name, size):
+    """A recipe names fields that there are."""
+    recipe = dict(zoo.find(name, size).recipe)
+    for of_data in ("batch_size", "encoder"):
+        recipe.pop(of_data, None)
+    recipes.Recipe(**recipe)
+
+
+# Where --precision and --remat can be asked for, at sizes that take no time.
+SMALL = dict(num_classes=3, num_frames=4)
+IN_BF16 = {
+    "timesformer": SMALL | dict(image_size=16, dim=32, depth=2, num_heads=2, drop_path=0.3),
+    "c3d": SMALL | dict(num_frames=8, image_size=32, widths=(4, 4, 4, 4), fc_dim=8),
+    "bert": SMALL | dict(embedding_dim=12, dropout=0.1),
+    "roberta": SMALL | dict(embedding_dim=12, dropout=0.1),
+}
+WITH_REMAT = [name for name in IN_BF16 if name != "c3d"]
+
+
+def run_of(name, rows=2, **fields):
+    """A small model, and a batch for it."""
+    made_of = zoo.configure(name, **IN_BF16[name] | fields)
+    if zoo.ARCHITECTURES[name].inputs == "embedding":
+        shape = (rows, made_of.num_frames, made_of.embedding_dim)
+    else:
+        shape = (rows, made_of.num_frames, made_of.image_size, made_of.image_size, 3)
+    model = zoo.find(name).module(made_of, rngs=nnx.Rngs(0))
+    return model, jax.random.normal(jax.random.key(1), shape)
+
+
+@pytest.mark.parametrize("name", IN_BF16)
+def test_bf16_is_for_the_arithmetic_only(name):
+    """Products are taken in bfloat16; parameters and logits are float32, and the logits near."""
+    exact, inputs = run_of(name)
+    rough, _ = run_of(name, dtype="bfloat16")
+    kinds = {leaf.dtype for leaf in jax.tree.leaves(nnx.state(rough, nnx.Param))}
+    logits = rough(inputs)
+    assert (kinds, logits.dtype) == ({jnp.dtype("float32")}, jnp.float32)
+    program = str(jax.make_jaxpr(lambda video: rough(video))(inputs))
+    assert "bf16" in program
+    difference = np.abs(logits - exact(inputs)).max()
+    assert 0 < difference < 0.1 * np.abs(exact(inputs)).max() + 0.05
+
+
+@pytest.mark.parametrize("name", WITH_REMAT)
+def test_remat_changes_what_is_kept_and_nothing_else(name):
+    """Fewer numbers wait for the way back; loss and gradient are the same, dropout included."""
+
+    def differentiated(**fields):
+        model, inputs = run_of(name, rows=24, **fields)
+        definition, params = nnx.split(model)
+
+        def loss(params):
+            found = nnx.merge(definition, params)(inputs, None, nnx.Rngs(dropout=3))
+            return jnp.sum(found**2)
+
+        _, kept = jax.eval_shape(lambda params: jax.vjp(loss, params), params)
+        waiting = sum(leaf.size for leaf in jax.tree.leaves(kept))
+        return jax.jit(jax.value_and_grad(loss))(params), waiting
+
+    (plain, before), (again, after) = differentiated(), differentiated(remat=True)
+    assert after < 0.6 * before
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), plain, again)
+
+
+def test_every_architecture_has_a_size_for_laptops():
+    """`tiny` is what `--size` stands at."""
+    assert all("tiny" in entry.sizes for entry in zoo.ARCHITECTURES.values())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: zoo.find("timesformers"), "--arch 'timesformers': did you mean 'timesformer'"),
+        (
+            lambda: zoo.find("timesformer", "bas"),
+            "--size 'bas' of timesformer: did you mean 'base'",
+        ),
+        (lambda: zoo.configure("timesformer", num_classes=2, widht=3), "no field 'widht'"),
+    ],
+)
+def test_unknown_names_are_refused(call, message):
+    """The nearest name that there is stands in the message."""
+    with pytest.raises(errors.UserError, match=message):
+        call()

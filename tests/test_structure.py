@@ -1,0 +1,69 @@
+"""The house: data flows one way, and what learns knows nothing of disks, runs or pictures."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import flaxvid
+
+ROOT = Path(flaxvid.__file__).parent
+
+# What the modules of a folder may import of flaxvid, beside their own folder and these two.
+EVERYWHERE = {"errors", "progress"}
+MAY_IMPORT = {
+    "video": set(),
+    "data": {"video"},
+    "models": {"video"},
+    "recipes": {"video", "models"},
+    "training": {"video", "recipes"},
+    "weights": {"video", "models", "recipes"},
+    "figures": {"video"},
+    "evaluation": {"video", "data", "training", "figures"},
+    "runs": {"video", "data", "models", "recipes", "training", "evaluation", "weights", "figures"},
+    "prediction": {"video", "data", "models", "recipes", "training", "runs", "weights", "figures"},
+    "exercise": set(),
+}
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
+def imported(path):
+    """The folders, or modules at the top, that a file imports of flaxvid, with line numbers."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "flaxvid":
+            deeper = node.module.split(".")[1:]
+            for name in deeper[:1] or [alias.name for alias in node.names]:
+                yield name, node.lineno
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_imports_only_from_those_before_it(folder):
+    """`training` can import no run and no figure; `video` nothing but itself."""
+    allowed = MAY_IMPORT[folder] | EVERYWHERE | {folder}
+    for path in sorted((ROOT / folder).glob("*.py")):
+        for name, line in imported(path):
+            assert name in allowed, f"{folder}/{path.name}:{line} imports {name}"
+
+
+def test_no_circle():
+    """Folders can be ordered so that each imports only from earlier ones."""
+    left, done = dict(MAY_IMPORT), set()
+    while left:
+        ready = [folder for folder, needs in left.items() if needs <= done]
+        assert ready, f"a circle among {sorted(left)}"
+        done |= set(ready)
+        for folder in ready:
+            del left[folder]
+
+
+def test_every_architecture_is_one_line():
+    """`recipes/zoo.py` stays a table: one line a name."""
+    tree = ast.parse((ROOT / "recipes" / "zoo.py").read_text(encoding="utf-8"))
+    (table,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and node.target.id == "ARCHITECTURES"
+    ]
+    assert all(
+        key.lineno == value.end_lineno for key, value in zip(table.keys, table.values, strict=True)
+    )

@@ -1,0 +1,135 @@
+"""Clips mixed before a step, weights averaged after it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from flaxvid.training import averaging, metrics, mixing, step
+from flaxvid.training import state as states
+
+mix = jax.jit(mixing.mix, static_argnums=(2, 3, 4))
+
+
+def batch_of(kind="video"):
+    """Four rows, each filled with a number of its own; the last is one of weight 0."""
+    values = np.array([10, 60, 110, 160])
+    if kind == "video":
+        inputs = np.broadcast_to(values[:, None, None, None, None], (4, 3, 20, 30, 3))
+        inputs = {"video": inputs.astype(np.uint8)}
+    else:
+        inputs = {"embedding": np.broadcast_to(values[:, None, None], (4, 3, 5)).astype(np.float32)}
+    mask = np.ones((4, 3), bool)
+    mask[0, 2] = False
+    weight = np.array([1, 1, 1, 0], np.float32)
+    return inputs | {"mask": mask, "label": np.array([0, 1, 2, 3], np.int32), "weight": weight}
+
+
+def test_mixup_blends_pixels_and_labels_by_the_same_share():
+    """Rows 1 and 2 are opposite: share x 60 + (1 - share) x 110, and the labels likewise."""
+    mixed = mix(batch_of(), jax.random.key(3), 4, 0.8, 0.0)
+    share = float(mixed["label"][1, 1])
+    assert 0 < share < 1
+    np.testing.assert_allclose(mixed["label"][1], [0, share, 1 - share, 0], atol=1e-6)
+    assert mixed["video"].dtype == jnp.uint8
+    np.testing.assert_array_equal(mixed["video"][1], round(share * 60 + (1 - share) * 110))
+    np.testing.assert_array_equal(mixed["video"][2], round(share * 110 + (1 - share) * 60))
+
+
+def test_cutmix_pastes_one_box_for_all_frames():
+    """Inside it the other clip, outside the own one; the label has the share of each's pixels."""
+    sizes = []
+    for seed in range(20):
+        mixed = mix(batch_of(), jax.random.key(seed), 4, 0.0, 1.0)
+        clip = np.asarray(mixed["video"][1])
+        assert set(np.unique(clip)) <= {60, 110}
+        assert (clip == clip[:1, :, :, :1]).all()
+        own = (clip == 60).mean()
+        np.testing.assert_allclose(mixed["label"][1], [0, own, 1 - own, 0], atol=1e-6)
+        pasted = np.argwhere(clip[0, :, :, 0] == 110)
+        if len(pasted):
+            down, across = np.ptp(pasted, axis=0) + 1
+            assert len(pasted) == down * across
+        sizes.append(own)
+    assert len(set(sizes)) > 10
+
+
+def test_both_take_turns():
+    """With both options some batches are blended, and some pasted."""
+    blended = [
+        len(np.unique(mix(batch_of(), jax.random.key(seed), 4, 1.0, 1.0)["video"][1])) == 1
+        for seed in range(30)
+    ]
+    assert 5 < sum(blended) < 25
+
+
+@pytest.mark.parametrize("kind", ["video", "embedding"])
+def test_a_row_counts_where_both_do(kind):
+    """Row 3 has weight 0 and is mixed into row 0; frame 2 of row 0 is padding, in row 3 too now."""
+    mixed = mix(batch_of(kind), jax.random.key(0), 4, 0.8, 0.0)
+    np.testing.assert_array_equal(mixed["weight"], [0, 1, 1, 0])
+    np.testing.assert_array_equal(mixed["mask"][:, 2], [False, True, True, False])
+
+
+def test_soft_labels_cost_what_their_shares_cost():
+    """0.7 of one class and 0.3 of another: the losses by these shares, accuracy by the larger."""
+    logits, weight = jnp.array([[2.0, 1.0, -1.0], [0.5, 0.0, 3.0]]), jnp.ones(2)
+    shares = jnp.array([[0.7, 0.3, 0.0], [0.0, 0.3, 0.7]])
+    first = step.cross_entropy(logits, jnp.array([0, 2]), weight)
+    second = step.cross_entropy(logits, jnp.array([1, 1]), weight)
+    mixed = step.cross_entropy(logits, shares, weight)
+    np.testing.assert_allclose(mixed, 0.7 * first + 0.3 * second, rtol=1e-6)
+    assert metrics.accuracy(logits, shares, weight) == 1.0
+
+
+def state_of(value):
+    params = {"w": jnp.asarray(value)}
+    parts = states.Parts(None, None, params, {})
+    return states.create(parts, optax.sgd(0.1), seed=0, average=True)
+
+
+def plus_one(state, _batch):
+    """A step that adds 1 to the only weight."""
+    params = {"w": state.params["w"] + 1}
+    return state._replace(step=state.step + 1, params=params), {}
+
+
+def test_average_follows_the_weights():
+    """After steps 1 and 2 of a decay of 0.5 at most: 2/11 kept, then 3/12."""
+    averaged = averaging.averaged(plus_one, 0.5)
+    state, _ = averaged(state_of(1.0), None)
+    first = 2 / 11 * 1 + 9 / 11 * 2
+    np.testing.assert_allclose(state.weights()["w"], first, rtol=1e-6)
+    state, _ = averaged(state, None)
+    np.testing.assert_allclose(state.average["w"], 3 / 12 * first + 9 / 12 * 3, rtol=1e-6)
+    assert state.params["w"] == 3
+
+
+def test_average_forgets_no_faster_than_told():
+    """Late in a run a step takes 1 - decay of the new weights."""
+    late = state_of(0.0)._replace(step=jnp.asarray(10**6))
+    state, _ = averaging.averaged(plus_one, 0.9)(late, None)
+    np.testing.assert_allclose(state.average["w"], 0.1, rtol=1e-5)
+
+
+def test_a_state_without_average_is_used_as_it_is():
+    """The weights to judge are the parameters."""
+    state = state_of(2.0)._replace(average={})
+    assert state.weights() is state.params
+
+
+def test_mixed_step_draws_anew_each_step():
+    """Two steps mix the same batch differently; the same step always alike."""
+    seen = []
+
+    def look(state, batch):
+        seen.append(np.asarray(batch["label"]))
+        return state._replace(step=state.step + 1), {}
+
+    mixed, batch = mixing.mixed(look, 4, 0.8, 0.0), jax.device_put(batch_of())
+    state, _ = mixed(state_of(0.0), batch)
+    mixed(state, batch)
+    mixed(state_of(0.0), batch)
+    assert not np.allclose(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[0], seen[2])
