@@ -21,12 +21,30 @@ BATCH = 8  # clips that go through the model together
 class Prediction:
     """The probability of every class, for a video or a window of it."""
 
-    path: Path
+    path: Path | None
+    """None: frames were given, and no file."""
     start: float
     """Seconds from the beginning of the video."""
     end: float | None
     """Seconds; None: it is of the whole video."""
     probabilities: Float[np.ndarray, " classes"]
+    labels: tuple[str, ...]
+    """Names of the classes, in the order of `probabilities`."""
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def probability(self) -> float:
+        """That of the likeliest class, 0 to 1."""
+        return float(self.probabilities.max())
+
+    def top(self, number: int = 5) -> list[tuple[str, float]]:
+        """The likeliest classes with their probabilities, the likeliest first."""
+        best = np.argsort(-self.probabilities, kind="stable")[:number]
+        return [(self.labels[index], float(self.probabilities[index])) for index in best]
 
 
 class Clip(NamedTuple):
@@ -77,7 +95,7 @@ def whole_videos(
         for path, row in zip(itertools.islice(left, size), range(size), strict=False):
             if batch["weight"][row] > 0:
                 clip = Clip(batch["video"][row], batch["mask"][row])
-                yield Prediction(Path(path), 0.0, None, odds[row]), clip
+                yield Prediction(Path(path), 0.0, None, odds[row], settings.labels), clip
 
 
 def windows(trained: opening.Trained, path: Path, seconds: float, every: float) -> Iterator[Said]:
@@ -103,7 +121,17 @@ def windows(trained: opening.Trained, path: Path, seconds: float, every: float) 
         video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
         odds = probabilities(trained, video, mask)
         for ((first, stop), _), clip, row in zip(several, clips, odds, strict=False):
-            yield Prediction(Path(path), first / fps, stop / fps, row), clip
+            labels = trained.settings.labels
+            yield Prediction(Path(path), first / fps, stop / fps, row, labels), clip
+
+
+def of_frames(trained: opening.Trained, frames: decode.Frames) -> Prediction:
+    """A prediction for the frames of one video, all of them, RGB."""
+    shown = trained.settings.preprocessing
+    chosen = frames[choose(len(frames), shown)]
+    clip = Clip(*sample.pad_clip(transform.test_clips(chosen, shown)[0], shown.num_frames))
+    odds = probabilities(trained, clip.video[None], clip.mask[None])
+    return Prediction(None, 0.0, None, odds[0], trained.settings.labels)
 
 
 def probabilities(

@@ -36,5 +36,6 @@ def predictions(
         recent = np.stack([kept[index][1] for index in clips.choose(len(kept), shown)])
         clip = clips.Clip(*sample.pad_clip(recent, shown.num_frames))
         (odds,) = clips.probabilities(trained, clip.video[None], clip.mask[None])
-        yield clips.Prediction(Path("camera"), max(0.0, time - seconds), time, odds), clip
+        labels = trained.settings.labels
+        yield clips.Prediction(Path("camera"), max(0.0, time - seconds), time, odds, labels), clip
         due = time + every

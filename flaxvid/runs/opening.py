@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +67,53 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
         cost.count_parameters(params),
         lambda batch: eval_step(params, stats, embed(batch)),
         states.merge(parts.eval_def, params, stats),
+    )
+
+
+def fresh(arch: str, size: str, model: Any, labels: tuple[str, ...], *, seed: int) -> Trained:
+    """A model with random weights, as if it had been trained for no step.
+
+    Args:
+        arch: its architecture.
+        size: the preset that its preprocessing comes from.
+        model: its config.
+        labels: of its classes.
+        seed: of the weights.
+
+    Raises:
+        UserError: for an unknown architecture or size, or a config that does not fit.
+    """
+    preset = zoo.find(arch, size)
+    shown = preset.preprocessing
+    module = preset.module(model, rngs=nnx.Rngs(seed))
+    settings = config.Settings(
+        arch=arch,
+        size=size,
+        model=model,
+        preprocessing=shown.fitted(
+            num_frames=model.num_frames,
+            stride=shown.stride,
+            crop_size=getattr(model, "image_size", shown.crop_size),
+        ),
+        data=config.Data(),
+        recipe=preset.recipe,
+        run=config.Run(seed=seed),
+        labels=labels,
+        manifest="",
+    )
+    parts = states.split(module)
+    sees_pixels = zoo.ARCHITECTURES[arch].inputs == "video"
+    eval_step = jax.jit(
+        step.make_eval_step(
+            parts, inputs_of(settings) if sees_pixels else lambda batch: batch["embedding"]
+        )
+    )
+    return Trained(
+        settings,
+        step=0,
+        parameters=cost.count_parameters(parts.params),
+        logits=lambda batch: eval_step(parts.params, parts.stats, batch),
+        module=states.merge(parts.eval_def, parts.params, parts.stats),
     )
 
 

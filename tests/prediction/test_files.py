@@ -14,8 +14,8 @@ from flaxvid.video import decode
 
 LABELS = ("sit", "stand", "jump")
 SAID = (
-    clips.Prediction(Path("a.mp4"), 0.0, 2.0, np.array([0.2, 0.7, 0.1])),
-    clips.Prediction(Path("a.mp4"), 1.5, 3.5, np.array([0.0, 0.25, 0.75])),
+    clips.Prediction(Path("a.mp4"), 0.0, 2.0, np.array([0.2, 0.7, 0.1]), LABELS),
+    clips.Prediction(Path("a.mp4"), 1.5, 3.5, np.array([0.0, 0.25, 0.75]), LABELS),
 )
 
 
@@ -33,7 +33,7 @@ def test_json_has_the_likeliest_and_what_was_left_out(tmp_path):
 
 def test_csv_has_a_line_for_each(tmp_path):
     """The same columns, an empty end for a whole video."""
-    whole = clips.Prediction(Path("b.mp4"), 0.0, None, np.array([0.5, 0.3, 0.2]))
+    whole = clips.Prediction(Path("b.mp4"), 0.0, None, np.array([0.5, 0.3, 0.2]), LABELS)
     files.write_table(tmp_path / "a.csv", [whole, *SAID], LABELS, 1, {})
     with (tmp_path / "a.csv").open() as file:
         rows = list(csv.DictReader(file))
