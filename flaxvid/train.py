@@ -214,7 +214,8 @@ def _how(machine):
     said = [machine.parallel] if machine.parallel != "mesh" else []
     said += [machine.precision] if machine.precision != "float32" else []
     said += ["remat"] if machine.remat else []
-    said += [f"{machine.accumulate} pieces a batch"] if machine.accumulate > 1 else []
+    if machine.accumulate > 1:
+        said.append(f"gradients accumulated over {machine.accumulate} micro-batches")
     said += [f"{jax.process_count()} processes"] if jax.process_count() > 1 else []
     return "".join(f", {word}" for word in said)
 

@@ -1,4 +1,4 @@
-"""A verdict in plain words: the first failure only, with the call, what it gave, what was due."""
+"""A verdict in plain words: the first failure, with the call, what it gave and what was expected."""
 
 import dataclasses
 import inspect

@@ -56,7 +56,7 @@ class BertConfig:
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
     remat: tyro.conf.Suppress[bool] = False
-    """Compute the insides of blocks again on the way back, to save memory."""
+    """Compute activations inside blocks again in the backward pass, to save memory."""
 
     @classmethod
     def tiny(cls, **overrides):
@@ -177,7 +177,7 @@ class Bert(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of sequences of embeddings; frames whose mask is False have no say.
+        """Logits of sequences of embeddings; frames whose mask is False are ignored.
 
         Raises:
             UserError: if there are more frames than positions.

@@ -155,7 +155,7 @@ class BiLSTM(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of sequences of embeddings; frames whose mask is False have no say."""
+        """Logits of sequences of embeddings; frames whose mask is False are ignored."""
         last = self.read(inputs, mask, rngs)
         return self.head(jnp.tanh(self.dropout(self.fc(last), rngs=rngs)))
 

@@ -168,7 +168,7 @@ class C3D(nnx.Module):
     ) -> Float[Array, "batch classes"]:
         """Logits of normalised clips.
 
-        The mask has no say: a convolution sees whole stretches of time. Frames that pad a short
+        The mask is ignored: a convolution sees whole stretches of time. Frames that pad a short
         clip repeat its last one, so that they are seen as a clip that has come to rest.
 
         Raises:

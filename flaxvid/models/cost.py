@@ -32,8 +32,8 @@ def multiply_adds(function: Callable, *arguments) -> int:
 def training_flops(multiply_adds: int) -> int:
     """Floating-point operations of learning from what takes `multiply_adds` forwards.
 
-    Two for a multiply-add, and the way back costs twice the way forth. Work done again to save
-    memory is not counted, as is the custom for model FLOP/s.
+    Two for a multiply-add, and the backward pass costs twice the forward pass. Work done again to
+    save memory is not counted, as is the custom for model FLOP/s.
 
     Source: Chowdhery et al., "PaLM" (2022), appendix B.
     """

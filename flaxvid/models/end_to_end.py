@@ -93,7 +93,7 @@ class EndToEnd(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of normalised RGB clips; frames whose mask is False have no say."""
+        """Logits of normalised RGB clips; frames whose mask is False are ignored."""
         if mask is not None:
             inputs = repeat_real_frames(inputs, mask)
         # Weights that stay fit the statistics they were trained with, not those of a batch here.

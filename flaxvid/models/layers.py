@@ -67,7 +67,7 @@ def run_block(
     block: nnx.Module, tokens: Array, *arguments, remat: bool = False, rngs: nnx.Rngs | None = None
 ) -> Array:
     """`block(tokens, *arguments, rngs)`; with `remat`, what is inside is computed again on the
-    way back instead of being kept.
+    backward pass instead of being kept.
 
     Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
     """
@@ -80,8 +80,8 @@ def run_block(
 class Linear(nnx.Linear):
     """nnx.Linear, computed as one matrix product over all rows: `*batch dim` as `rows dim`.
 
-    The numbers are the same. Of several batch axes JAX contracts each by itself on the way back,
-    for which XLA transposes copies of the gradients: a training step of TimeSformer tiny on a CPU
+    The numbers are the same. Of several batch axes JAX contracts each by itself in the backward
+    pass, for which XLA transposes copies of the gradients: a training step of TimeSformer tiny on a CPU
     takes 0.91 times as long like this.
     """
 

@@ -46,7 +46,7 @@ class TimeSformerConfig:
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
     remat: tyro.conf.Suppress[bool] = False
-    """Compute the insides of blocks again on the way back, to save memory."""
+    """Compute activations inside blocks again in the backward pass, to save memory."""
 
     @classmethod
     def tiny(cls, **overrides):
@@ -146,7 +146,7 @@ class TimeSformer(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of normalised RGB clips; frames whose mask is False have no say.
+        """Logits of normalised RGB clips; frames whose mask is False are ignored.
 
         Raises:
             UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and

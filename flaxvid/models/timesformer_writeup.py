@@ -96,7 +96,7 @@ class WriteupTimeSformer(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of normalised RGB clips; frames whose mask is False have no say.
+        """Logits of normalised RGB clips; frames whose mask is False are ignored.
 
         Raises:
             UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and

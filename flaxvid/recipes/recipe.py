@@ -39,7 +39,7 @@ class Recipe:
     magnitude: float = 0.3
     """How strong those may be, 0 to 1."""
     average: float | None = None
-    """Judge and keep a running mean of the weights, which holds on to this share a step: 0.999."""
+    """Evaluate and keep an exponential moving average (EMA) of the weights; its decay: 0.999."""
     patience: int | None = None
     """Stop after so many evaluations without a better accuracy."""
     layer_decay: float = 1.0

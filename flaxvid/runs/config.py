@@ -63,8 +63,8 @@ class Run:
     mine: Path | None = None
     """File with your solutions of exercises, to train with in place of flaxvid's own."""
     on_nan: Literal["stop", "rewind"] = "stop"
-    """At a loss that is no number: stop, or go back to the last checkpoint and on with other clips,
-    three times at most."""
+    """When the loss is NaN or infinite: stop, or go back to the last checkpoint and on with other
+    clips, three times at most."""
     tensorboard: bool = False
     """Write the metrics for TensorBoard too, into the run directory."""
     dry_run: bool = False
@@ -75,7 +75,7 @@ class Run:
 @dataclasses.dataclass(frozen=True)
 class Machine:
     """How devices are used. What is learnt stays the same, but for rounding, and for where dropout
-    and BatchNorm see one device's or one piece's rows."""
+    and BatchNorm see the rows of one device or one micro-batch."""
 
     parallel: Literal["mesh", "fsdp", "pmap"] = "mesh"
     """Whole state on each device, a share of it on each, or the older pmap."""
@@ -84,7 +84,7 @@ class Machine:
     remat: bool = False
     """Compute the insides of blocks twice instead of keeping them: less memory, more work."""
     accumulate: int = 1
-    """Work through each batch in so many pieces, one after another: less memory."""
+    """Gradient accumulation: split each batch into this many micro-batches, to use less memory."""
     coordinator: str | None = None
     """HOST:PORT of process 0, the same for all processes; or `auto` on a TPU pod, under SLURM or
     Open MPI, which know the rest. Under srun it is `auto` by itself."""

@@ -64,7 +64,7 @@ def load(folder: Path) -> config.Settings:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise errors.UserError(f"{path}: is damaged ({error}); train anew") from None
+        raise errors.UserError(f"{path}: is damaged ({error}); train it again") from None
     try:
         kind = type(zoo.configure(values["arch"], values["size"], num_classes=1))
         return config.Settings(
@@ -81,14 +81,14 @@ def load(folder: Path) -> config.Settings:
             embedding=_about(values.get("embedding")),
         )
     except KeyError as error:
-        raise errors.UserError(f"{path}: has no {error}; train anew") from None
+        raise errors.UserError(f"{path}: has no {error}; train it again") from None
 
 
 def _preprocessing(values, path):
     try:
         return transform.Preprocessing.from_dict(values)
     except errors.UserError as error:
-        raise errors.UserError(f"{path}: {error}; train anew") from None
+        raise errors.UserError(f"{path}: {error}; train it again") from None
 
 
 def _about(values):

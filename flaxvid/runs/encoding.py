@@ -88,7 +88,7 @@ def reopen(about: embeddings.About) -> Encoder:
     if encoder.sha256 != about.sha256:
         raise errors.UserError(
             f"{about.weights}: is not the file that the embeddings were made with "
-            f"(SHA-256 {about.sha256[:12]}...): put that one back, or train anew"
+            f"(SHA-256 {about.sha256[:12]}...): put that one back, or train it again"
         )
     return encoder
 

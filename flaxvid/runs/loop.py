@@ -43,7 +43,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
     """Steps until the end of the run, an interruption, or patience is over; the last is saved.
 
     Raises:
-        UserError: if the numbers are no numbers any more, and there is no way back.
+        UserError: if loss or gradient is NaN or infinite, and there is no checkpoint to rewind to.
     """
     settings, total = job.settings, job.total
     folder, recipe = settings.run.out, settings.recipe

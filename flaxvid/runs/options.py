@@ -84,7 +84,7 @@ def from_run(folder: Path) -> TrainOptions:
     """
     saved = directory.load(folder)
     kept = dataclasses.replace(saved.run, out=folder, resume=folder)
-    # Who takes part is said anew each time.
+    # Which processes take part is said each time.
     machine = dataclasses.replace(
         saved.machine, coordinator=None, num_processes=None, process_id=None
     )

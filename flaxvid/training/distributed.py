@@ -80,7 +80,7 @@ def one_voice() -> Iterator[None]:
 
 
 def leave() -> None:
-    """Says goodbye to the other processes."""
+    """Leaves the group of processes."""
     if jax.process_count() > 1:
         sys.stdout.flush()
         jax.distributed.shutdown()

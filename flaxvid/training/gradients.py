@@ -1,4 +1,4 @@
-"""Other ways to the same gradient: piece after piece, or every device its share.
+"""Gradient accumulation over micro-batches, and gradients over devices: the same numbers.
 
 Each is used in the place of `jax.value_and_grad` by `step.make_train_step`, on its
 `loss_of(params, stats, batch, key) -> loss, (logits, stats)`.
@@ -15,9 +15,9 @@ Differentiate = Callable[..., Callable[..., Any]]
 
 
 def accumulate(number: int, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
-    """The batch is worked through in `number` pieces: the memory of one, the gradient of all.
+    """Gradient accumulation: the batch in `number` micro-batches, the memory of one of them.
 
-    Each piece has a dropout key of its own, and BatchNorm sees one piece at a time.
+    Each has a dropout key of its own, and BatchNorm sees one micro-batch at a time.
     """
 
     def in_turn(loss_of, *, has_aux):

@@ -33,7 +33,7 @@ def data_mesh(batch_size: int, pieces: int = 1, how: How = "mesh") -> jax.shardi
     """A mesh of all devices of all processes along one axis, `data`.
 
     Raises:
-        UserError: if the batch does not divide over the devices, or over them times its pieces;
+        UserError: if the batch does not divide over the devices times the micro-batches;
             for pmap over several processes.
     """
     devices = jax.device_count()
@@ -131,7 +131,7 @@ def compiled(
 ) -> Callable:
     """The step for all devices. The state that goes in is used up.
 
-    `train_step` was made with `differentiate(how)`, and for pmap its model was taken apart with
+    `train_step` was made with `differentiate(how)`, and for pmap its model was split with
     `axis=AXIS`. `state` says where the state lies that comes out.
     """
     if how == "pmap":

@@ -1,4 +1,4 @@
-"""What a training step reads and writes, as one value; and how a model comes apart into it."""
+"""The state of training as one pytree, and how a model is split into it."""
 
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ class TrainState(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A model taken apart: its structure in both modes, and its values as pure dicts."""
+    """A model split: its structure in both modes, and its values as pure dicts."""
 
     train_def: Any
     """For learning: BatchNorm from the batch. Dropout is on when rngs are given."""

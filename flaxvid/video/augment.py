@@ -17,7 +17,7 @@ LARGEST_ANGLE, LARGEST_SLANT, LARGEST_MOVE = 30.0, 0.3, 0.3  # degrees; shares o
 
 
 def random_changes(clip: Clip, rng: np.random.Generator, count: int, magnitude: float) -> Clip:
-    """`count` operations of `OPERATIONS`, drawn anew for each clip, one after another.
+    """`count` operations of `OPERATIONS`, drawn again for each clip, one after another.
 
     Args:
         clip: RGB pixels.
