@@ -1,4 +1,4 @@
-"""A verdict in plain words: the first failure, with the call, what it gave and what was expected."""
+"""A verdict in plain words: the first failure, with the call, what it gave, what was expected."""
 
 import dataclasses
 import inspect

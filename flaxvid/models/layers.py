@@ -81,8 +81,8 @@ class Linear(nnx.Linear):
     """nnx.Linear, computed as one matrix product over all rows: `*batch dim` as `rows dim`.
 
     The numbers are the same. Of several batch axes JAX contracts each by itself in the backward
-    pass, for which XLA transposes copies of the gradients: a training step of TimeSformer tiny on a CPU
-    takes 0.91 times as long like this.
+    pass, for which XLA transposes copies of the gradients: a training step of TimeSformer tiny on
+    a CPU takes 0.91 times as long like this.
     """
 
     def __call__(self, inputs: Float[Array, "*batch dim"]) -> Float[Array, "*batch out"]:
