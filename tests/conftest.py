@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import compiling
+
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # What one test has compiled, the others find: in all processes of this run, and in no other run.
@@ -20,6 +22,7 @@ if "jax" not in sys.modules and "PYTEST_XDIST_WORKER" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    os.environ.update(compiling.quickly(os.environ))
 
 import jax
 import pytest
