@@ -27,3 +27,15 @@ def quickly(environment: Mapping[str, str]) -> dict[str, str]:
             if library.find(FLAG.encode()) >= 0:
                 found["XLA_FLAGS"] = f"--{FLAG}=false"
     return found
+
+
+def without_explanations() -> None:
+    """JAX no longer explains where a traced value comes from, when it is asked for its sharding.
+
+    Flax asks for it at every parameter it draws and takes no for an answer; the explanation, which
+    nobody reads, is most of the time that an abstract model takes.
+    """
+    from jax._src.interpreters import partial_eval
+
+    if hasattr(partial_eval.DynamicJaxprTracer, "_origin_msg"):
+        partial_eval.DynamicJaxprTracer._origin_msg = lambda _tracer: ""

@@ -15,8 +15,9 @@ from tests import compiling
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# What one test has compiled, the others find: in all processes of this run, and in no other run.
-if "jax" not in sys.modules and "PYTEST_XDIST_WORKER" not in os.environ:
+# In a learner's kernel JAX has begun already; it keeps its devices and its ways.
+if (FRESH := "jax" not in sys.modules) and "PYTEST_XDIST_WORKER" not in os.environ:
+    # What one test has compiled, the others find: in all processes of this run, and in no other.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="flaxvid-compiled-")
     # Not at the end of pytest: a check of an exercise runs pytest inside a test.
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
@@ -29,7 +30,8 @@ import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("flaxvid", "beartype.beartype")
-# In a learner's kernel JAX has begun already, and keeps the devices it has.
+if FRESH:
+    compiling.without_explanations()
 with contextlib.suppress(RuntimeError):
     jax.config.update("jax_num_cpu_devices", 2)
     jax.config.update("jax_platforms", "cpu")

@@ -37,17 +37,21 @@ def converted(case):
     return parts._replace(params=params, stats=stats)
 
 
-def run(case, params, stats):
+@functools.cache
+def compiled(case):
     """Features and logits, as in use."""
     parts = converted(case)
 
-    @jax.jit
     def apply(params, stats, images):
         model = states.merge(parts.eval_def, params, stats)
         features = model.features(images)
         return features, model.head(features)
 
-    return apply(params, stats, images_of(case))
+    return jax.jit(apply)
+
+
+def run(case, params, stats):
+    return compiled(case)(params, stats, images_of(case))
 
 
 @pytest.mark.parametrize("case", list(SHAPES))
