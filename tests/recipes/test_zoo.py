@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors
+from flaxvid.models import frame_encoders
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from tests.models import filled
@@ -31,12 +32,12 @@ def test_entry_takes_what_its_preprocessing_gives(name, size):
 
 
 @pytest.mark.parametrize(("name", "size"), ENTRIES)
-def test_recipe_can_be_read(name, size):
-    """A recipe names fields that there are."""
-    recipe = dict(zoo.find(name, size).recipe)
-    for of_data in ("batch_size", "encoder"):
-        recipe.pop(of_data, None)
-    recipes.Recipe(**recipe)
+def test_a_preset_has_a_recipe_and_a_batch(name, size):
+    """Typed, with clips for each step, and the encoder whose embeddings it takes, if any."""
+    found = zoo.find(name, size)
+    assert isinstance(found.recipe, recipes.Recipe)
+    assert found.batch_size >= 1
+    assert (found.encoder is None) or found.encoder in frame_encoders.ENCODERS
 
 
 # Where --precision and --remat can be asked for, at sizes that take no time.
