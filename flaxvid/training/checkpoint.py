@@ -32,6 +32,14 @@ class CheckpointError(errors.UserError):
     """A checkpoint that is missing or does not fit."""
 
 
+def _worth(metrics):
+    """What orders checkpoints: accuracy, and of two alike the earlier is worth more.
+
+    Orbax on its own would keep the later. Older runs have not noted the step.
+    """
+    return metrics.get("accuracy", NOT_JUDGED), -metrics.get("step", 0)
+
+
 class Checkpoints:
     """The checkpoints of one run, under `folder`; use it as a context manager."""
 
@@ -54,7 +62,7 @@ class Checkpoints:
             preservation_policy=keep.AnyPreservationPolicy(
                 [
                     keep.LatestN(KEPT_NEWEST),
-                    keep.BestN(get_metric_fn=lambda metrics: metrics["accuracy"], n=1),
+                    keep.BestN(get_metric_fn=_worth, n=1),
                 ]
             ),
         )
@@ -82,7 +90,7 @@ class Checkpoints:
             self._orbax.save_async,
             int(state.step),
             _to_arrays(state),
-            metrics={"accuracy": accuracy},
+            metrics={"accuracy": accuracy, "step": int(state.step)},
             custom_metadata={"position": position},
         )
 
@@ -118,7 +126,7 @@ class Checkpoints:
     def best(self) -> int | None:
         """The step of the sound checkpoint with the highest accuracy, the earlier of two alike."""
         return self._first_sound(
-            lambda found: ((found.metrics or {}).get("accuracy", NOT_JUDGED), -found.step)
+            lambda found: _worth({"step": found.step, **(found.metrics or {})})
         )
 
     def _first_sound(self, worth):

@@ -70,6 +70,15 @@ def test_a_bin_counts_by_its_clips():
     assert error == pytest.approx(0.25)
 
 
+def test_bins_of_calibration_end_with_their_upper_ends():
+    """Of four bins, 0.5 is in the second, 0.6 and 0.75 in the third, 0.8 and 1 in the fourth."""
+    sure = [0.5, 0.6, 0.75, 0.8, 1.0]
+    found = scores.calibration(odds_of(sure, [0] * 5), np.array([0, 0, 1, 0, 0]), bins=4)
+    np.testing.assert_allclose(found["share"], [0, 1 / 5, 2 / 5, 2 / 5])
+    np.testing.assert_allclose(found["confidence"], [0, 0.5, 0.675, 0.9])
+    np.testing.assert_allclose(found["accuracy"], [0, 1, 1 / 2, 1])
+
+
 @pytest.mark.exercise("evaluation.scores.interval")
 def test_interval_of_the_always_right():
     """Whatever is drawn, the accuracy is 1."""

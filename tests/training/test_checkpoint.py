@@ -56,6 +56,18 @@ def test_newest_and_best_are_kept_apart(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4", "5"]
 
 
+def test_of_two_alike_the_earlier_is_the_best_and_is_kept(tmp_path):
+    """0.9 at step 2 and again at 3: step 2, also when newer ones have pushed others out."""
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        for step, accuracy in enumerate((0.2, 0.9, 0.9, 0.3, 0.5), start=1):
+            checkpoints.save(state_of(step=step), {}, accuracy)
+            checkpoints.wait()
+            assert checkpoints.best() == min(step, 2)
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        assert (checkpoints.newest(), checkpoints.best()) == (5, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4", "5"]
+
+
 def test_checkpoint_that_was_not_judged_is_never_the_best(tmp_path):
     """An interrupted run's last state is there to go on with, not to use."""
     with checkpoint.Checkpoints(tmp_path) as checkpoints:

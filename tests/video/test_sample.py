@@ -267,6 +267,11 @@ def test_a_single_view_is_in_the_middle():
     assert sample.view_indices(9, 3, stride=2, num_views=1).tolist() == [[2, 4, 6]]
 
 
+def test_a_single_view_in_an_odd_room_is_a_frame_early():
+    """Of 5 frames of room 2 are before the view and 3 behind; no exercise asks for it."""
+    assert sample.view_indices(10, 3, stride=2, num_views=1).tolist() == [[2, 4, 6]]
+
+
 @view
 def test_views_without_stride_cover_the_video_with_shifted_frames():
     """2 views of 12 frames in 3 segments of 4 take each segment's second and fourth frame."""
