@@ -32,10 +32,9 @@ def scaled_dot_product(
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), eq. 1.
     """
-    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) / jnp.sqrt(query.shape[-1]).astype(
-        query.dtype
-    )
-    scores = scores.astype(jnp.float32)
+    # Scores of half-precision numbers may be too large for it.
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key, preferred_element_type=jnp.float32)
+    scores = scores / query.shape[-1] ** 0.5
     if mask is not None:
         scores = jnp.where(mask[:, None, None, :], scores, -jnp.inf)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
