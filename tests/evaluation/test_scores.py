@@ -105,6 +105,28 @@ def test_clips_of_a_group_are_drawn_together():
 
 
 @pytest.mark.exercise("evaluation.scores.interval")
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.95, (0.0, 1.0)), (0.4, (0.025, 0.025)), (0.6, (0.0, 1.0))]
+)
+def test_a_large_group_counts_more(share, expected):
+    """One right clip alone, and 39 wrong ones of one recording: both drawn are 1 of 40, 0.025.
+
+    Of two draws from two groups, a quarter has 0 right, a half 0.025 and a quarter all, so the
+    middle 40% of the draws are all 0.025.
+    """
+    right, groups = np.arange(40) == 0, np.array(["alone"] + ["long"] * 39)
+    np.testing.assert_allclose(scores.interval(right, groups, share=share), expected)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_cuts_off_both_ends_alike():
+    """400 clips, 80% right: half of the draws lie within 0.6745 standard deviations of 0.8."""
+    low, high = scores.interval(np.arange(400) < 320, np.arange(400), share=0.5)
+    half = 0.6745 * np.sqrt(0.8 * 0.2 / 400)
+    np.testing.assert_allclose([low, high], [0.8 - half, 0.8 + half], atol=0.003)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
 def test_interval_repeats_with_its_seed():
     """The same seed draws the same groups; groups may be named, not only numbered."""
     # Groups of unlike sizes and few draws: another draw ends elsewhere.

@@ -70,6 +70,62 @@ def test_dot_product_mask():
 
 
 @dot_product
+@pytest.mark.parametrize("left_over", [jnp.nan, jnp.inf, 1e30])
+def test_dot_product_of_masked_keys_that_are_no_numbers(left_over):
+    """Whatever a masked key holds, NaN too, its weight is 0: it is left out, not multiplied by 0.
+
+    Run without compiling, operation by operation: a compiler may turn 0 * NaN into 0.
+    """
+    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+    mask = jnp.asarray([[True] * 7, [True] * 3 + [False] * 4])
+    with jax.disable_jit():
+        out = attention.scaled_dot_product(query, key.at[1, 3:].set(left_over), value, mask)
+    np.testing.assert_allclose(out, attend_in_loops(query, key, value, mask), rtol=1e-4, atol=1e-5)
+
+
+@dot_product
+def test_dot_product_drops_weights():
+    """`drop` gets the weights of every query, which sum to 1, and its answer weighs the values."""
+    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+    seen = []
+
+    def first_three_doubled(weights):
+        seen.append(weights)
+        return weights.at[..., :3].multiply(2).at[..., 3:].set(0)
+
+    out = attention.scaled_dot_product(query, key, value, None, first_three_doubled)
+    assert seen[0].shape == (2, 3, 5, 7)
+    np.testing.assert_allclose(seen[0].sum(axis=-1), np.ones((2, 3, 5)), rtol=1e-5)
+    expected = jnp.einsum("bhqk,bkhd->bqhd", seen[0][..., :3], value[:, :3]) * 2
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
+
+
+@dot_product
+def test_dot_product_of_large_numbers_in_half_precision():
+    """300 times 300, four times, is too much for float16: scores are float32 throughout."""
+    query = jnp.full((1, 1, 1, 4), 300.0, jnp.float16)
+    key = jnp.asarray([300.0, 299.0], jnp.float16)[None, :, None, None] * jnp.ones(
+        (1, 1, 1, 4), jnp.float16
+    )
+    value = jnp.asarray([7.0, 5.0], jnp.float16)[None, :, None, None] * jnp.ones(
+        (1, 1, 1, 4), jnp.float16
+    )
+    out = attention.scaled_dot_product(query, key, value)
+    assert out.dtype == jnp.float16
+    np.testing.assert_array_equal(out, np.full((1, 1, 1, 4), 7.0))
+
+
+@dot_product
+def test_dot_product_takes_its_softmax_in_float32():
+    """Scores of 10.03125 and 10, one in bfloat16, differ all the same: values 1, -1 give 0.0156."""
+    query = jnp.full((1, 1, 1, 4), 2.0, jnp.bfloat16)
+    key = jnp.asarray([[10.0, 0.03125, 0.0, 0.0], [10.0, 0.0, 0.0, 0.0]], jnp.bfloat16)
+    value = jnp.asarray([[1.0] * 4, [-1.0] * 4], jnp.bfloat16)
+    out = attention.scaled_dot_product(query, key[None, :, None], value[None, :, None])
+    np.testing.assert_allclose(out.astype(jnp.float32), np.tanh(0.03125 / 2), rtol=0.3)
+
+
+@dot_product
 def test_dot_product_large_scores():
     """Scores in the hundreds give finite weights: the largest one wins."""
     query, key = (
@@ -101,25 +157,59 @@ def test_dot_product_gradient():
     np.testing.assert_allclose(jnp.vdot(jax.grad(total)(query), nudge), slope, rtol=1e-2)
 
 
+def attention_of(dim, num_heads, **options):
+    """A module with weights of size 1: with those it begins with, all tokens weigh about alike."""
+    module = attention.Attention(dim, num_heads, **options, rngs=nnx.Rngs(0))
+    for number, linear in enumerate((module.qkv, module.proj)):
+        linear.kernel[...] = normal(*linear.kernel.shape, seed=10 + number)
+        linear.bias[...] = normal(*linear.bias.shape, seed=20 + number)
+    return module
+
+
 @module
 def test_attention_module_splits_heads():
     """The module is its formula on the three thirds of qkv, heads side by side."""
-    module = attention.Attention(6, 2, rngs=nnx.Rngs(0))
+    module = attention_of(6, 2)
     tokens = normal(2, 5, 6)
     qkv = np.asarray(tokens @ module.qkv.kernel[...]) + np.asarray(module.qkv.bias[...])
     query, key, value = (part.reshape(2, 5, 2, 3) for part in np.split(qkv, 3, axis=-1))
     mixed = attend_in_loops(query, key, value).reshape(2, 5, 6)
     expected = mixed @ np.asarray(module.proj.kernel[...]) + np.asarray(module.proj.bias[...])
-    np.testing.assert_allclose(module(tokens), expected, atol=1e-5)
+    np.testing.assert_allclose(module(tokens), expected, rtol=1e-4, atol=1e-4)
+
+
+@module
+def test_attention_module_asks_with_its_queries():
+    """The first third of qkv asks and the second is asked: token 0 asks, token 1 answers.
+
+    Token 0 has a query and no key, token 1 a key and no query: so token 0 looks at token 1 with a
+    score of 6, and token 1 at both alike.
+    """
+    module = attention.Attention(2, 1, head_dim=1, rngs=nnx.Rngs(0))
+    module.qkv.kernel[...] = jnp.asarray([[3.0, 0.0, 0.0], [0.0, 2.0, 1.0]])
+    module.proj.kernel[...] = jnp.asarray([[1.0, 0.0]])
+    out = module(jnp.asarray([[[1.0, 0.0], [0.0, 1.0]]]))[0, :, 0]
+    np.testing.assert_allclose(out, [1 / (1 + np.exp(-6)), 0.5], rtol=1e-5)
+
+
+@module
+def test_attention_module_starts_as_told():
+    """Both kernels come from `init`, and both layers compute in `dtype`."""
+    options = dict(init=nnx.initializers.ones, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+    module = attention.Attention(4, 2, **options)
+    assert (module.qkv.kernel.sum(), module.proj.kernel.sum()) == (48.0, 16.0)
+    assert (module.qkv.dtype, module.proj.dtype) == (jnp.bfloat16, jnp.bfloat16)
+    assert module.num_heads == 2
 
 
 @module
 def test_attention_module_mask():
     """Tokens whose mask is False change nothing for the others."""
-    module, tokens = attention.Attention(6, 2, rngs=nnx.Rngs(0)), 10 * normal(2, 5, 6)
+    module, tokens = attention_of(6, 2), normal(2, 5, 6)
     mask = jnp.asarray([[True] * 5, [True] * 3 + [False] * 2])
-    np.testing.assert_allclose(module(tokens, mask)[1, :3], module(tokens[1:, :3])[0], atol=1e-5)
-    np.testing.assert_allclose(module(tokens, mask)[0], module(tokens)[0], atol=1e-5)
+    masked, whole = module(tokens, mask), module(tokens)
+    np.testing.assert_allclose(masked[1, :3], module(tokens[1:, :3])[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(masked[0], whole[0], rtol=1e-4, atol=1e-4)
 
 
 @module
@@ -147,6 +237,7 @@ def test_attention_module_refuses_a_broken_split():
     """A width that does not divide into the heads is refused with both numbers."""
     with pytest.raises(errors.UserError, match="width of 7 .* 2 heads"):
         attention.Attention(7, 2, rngs=nnx.Rngs(0))
+    attention.Attention(7, 2, head_dim=3, rngs=nnx.Rngs(0))  # nothing is divided
 
 
 @over_time
@@ -246,3 +337,24 @@ def test_over_space_leaves_padded_frames_out_of_the_mean():
     out, _ = attention.over_space(add_first_patch, cls, patches, 3, mask)
     expected = cls[1] + patches[1, jnp.asarray([0, 4])].mean(0, keepdims=True)
     np.testing.assert_allclose(out[1], expected, atol=1e-6)
+
+
+@over_space
+def test_over_space_with_padding_that_is_no_number():
+    """NaN in a padded frame stays there, in the CLS token and in its gradient."""
+
+    def add_first_patch(rows):
+        return rows.at[:, 0].add(rows[:, 1])
+
+    mask = jnp.asarray([[True, True, False]])
+    cls, patches = normal(1, 1, 5), normal(1, 12, 5, seed=1).at[:, 8:].set(jnp.nan)
+
+    def total(cls):
+        return attention.over_space(add_first_patch, cls, patches, 3, mask)[0].sum()
+
+    with jax.disable_jit():  # a compiler may turn 0 * NaN into 0
+        found, slope = jax.value_and_grad(total)(cls)
+    np.testing.assert_allclose(
+        found, (cls[0] + patches[0, jnp.asarray([0, 4])]).mean(0).sum(), rtol=1e-4
+    )
+    np.testing.assert_allclose(slope, np.ones((1, 1, 5)), rtol=1e-6)

@@ -82,6 +82,33 @@ def test_cross_entropy_of_no_rows_is_zero():
 
 
 @pytest.mark.exercise("training.step.cross_entropy")
+@pytest.mark.parametrize("size", [100.0, 1000.0, 1e6])
+def test_cross_entropy_of_large_logits(size):
+    """A class that leads by 1000 costs 0 if it is right, 1000 if not; and the slope is -1 and 1."""
+
+    def loss(logits, label):
+        return step.cross_entropy(logits, jnp.array([label]), jnp.ones(1))
+
+    logits = jnp.array([[size, 0.0]])
+    np.testing.assert_allclose(loss(logits, 0), 0.0, atol=1e-6)
+    found, slope = jax.value_and_grad(loss)(logits, 1)
+    np.testing.assert_allclose(found, size, rtol=1e-6)
+    np.testing.assert_allclose(slope, [[1.0, -1.0]], rtol=1e-6)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_cross_entropy_of_shares(smoothing):
+    """Labels may be the share of every class, as mixup makes them: 0.7 of one, 0.3 of another."""
+    shares = np.array([[0.7, 0.3, 0], [0, 1, 0], [0.2, 0.3, 0.5], [0, 0.4, 0.6]], np.float32)
+    odds = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    target = (1 - smoothing) * shares + smoothing / 3
+    expected = -(WEIGHT[:, None] * target * np.log(odds)).sum() / 3
+    loss = step.cross_entropy(*map(jnp.asarray, (LOGITS, shares, WEIGHT)), smoothing)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
 def test_cross_entropy_is_pulled_by_weighted_rows_only():
     """The gradient at a row of weight 0 is zero; elsewhere (softmax - target) / rows."""
     gradient = jax.grad(lambda x: step.cross_entropy(x, jnp.asarray(LABELS), jnp.asarray(WEIGHT)))(

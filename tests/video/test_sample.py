@@ -163,8 +163,12 @@ def test_random_segment_reaches_every_frame_alike():
     draws = np.stack([sample.random_segment_indices(10, 3, rng) for _ in range(2000)])
     counts = np.bincount(draws.ravel(), minlength=10)
     # Segments are frames 0-2, 3-5 and 6-9, so a frame is expected 667 or 500 times.
-    expected = 2000 / np.array([3, 3, 3, 3, 3, 3, 4, 4, 4, 4])
-    assert (np.abs(counts - expected) < 0.2 * expected).all(), counts
+    for frame, width in enumerate([3, 3, 3, 3, 3, 3, 4, 4, 4, 4]):
+        expected = 2000 / width
+        if abs(counts[frame] - expected) >= 0.2 * expected:
+            pytest.fail(
+                f"2000 draws: frame {frame} was drawn {counts[frame]} times, {expected:.0f} expected"
+            )
 
 
 @random_segment
@@ -181,6 +185,14 @@ def test_random_segment_repeats_with_its_seed():
     first = sample.random_segment_indices(300, 8, rng)
     assert first.tolist() == sample.random_segment_indices(300, 8, again).tolist()
     assert first.tolist() != sample.random_segment_indices(300, 8, rng).tolist()
+
+
+@random_segment
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
+def test_random_segment_refuses_nothing(num_frames, num_samples):
+    """No frames or no samples is a ValueError that tells the value."""
+    with pytest.raises(ValueError, match=f"not {min(num_frames, num_samples)}"):
+        sample.random_segment_indices(num_frames, num_samples, np.random.default_rng(0))
 
 
 # --- window_indices and random_window_indices ---------------------------------------------
@@ -213,10 +225,17 @@ def test_window_keeps_what_is_in_the_video(num_frames, num_samples, stride, data
 
 @window
 @pytest.mark.parametrize(
-    ("arguments", "value"), [((9, 2, 0, 0), 0), ((9, 2, 1, 9), 9), ((9, 2, 1, -1), -1)]
+    ("arguments", "value"),
+    [
+        ((9, 2, 0, 0), 0),
+        ((9, 2, 1, 9), 9),
+        ((9, 2, 1, -1), -1),
+        ((9, 0, 1, 0), 0),
+        ((0, 2, 1, 0), 0),
+    ],
 )
 def test_window_refuses_what_is_outside(arguments, value):
-    """A stride of 0 and a start before or after the video are ValueErrors that tell the value."""
+    """No frames, samples or stride, and a start outside of the video, are told by their value."""
     with pytest.raises(ValueError, match=f"not {value}$"):
         sample.window_indices(*arguments)
 
@@ -312,10 +331,17 @@ def test_every_view_is_a_clip_of_the_video(num_frames, num_samples, stride, num_
 
 @view
 @pytest.mark.parametrize(
-    ("arguments", "value"), [((0, 2, None, 1), 0), ((9, 2, -3, 1), -3), ((9, 2, 1, 0), 0)]
+    ("arguments", "value"),
+    [
+        ((0, 2, None, 1), 0),
+        ((9, 0, None, 1), 0),
+        ((9, 2, -3, 1), -3),
+        ((9, 2, 0, 1), 0),
+        ((9, 2, 1, 0), 0),
+    ],
 )
 def test_views_refuse_nothing(arguments, value):
-    """No frames, a stride below 1 or no views is a ValueError that tells the value."""
+    """No frames, samples or views and a stride below 1 are ValueErrors that tell the value."""
     with pytest.raises(ValueError, match=f"not {value}$"):
         sample.view_indices(*arguments)
 
@@ -356,6 +382,15 @@ def test_pad_repeats_the_last_real_frame():
 
 
 @pad
+def test_pad_repeats_a_single_frame():
+    """One frame fills a clip of three, and is real once."""
+    frames = random_frames(1)
+    clip, mask = sample.pad_clip(frames, 3)
+    np.testing.assert_array_equal(clip, np.concatenate([frames] * 3))
+    assert mask.tolist() == [True, False, False]
+
+
+@pad
 def test_pad_leaves_a_full_clip_alone():
     """A clip with all its frames comes back as it is, and the mask is True throughout."""
     frames = random_frames(4)
@@ -391,9 +426,17 @@ def test_natural_order_counts_every_number():
 
 @natural
 def test_natural_order_of_names_that_begin_or_end_with_numbers():
-    """Names without, of only, and beginning with numbers can be compared with one another."""
+    """Names without, of only, and beginning with numbers have an order with one another."""
     names = ["2", "10", "10a", "frame", "frame1", "frame1a", "frame12"]
     assert sorted(sorted(names), key=sample.natural_key) == names
+
+
+@natural
+def test_natural_key_is_a_tuple_that_can_be_a_key():
+    """A tuple of what cannot be changed, so that names can be counted and grouped by it."""
+    key = sample.natural_key("frame_2.jpg")
+    assert isinstance(key, tuple)
+    assert hash(key) == hash(sample.natural_key("frame_2.jpg"))
 
 
 @natural

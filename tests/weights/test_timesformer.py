@@ -91,8 +91,9 @@ def test_nearest_in_one_row_is_wrong():
     assert jnp.abs(nearest_in_one_row(golden, 6) - GOLDEN["position 4 to 6"]).max() > 1
 
 
+@position
 def test_position_of_no_square_is_refused():
-    """6 places are no square grid: which is row and which column can't be told."""
+    """6 places are no square grid: a WeightsError, as row and column can't be told apart."""
     with pytest.raises(read.WeightsError, match="6 position embeddings .* no square grid"):
         timesformer.resize_position_embedding(jnp.zeros((1, 7, 3)), 4)
 
@@ -117,6 +118,32 @@ def test_time_equals_pytorch():
     """Linear, as PyTorch's interpolation computes it."""
     resized = timesformer.resize_time_embedding(embeddings("time 4", 1, 4, 3), 7)
     np.testing.assert_allclose(resized, GOLDEN["time 4 to 7"], atol=1e-6)
+
+
+@time
+def test_time_of_the_same_length_stays():
+    """Four frames for four: nothing is mixed."""
+    old = embeddings("time 4", 1, 4, 3)
+    np.testing.assert_allclose(timesformer.resize_time_embedding(old, 4), old, atol=1e-6)
+
+
+@time
+@pytest.mark.parametrize(("old", "new"), [(8, 4), (8, 3), (5, 2), (6, 1)])
+def test_fewer_frames_take_in_those_between(old, new):
+    """Of 8 frames for 4, each takes in what it stands for: nearer frames more, none left out.
+
+    A weight falls off in a straight line from the middle of the new frame, and is 0 at the middle
+    of the next one.
+    """
+    before = embeddings(f"time {old}", 1, old, 3)
+    stride = old / new
+    expected = []
+    for place in range(new):
+        distance = np.abs((np.arange(old) + 0.5) / stride - (place + 0.5))
+        weights = np.maximum(0, 1 - distance)
+        expected.append(weights @ np.asarray(before[0]) / weights.sum())
+    resized = timesformer.resize_time_embedding(before, new)
+    np.testing.assert_allclose(resized[0], np.stack(expected), atol=1e-5)
 
 
 # ------------------------------------------------------------------ patches

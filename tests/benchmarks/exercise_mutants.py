@@ -1,0 +1,46 @@
+"""How many small changes to each exercise's own version its tests notice.
+
+    python tests/benchmarks/exercise_mutants.py [EXERCISE ...]
+
+prints a line for each exercise, and the mutants that live and are not known to be equivalent.
+"""
+
+import sys
+import time
+
+sys.path.insert(0, ".")
+
+from flaxvid.exercise import catalogue
+from tests.course import equivalent, mutants
+
+
+def main() -> int:
+    """1 if a mutant lives."""
+    names = [catalogue.find(name).name for name in sys.argv[1:]] or list(catalogue.exercises())
+    made = alive = equal = 0
+    for name in names:
+        begun = time.perf_counter()
+        every = mutants.of(name)
+        known = equivalent.EQUIVALENT.get(name, {})
+        rest = [mutant for mutant in every if mutant.change not in known]
+        left = mutants.survivors(name, rest)
+        made, alive = made + len(every), alive + len(left)
+        equal += len(every) - len(rest)
+        seconds = time.perf_counter() - begun
+        print(
+            f"{name:<45} {len(every):>4} mutants {len(every) - len(rest):>3} equivalent "
+            f"{len(left):>3} live {seconds:6.1f} s",
+            flush=True,
+        )
+        for mutant in left:
+            print(f"    {mutant.change}", flush=True)
+        stale = set(known) - {mutant.change for mutant in every}
+        for change in sorted(stale):
+            print(f"    listed, but no mutant: {change}", flush=True)
+    score = (made - equal - alive) / max(1, made - equal)
+    print(f"{made} mutants, {equal} equivalent, {alive} live: score {score:.1%}")
+    return int(alive > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
