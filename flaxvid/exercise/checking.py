@@ -142,7 +142,12 @@ def _undisturbed() -> Iterator[None]:
     """
     hooks, promotion = list(sys.meta_path), jax.config.jax_numpy_rank_promotion
     platforms = jax.config.jax_platforms
-    with jax.default_device(jax.devices("cpu")[0]), jax.numpy_rank_promotion("allow"):
+    with (
+        jax.default_device(jax.devices("cpu")[0]),
+        jax.numpy_rank_promotion("allow"),
+        # Elsewhere float32 products may be rounded to fewer digits than the tests compare.
+        jax.default_matmul_precision("highest"),
+    ):
         try:
             yield
         finally:

@@ -11,8 +11,13 @@ import types
 from collections.abc import Callable, Iterator
 
 import jaxtyping
+import numpy as np
 
 from flaxvid.exercise import verdicts
+
+
+class ChangedArgumentError(AssertionError):
+    """Raised after a call that has written into an array it was given."""
 
 
 class TimeLimitError(BaseException):
@@ -56,21 +61,57 @@ def _of_a_class(shown, method):
 def _watched_function(function, reference, watch, name):
     typed = _typed(function, reference)
     is_method = next(iter(inspect.signature(reference).parameters), "") == "self"
+    parameters = list(inspect.signature(reference).parameters)
+
+    def checked(*arguments, **options):
+        try:
+            return typed(*arguments, **options)
+        except jaxtyping.TypeCheckError as error:
+            if "the parameters of" not in str(error).partition("\n")[0]:
+                raise
+        # What the types forbid, the learner's own lines have to refuse.
+        return function(*arguments, **options)
+
+    return _recorded(checked, function, watch, name, is_method, parameters)
+
+
+def _recorded(checked, function, watch, name, is_method=False, parameters=()):
+    """`checked`, which calls `function`, with its last call on record; what it makes likewise."""
 
     @functools.wraps(function)
-    def watched(*arguments, **options):
+    def recorded(*arguments, **options):
         watch.calls += 1
         watch.result, watch.raised, watch.comparison = None, None, None
-        watch.call = verdicts.call(name, arguments[is_method:], options)
+        told = verdicts.call(name, arguments[is_method:], options)
+        watch.call = told
+        given = dict(zip(parameters, arguments, strict=False)) | options
+        before = {key: value.copy() for key, value in given.items() if _is_small(value)}
         try:
             with _time_limit(watch.deadline):
-                watch.result = typed(*arguments, **options)
+                result = checked(*arguments, **options)
+            _refuse_changes(before, given)
         except BaseException as error:
             watch.raised = error
             raise
-        return watch.result
+        if isinstance(result, types.FunctionType):  # a step, a schedule: what matters is its call
+            result = _recorded(result, result, watch, told)
+        watch.call, watch.result = told, result
+        return result
 
-    return watched
+    return recorded
+
+
+def _is_small(value):
+    return isinstance(value, np.ndarray) and value.size < 1e6
+
+
+def _refuse_changes(before, given):
+    for name, array in before.items():
+        if not np.array_equal(array, given[name], equal_nan=array.dtype.kind in "fc"):
+            raise ChangedArgumentError(
+                f"{name} is not as it was before the call: write into a copy, {name}.copy(), and "
+                "leave what you are given as it is"
+            )
 
 
 def _typed(function, reference):
@@ -112,9 +153,14 @@ def changed_signature(thing: Callable, reference: Callable) -> str:
     except (TypeError, ValueError):
         return "Its parameters cannot be read; write it with def."
     own = inspect.signature(reference).parameters.values()
-    if [(p.name, p.kind) for p in mine] != [(p.name, p.kind) for p in own]:
+    if [_parameter(p) for p in mine] != [_parameter(p) for p in own]:
         return f"Its parameters must stay ({', '.join(map(_without_annotation, own))})."
     return ""
+
+
+def _parameter(parameter):
+    """Name, kind and default; a default that cannot be compared, such as an array, by its text."""
+    return parameter.name, parameter.kind, repr(parameter.default)
 
 
 def _without_annotation(parameter):
