@@ -149,10 +149,15 @@ def changed_signature(thing: Callable, reference: Callable) -> str:
     if missing:
         return f"Your class lacks {missing[0]}."
     try:
-        mine = inspect.signature(thing).parameters.values()
+        # Of a class, those of what makes one: its metaclass takes anything.
+        mine, own = (
+            list(
+                inspect.signature(one.__init__ if inspect.isclass(one) else one).parameters.values()
+            )
+            for one in (thing, reference)
+        )
     except (TypeError, ValueError):
         return "Its parameters cannot be read; write it with def."
-    own = inspect.signature(reference).parameters.values()
     if [_parameter(p) for p in mine] != [_parameter(p) for p in own]:
         return f"Its parameters must stay ({', '.join(map(_without_annotation, own))})."
     return ""

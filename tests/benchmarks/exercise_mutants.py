@@ -5,10 +5,17 @@
 prints a line for each exercise, and the mutants that live and are not known to be equivalent.
 """
 
+import os
 import sys
 import time
 
 sys.path.insert(0, ".")
+
+from tests import compiling
+
+# As in the tests: two devices, and nothing is compiled for speed, nor twice.
+os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
+os.environ.update(compiling.quickly(os.environ))
 
 from flaxvid.exercise import catalogue
 from tests.course import equivalent, mutants

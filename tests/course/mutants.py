@@ -98,7 +98,7 @@ def of(exercise: str) -> list[Mutant]:
 
 def source(exercise: str) -> ast.Module:
     """An exercise and the private functions of its module that it calls."""
-    module, name = catalogue.module_and_attribute(exercise)
+    module, _ = catalogue.module_and_attribute(exercise)
     own = inspect.unwrap(catalogue.reference(exercise))
     wanted, body = [own], []
     # What opens a file is the ground under many functions, and no part of an exercise.

@@ -79,6 +79,14 @@ def test_bins_of_calibration_end_with_their_upper_ends():
     np.testing.assert_allclose(found["accuracy"], [0, 1, 1 / 2, 1])
 
 
+@pytest.mark.exercise("evaluation.scores.calibration_error")
+def test_calibration_error_in_the_bins_asked_for():
+    """In one bin, 0.9 sure and wrong and 0.6 sure and right are 0.75 sure on average, 0.25 off."""
+    odds, labels = odds_of([0.9, 0.6], [0, 0]), np.array([1, 0])
+    assert scores.calibration_error(odds, labels, bins=1) == pytest.approx(0.25)
+    assert scores.calibration_error(odds, labels) == pytest.approx((0.9 + 0.4) / 2)
+
+
 @pytest.mark.exercise("evaluation.scores.interval")
 def test_interval_of_the_always_right():
     """Whatever is drawn, the accuracy is 1."""

@@ -63,6 +63,19 @@ def test_masked_max_equals_a_loop():
 
 
 @pooled
+@pytest.mark.parametrize("left_over", [jnp.nan, jnp.inf])
+def test_masked_max_of_padding_that_is_no_number(left_over):
+    """NaN or infinity in a padded frame is not looked at: it is left out, not multiplied by 0.
+
+    Run operation by operation: a compiler may turn 0 * NaN into 0.
+    """
+    sequence = jnp.asarray([[[-3.0], [-2.0], [left_over]]])
+    mask = jnp.asarray([[True, True, False]])
+    with jax.disable_jit():
+        assert embedding_transformer.masked_max(sequence, mask).tolist() == [[-2.0]]
+
+
+@pooled
 def test_masked_max_without_a_mask():
     """Without a mask all frames count."""
     sequence = sequences(2, 5, 6)
@@ -81,6 +94,13 @@ def block_of(dim=12, **changes):
 def test_block_keeps_the_shape():
     """A sequence goes in, and one of the same shape comes out."""
     assert block_of()(sequences(2, 5, 12), MASK).shape == (2, 5, 12)
+
+
+@block
+def test_block_norms_with_epsilon():
+    """Both norms take EPSILON: tokens that hardly differ are not blown up to variance 1."""
+    layer = block_of()
+    assert layer.norm1.epsilon == layer.norm2.epsilon == embedding_transformer.EPSILON
 
 
 @block

@@ -90,6 +90,14 @@ def test_mlp_starts_as_told():
 
 
 @mlp
+def test_mlp_computes_in_its_dtype():
+    """`dtype` goes to both layers: bfloat16 tokens come out of float32 weights as bfloat16."""
+    mlp = layers.MLP(2, 3, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+    assert (mlp.fc1.dtype, mlp.fc2.dtype) == (jnp.bfloat16, jnp.bfloat16)
+    assert mlp(video_of((4, 2)).astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+@mlp
 def test_mlp_drops_in_training_only():
     """At 0.5, without rngs nothing is zero; with rngs, half of what comes out of fc2 is."""
     mlp = layers.MLP(4, 4, dropout=0.5, rngs=nnx.Rngs(0))

@@ -169,6 +169,22 @@ def test_one_piece_is_worked_on_at_a_time():
 
 
 @pytest.mark.exercise("training.gradients.accumulate")
+def test_all_pieces_are_one_program():
+    """`lax.scan` traces the loss as often for 6 pieces as for 2; a Python loop, for every piece."""
+    asked = {}
+    for number in (2, 6):
+        calls = []
+
+        def counted(*arguments, calls=calls):
+            calls.append(None)
+            return loss_of(*arguments)
+
+        gradients.accumulate(number)(counted, has_aux=True)(PARAMS, STATS, batch_of([1] * 6), KEY)
+        asked[number] = len(calls)
+    assert asked[6] == asked[2]
+
+
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_logits_are_in_the_order_of_the_batch():
     """Row 3's logits stand in row 3, whichever piece it was in."""
     batch = batch_of([1] * 6)

@@ -221,6 +221,20 @@ def test_step_differentiates_with_what_it_is_given():
         )
 
 
+@pytest.mark.exercise("training.step.make_train_step")
+def test_step_leaves_compiling_to_its_caller():
+    """Called as it is, it hands `inputs_of` the batch's own numbers: there is no `jit` inside."""
+    parts, seen = states.split(Linear()), []
+
+    def inputs_of(batch):
+        seen.append(isinstance(batch["pixels"], jax.core.Tracer))
+        return batch["pixels"]
+
+    train_step = step.make_train_step(parts, optax.sgd(0.1), inputs_of)
+    train_step(states.create(parts, optax.sgd(0.1), seed=0), batch_of())
+    assert not any(seen), "what inputs_of was given is traced: leave jax.jit out of the step"
+
+
 def test_evaluation_drops_nothing():
     """Without rngs the logits are those of the bare layer."""
     parts, state, _ = stepper(Linear(dropout=0.9), optax.sgd(0.1))

@@ -167,7 +167,7 @@ def test_random_segment_reaches_every_frame_alike():
         expected = 2000 / width
         if abs(counts[frame] - expected) >= 0.2 * expected:
             pytest.fail(
-                f"2000 draws: frame {frame} was drawn {counts[frame]} times, {expected:.0f} expected"
+                f"of 2000 draws, frame {frame}: drawn {counts[frame]} times, {expected:.0f} expected"
             )
 
 

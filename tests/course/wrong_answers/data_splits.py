@@ -33,3 +33,16 @@ def hold_out_always_the_same(labels, groups, share, rng):
 
 def hold_out_the_others(labels, groups, share, rng):  # True is what is kept
     return ~splits_of_the_package(labels, groups, share, rng)
+
+
+def hold_out_any_share(labels, groups, share, rng):
+    return splits_of_the_package(labels, groups, min(0.5, max(0.01, share)), rng)
+
+
+def hold_out_the_first_group(labels, groups, share, rng):  # of a class that would have none
+    held = hold_out_regardless_of_class(labels, groups, share, rng)
+    for name in set(labels):
+        mine = np.array(labels) == name
+        if not held[mine].any():
+            held |= np.array(groups) == np.array(groups)[mine][0]
+    return held

@@ -43,3 +43,8 @@ def reorder_frozen_at_the_first(clip, mask, order, rng):
 def reorder_mask_with_the_frames(clip, mask, order, rng):  # the padding moves to the front
     clip, mask_then = _reorder(clip, mask, order, rng)
     return clip, mask_then[::-1] if order == "reversed" else mask_then
+
+
+def reorder_in_place(clip, mask, order, rng):  # and the caller's clip with it
+    clip[:], mask[:] = _reorder(clip.copy(), mask.copy(), order, rng)
+    return clip, mask

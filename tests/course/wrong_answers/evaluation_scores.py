@@ -50,3 +50,29 @@ def interval_of_single_groups(right, groups, *, share=0.95, draws=2000, seed=0):
 
 def interval_another_each_time(right, groups, *, share=0.95, draws=2000, seed=0):
     return _interval(right, groups, share, draws, None)
+
+
+def calibration_error_in_ten_bins(probabilities, labels, bins=10):
+    found = scores.calibration(probabilities, labels, 10)
+    return float(np.sum(found["share"] * np.abs(found["accuracy"] - found["confidence"])))
+
+
+def interval_of_groups_all_alike(right, groups, *, share=0.95, draws=2000, seed=0):
+    _, group = np.unique(groups, return_inverse=True)
+    accuracies = np.bincount(group, weights=right) / np.bincount(group)
+    drawn = np.random.default_rng(seed).integers(0, len(accuracies), (draws, len(accuracies)))
+    low, high = np.quantile(accuracies[drawn].mean(1), [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def interval_always_of_95(right, groups, *, share=0.95, draws=2000, seed=0):
+    return _interval(right, groups, 0.95, draws, seed)
+
+
+def interval_cut_at_one_end(right, groups, *, share=0.95, draws=2000, seed=0):
+    low, _ = _interval(right, groups, 2 * share - 1, draws, seed)
+    return low, _interval(right, groups, 1.0, draws, seed)[1]
+
+
+def interval_of_a_thousand_draws(right, groups, *, share=0.95, draws=2000, seed=0):
+    return _interval(right, groups, share, 3, seed)

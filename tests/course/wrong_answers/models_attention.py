@@ -162,3 +162,90 @@ def over_space_cls_of_another_clip(attend, cls, patches, num_frames, mask=None):
 def over_space_all_frames_at_once(attend, cls, patches, num_frames, mask=None):  # joint attention
     tokens = attend(jnp.concatenate([cls, patches], axis=1))
     return tokens[:, :1], tokens[:, 1:]
+
+
+# --- in half precision, without dropout, by multiplication ------------------------------
+def scaled_dot_product_without_drop(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask)
+
+
+def scaled_dot_product_in_the_precision_of_the_query(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask, drop)
+
+
+def scaled_dot_product_cast_too_late(query, key, value, mask=None, drop=None):  # 300s in float16
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key).astype(jnp.float32)
+    scores = scores / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = jnp.where(mask[:, None, None, :], scores, -jnp.inf)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    weights = weights if drop is None else drop(weights)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+
+
+def scaled_dot_product_dropped_before_the_softmax(query, key, value, mask=None, drop=None):
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key, preferred_element_type=jnp.float32)
+    scores = scores / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = jnp.where(mask[:, None, None, :], scores, -jnp.inf)
+    scores = scores if drop is None else drop(scores)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+
+
+def scaled_dot_product_masked_by_multiplication(query, key, value, mask=None, drop=None):
+    if mask is not None:
+        return _attend(query, key * mask[:, :, None, None], value, mask, drop)
+    return _attend(query, key, value, mask, drop)
+
+
+def _keys_before_queries(self, tokens, mask=None, rngs=None):
+    pattern = "b n (three head dim) -> three b n head dim"
+    key, query, value = einops.rearrange(self.qkv(tokens), pattern, three=3, head=self.num_heads)
+    drop = functools.partial(self.dropout, rngs=rngs)
+    mixed = attention.scaled_dot_product(query, key, value, mask, drop)
+    return self.proj(einops.rearrange(mixed, "b n head dim -> b n (head dim)"))
+
+
+Attention_query_and_key_swapped = _attention_like(
+    "Attention_query_and_key_swapped", __call__=_keys_before_queries
+)
+
+
+def _init_without(what):
+    def __init__(
+        self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+    ):
+        if head_dim is None and dim % num_heads and what != "error":
+            raise errors.UserError(f"a width of {dim} does not divide into {num_heads} heads")
+        self.num_heads = num_heads
+        width = dim // num_heads if what == "head_dim" else head_dim or dim // num_heads
+        options = dict(kernel_init=init, dtype=dtype, rngs=rngs)
+        if what in ("init", "dtype"):
+            options.pop("kernel_init" if what == "init" else "dtype")
+        self.qkv = nnx.Linear(dim, 3 * num_heads * width, **options)
+        self.proj = nnx.Linear(num_heads * width, dim, **options)
+        self.dropout = layers.Dropout(dropout)
+
+    return __init__
+
+
+Attention_without_wide_heads = _attention_like(
+    "Attention_without_wide_heads", __init__=_init_without("head_dim")
+)
+Attention_of_any_width = _attention_like("Attention_of_any_width", __init__=_init_without("error"))
+Attention_starting_as_it_likes = _attention_like(
+    "Attention_starting_as_it_likes", __init__=_init_without("init")
+)
+Attention_always_in_float32 = _attention_like(
+    "Attention_always_in_float32", __init__=_init_without("dtype")
+)
+
+
+def over_space_padding_multiplied_by_zero(attend, cls, patches, num_frames, mask=None):
+    def mean(copies):
+        real = jnp.ones(copies.shape[:2], bool) if mask is None else mask
+        weights = real[:, :, None].astype(copies.dtype)
+        return (copies * weights).sum(1, keepdims=True) / weights.sum(1, keepdims=True)
+
+    return _over_space(attend, cls, patches, num_frames, mean)

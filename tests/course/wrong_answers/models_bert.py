@@ -20,3 +20,9 @@ def masked_mean_not_divided(tokens, mask=None):
 def masked_mean_by_the_mean_length(tokens, mask=None):
     mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
     return jnp.sum(jnp.where(mask[:, :, None], tokens, 0.0), axis=1) / mask.sum(axis=1).mean()
+
+
+def masked_mean_multiplied(tokens, mask=None):  # 0 x NaN is NaN
+    mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
+    weights = mask[:, :, None].astype(tokens.dtype)
+    return (tokens * weights).sum(axis=1) / weights.sum(axis=1)

@@ -103,3 +103,11 @@ def reverse_padded_one_too_far(sequence, mask):
 def reverse_padded_longest_for_all(sequence, mask):
     times, length = jnp.arange(sequence.shape[1]), mask.sum(axis=1).max()
     return jnp.take(sequence, jnp.where(times < length, length - 1 - times, times), axis=1)
+
+
+def masked_scan_multiplied(update, state, sequence, mask):  # 0 x NaN is NaN
+    def choose(real, new, old):
+        real = real.astype(new.dtype)
+        return real * new + (1 - real) * old
+
+    return _scan(update, state, sequence, mask, choose)

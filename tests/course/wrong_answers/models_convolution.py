@@ -117,3 +117,7 @@ def he_normal_variance_for_deviation(key, shape, dtype=jnp.float32):
 def he_normal_always_the_same(key, shape, dtype=jnp.float32):
     noise = jax.random.normal(jax.random.key(0), shape, dtype)
     return noise * np.sqrt(2 / np.prod(shape[:-1])).astype(dtype)
+
+
+def he_normal_always_float32(key, shape, dtype=jnp.float32):
+    return jax.random.normal(key, shape) * (2 / np.prod(shape[:-1])) ** 0.5

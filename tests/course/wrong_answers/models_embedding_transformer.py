@@ -92,3 +92,14 @@ EncoderBlock_with_the_first_inputs_again = _block_like(
 EncoderBlock_with_norms_of_branches = _block_like(
     "EncoderBlock_with_norms_of_branches", _with_norms_of_branches
 )
+
+
+def masked_max_by_subtraction(sequence, mask=None):  # NaN and infinity get through
+    if mask is not None:
+        sequence = sequence - 1e9 * (1.0 - mask[:, :, None])
+    return jnp.max(sequence, axis=1)
+
+
+def masked_max_always_masked(sequence, mask=None):
+    mask = jnp.any(sequence != 0, axis=-1) if mask is None else mask
+    return jnp.max(jnp.where(mask[:, :, None], sequence, 0.0), axis=1)

@@ -70,3 +70,20 @@ def _mlp_like(name, **changes):
 MLP_with_relu = _mlp_like("MLP_with_relu", gelu=staticmethod(jax.nn.relu))
 MLP_that_always_drops = _mlp_like("MLP_that_always_drops", always=True)
 MLP_that_drops_at_the_end = _mlp_like("MLP_that_drops_at_the_end", in_the_middle=False)
+
+
+def _starts_without(option):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        options = dict(kernel_init=init, dtype=dtype)
+        options.pop(option)
+        self.fc1 = nnx.Linear(dim, hidden_dim, rngs=rngs, **options)
+        self.fc2 = nnx.Linear(hidden_dim, dim, rngs=rngs, **options)
+        self.dropout = layers.Dropout(dropout)
+
+    return __init__
+
+
+MLP_starting_as_it_likes = _mlp_like(
+    "MLP_starting_as_it_likes", __init__=_starts_without("kernel_init")
+)
+MLP_always_in_float32 = _mlp_like("MLP_always_in_float32", __init__=_starts_without("dtype"))

@@ -41,3 +41,15 @@ def shares_of_the_strongest_head(maps, scheme, grid, mask=None):
 def shares_of_the_last_block_alone(maps, scheme, grid, mask=None):
     last = {step: found[-1:] for step, found in maps.items()}
     return _shares(last, scheme, grid, mask)
+
+
+def shares_without_the_mask(maps, scheme, grid, mask=None):
+    return _shares(maps, scheme, grid, mask, masked=False)
+
+
+def shares_of_a_sum_of_heads(maps, scheme, grid, mask=None):
+    return _shares(maps, scheme, grid, mask, over_heads=jnp.sum)
+
+
+def shares_of_the_clip_in_space_too(maps, scheme, grid, mask=None):
+    return _shares(maps, "joint" if scheme == "space" else scheme, grid, mask)

@@ -116,25 +116,31 @@ def _in_turn(number, differentiate, *, share=True, own_key=True, keep=True, join
     return in_turn
 
 
-def in_pieces_mean_of_means(number, differentiate=jax.value_and_grad):
+def accumulate_mean_of_means(number, differentiate=jax.value_and_grad):
     return _in_turn(number, differentiate, share=False)
 
 
-def in_pieces_same_chance_everywhere(number, differentiate=jax.value_and_grad):
+def accumulate_same_chance_everywhere(number, differentiate=jax.value_and_grad):
     return _in_turn(number, differentiate, own_key=False)
 
 
-def in_pieces_last_statistics_only(number, differentiate=jax.value_and_grad):
+def accumulate_last_statistics_only(number, differentiate=jax.value_and_grad):
     return _in_turn(number, differentiate, keep=False)
 
 
-def in_pieces_logits_out_of_order(number, differentiate=jax.value_and_grad):
+def accumulate_logits_out_of_order(number, differentiate=jax.value_and_grad):
     return _in_turn(number, differentiate, join=False)
 
 
-def in_pieces_all_rows_every_time(number, differentiate=jax.value_and_grad):  # no memory saved
+def accumulate_all_rows_every_time(number, differentiate=jax.value_and_grad):  # no memory saved
     return _in_turn(number, differentiate, cut=False)
 
 
-def in_pieces_own_differentiate(number, differentiate=jax.value_and_grad):
+def accumulate_own_differentiate(number, differentiate=jax.value_and_grad):
     return _in_turn(number, jax.value_and_grad)
+
+
+def accumulate_in_a_python_loop(
+    number, differentiate=jax.value_and_grad
+):  # compiled `number` times
+    return _in_turn(number, differentiate)

@@ -194,3 +194,41 @@ def view_indices_all_the_same(num_frames, num_samples, stride, num_views):
 def view_indices_one_short_of_the_end(num_frames, num_samples, stride, num_views):
     last = max(0, num_frames - (stride or 1) * num_samples)
     return _starts(num_frames, num_samples, stride, num_views, last)
+
+
+# --- without a word about what is outside -----------------------------------------------
+def interval_indices_of_nothing(num_frames, num_samples):  # 0 frames give none, unsaid
+    num_frames, num_samples = max(0, num_frames), max(1, num_samples)
+    return np.arange(min(num_samples, num_frames)) * max(1, num_frames // num_samples)
+
+
+def uniform_indices_of_nothing(num_frames, num_samples):
+    segments = max(1, min(num_frames, num_samples))
+    return (2 * np.arange(segments) + 1) * num_frames // (2 * segments)
+
+
+def random_segment_indices_of_nothing(num_frames, num_samples, rng):
+    segments = min(num_frames, num_samples)
+    if segments < 1:
+        return np.zeros(0, np.int64)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return rng.integers(edges[:-1], edges[1:])
+
+
+def window_indices_of_any_start(num_frames, num_samples, stride, start):
+    indices = start + max(1, stride) * np.arange(max(1, num_samples))
+    return indices[indices < num_frames]
+
+
+def view_indices_of_any_number(num_frames, num_samples, stride, num_views):
+    num_samples, num_views = max(1, num_samples), max(1, num_views)
+    return view_indices_all_the_same(max(1, num_frames), num_samples, stride and 1, num_views)
+
+
+def view_indices_middles_in_every_view(num_frames, num_samples, stride, num_views):
+    if stride is None and min(num_frames, num_samples, num_views) >= 1:
+        segments = min(num_frames, num_samples)
+        middles = (2 * np.arange(segments) + 1) * num_frames // (2 * segments)
+        return np.repeat(middles[None], num_views, axis=0)
+    last = num_frames - 1 - (stride or 1) * (num_samples - 1)
+    return _starts(num_frames, num_samples, stride, num_views, max(0, last))

@@ -111,3 +111,26 @@ def three_crops_without_an_error(frames, size):
     else:
         corners = [(top, right // 2) for top in (0, down // 2, down)]
     return np.stack([frames[:, top : top + size, left : left + size] for top, left in corners])
+
+
+# --- normalise, again -------------------------------------------------------------------
+def normalise_of_anything(video, preprocessing):  # floats too: what is normalised, once more
+    return _normalise(
+        (video * (255 if video.dtype != jnp.uint8 else 1)).astype(jnp.uint8), preprocessing
+    )
+
+
+def normalise_of_batches_of_clips(video, preprocessing):  # five axes, no others
+    output = _normalise(video, dataclasses.replace(preprocessing, channel_order="rgb"))
+    if preprocessing.channel_order == "bgr":
+        turned = _normalise(
+            video[:, :, :, :, ::-1], dataclasses.replace(preprocessing, channel_order="rgb")
+        )
+        return turned
+    return output
+
+
+def normalise_in_numpy(video, preprocessing):  # cannot be traced
+    if video.dtype != jnp.uint8:
+        raise TypeError(f"uint8 pixels are wanted, not {video.dtype}")
+    return _normalise(jnp.asarray(np.asarray(video)), preprocessing)

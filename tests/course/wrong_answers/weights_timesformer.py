@@ -103,3 +103,13 @@ def resize_time_embedding_across_channels(embedding, num_frames):
     return jax.image.resize(flat, (1, num_frames * embedding.shape[-1]), "linear").reshape(
         1, num_frames, -1
     )
+
+
+def resize_position_embedding_of_no_square(embedding, side):  # a ValueError of another's
+    grid = _as_picture(embedding[:, 1:], side)
+    return _with_cls(embedding[:, :1], grid)
+
+
+def resize_time_embedding_without_smoothing(embedding, num_frames):  # frames between are lost
+    shape = (1, num_frames, embedding.shape[-1])
+    return jax.image.resize(embedding, shape, "linear", antialias=False)
