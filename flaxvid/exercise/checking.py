@@ -58,6 +58,27 @@ def judge(thing: Callable, name: str, seconds: float) -> verdicts.Verdict:
     return verdicts.Verdict(name, verdicts.PASSED, tests=run.passed)
 
 
+def blame(thing: Callable, name: str, seconds: float) -> str:
+    """Which of the learner's earlier parts keeps a right `thing` from passing, or nothing.
+
+    The tests run again with flaxvid's own in place of all earlier parts, and then in place of each.
+    """
+    earlier = [other for other in catalogue.replaced if other != name]
+    if not earlier or not _passes_with_own(earlier, thing, name, seconds):
+        return ""
+    for other in earlier:
+        if _passes_with_own([other], thing, name, seconds):
+            return other
+    return ", ".join(earlier)
+
+
+def _passes_with_own(others, thing, name, seconds):
+    with contextlib.ExitStack() as stack:
+        for other in others:
+            stack.enter_context(rebound(catalogue.reference(other), other))
+        return judge(thing, name, seconds).passed
+
+
 def _not_written(thing):
     """Whether the source of `thing` is still the stub; no test has to be run to see that."""
     try:

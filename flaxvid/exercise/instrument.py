@@ -34,6 +34,8 @@ class Watch:
     call: str = ""
     result: object = None
     raised: BaseException | None = None
+    annotation: object = None
+    """Of what the learner's version gives back."""
     comparison: tuple[str, object, object] | None = None
     """Operator, left and right of the last comparison that failed since the call."""
 
@@ -72,10 +74,11 @@ def _watched_function(function, reference, watch, name):
         # What the types forbid, the learner's own lines have to refuse.
         return function(*arguments, **options)
 
-    return _recorded(checked, function, watch, name, is_method, parameters)
+    returns = inspect.unwrap(reference).__annotations__.get("return")
+    return _recorded(checked, function, watch, name, is_method, parameters, returns)
 
 
-def _recorded(checked, function, watch, name, is_method=False, parameters=()):
+def _recorded(checked, function, watch, name, is_method=False, parameters=(), returns=None):
     """`checked`, which calls `function`, with its last call on record; what it makes likewise."""
 
     @functools.wraps(function)
@@ -95,7 +98,7 @@ def _recorded(checked, function, watch, name, is_method=False, parameters=()):
             raise
         if isinstance(result, types.FunctionType):  # a step, a schedule: what matters is its call
             result = _recorded(result, result, watch, told)
-        watch.call, watch.result = told, result
+        watch.call, watch.result, watch.annotation = told, result, returns
         return result
 
     return recorded

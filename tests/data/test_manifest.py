@@ -172,6 +172,14 @@ def test_a_file_in_two_splits_is_a_leak():
 
 
 @leakage
+def test_of_a_group_and_a_file_the_group_is_told():
+    """Where both leak, the group comes first: a file in two splits is told if no group is."""
+    leaking = manifest_of(("a", "g1", "train"), ("a", "g1", "test"))
+    with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+train\)"):
+        manifest.check_leakage(leaking)
+
+
+@leakage
 def test_a_leak_is_named_and_what_is_no_leak_is_not():
     """Of six groups four leak and three are named; many videos in one split are no leak."""
     leaking = [(f"{g}{s}", g, s) for g in ("g1", "g2", "g3", "g4") for s in ("train", "test")]

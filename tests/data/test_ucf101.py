@@ -75,7 +75,10 @@ def test_a_name_tells_class_and_group(path, expected):
 @names
 @pytest.mark.parametrize(
     "path",
-    ["holiday.avi", "v_Biking_g08.avi", "Biking_g08_c02.avi", "v_Biking_gXX_c02.avi", "v__g1_c1"],
+    [
+        *("holiday.avi", "v_Biking_g08.avi", "Biking_g08_c02.avi", "v_Biking_gXX_c02.avi"),
+        *("v__g1_c1", "v_Biking_g08_c02_cut.avi", "my_v_Biking_g08_c02.avi"),
+    ],
 )
 def test_another_name_is_refused(path):
     """What is not named as UCF101's clips are gets no class by accident."""

@@ -51,6 +51,29 @@ def test_shuffled_keeps_the_frames_and_never_their_order():
 
 
 @pytest.mark.exercise("data.views.reorder")
+def test_two_frames_change_places():
+    """Two frames have one other order, and a shuffle always finds it."""
+    mask = np.array([True, True, False])
+    for seed in range(10):
+        clip, _ = views.reorder(CLIP[:3], mask, "shuffled", np.random.default_rng(seed))
+        assert clip[:, 0].tolist() == [2, 0, 4]
+
+
+@pytest.mark.exercise("data.views.reorder")
+@pytest.mark.parametrize(("order", "places"), [("frozen", [2] * 6), ("single", [None] * 2 + [2])])
+def test_the_middle_of_six_frames_of_pixels(order, places):
+    """Frame 2, `(6 - 1) // 2`; frames of 3 x 4 pixels with 3 channels are treated as whole ones."""
+    rng = np.random.default_rng(0)
+    clip = rng.integers(1, 256, (6, 3, 4, 3), dtype=np.uint8)
+    given, mask = views.reorder(clip.copy(), np.ones(6, bool), order, rng)
+    for place in range(6):
+        source = places[place] if place < len(places) else None
+        expected = np.zeros_like(clip[0]) if source is None else clip[source]
+        np.testing.assert_array_equal(given[place], expected)
+    assert mask.tolist() == [order == "frozen" or place == 2 for place in range(6)]
+
+
+@pytest.mark.exercise("data.views.reorder")
 def test_one_frame_has_no_other_order():
     """A clip of one real frame comes back, whatever is asked for."""
     mask = np.array([True, False])

@@ -53,7 +53,7 @@ def test_dot_product_by_hand():
 @dot_product
 def test_dot_product_equals_loops():
     """Batch, queries and heads never mix."""
-    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+    query, key, value = normal(2, 5, 3, 6), normal(2, 7, 3, 6, seed=1), normal(2, 7, 3, 6, seed=2)
     out = attention.scaled_dot_product(query, key, value)
     np.testing.assert_allclose(out, attend_in_loops(query, key, value), atol=1e-5)
 

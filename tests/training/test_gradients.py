@@ -56,6 +56,12 @@ def test_share_by_hand():
 
 
 @pytest.mark.exercise("training.gradients.share_of")
+def test_the_only_row_is_all():
+    """One row that counts, of one: all of it."""
+    assert gradients.share_of(jnp.array([0.0, 1.0]), jnp.array(1.0)) == 1.0
+
+
+@pytest.mark.exercise("training.gradients.share_of")
 def test_no_rows_have_no_share():
     """Of a batch in which nothing counts the share is 0, and not 0 / 0."""
     assert gradients.share_of(jnp.zeros(3), jnp.array(0.0)) == 0.0

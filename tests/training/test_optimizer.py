@@ -81,6 +81,13 @@ def test_step_schedule_falls_by_ten_at_each_milestone(step, rate):
 
 
 @pytest.mark.exercise("training.optimizer.schedule")
+def test_a_run_that_is_all_warm_up():
+    """Half the rate half-way, and all of it at the end: there is nothing to fall through."""
+    rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=1.0), 10)
+    np.testing.assert_allclose([rate(0), rate(5), rate(10)], [0.0, 0.5, 1.0], atol=1e-6)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
 def test_constant_schedule():
     """The same rate at the start, in the middle and at the end."""
     rate = optimizer.schedule(recipes.Recipe(schedule="constant", learning_rate=0.3), 10)

@@ -167,7 +167,7 @@ def test_random_segment_reaches_every_frame_alike():
         expected = 2000 / width
         if abs(counts[frame] - expected) >= 0.2 * expected:
             pytest.fail(
-                f"of 2000 draws, frame {frame}: drawn {counts[frame]} times, {expected:.0f} expected"
+                f"frame {frame} of 2000 draws: {counts[frame]} times, {expected:.0f} expected"
             )
 
 
@@ -422,6 +422,13 @@ def test_natural_order_counts_every_number():
     """Each number in a name counts as a number: group first, then clip."""
     names = ["g2_c1.avi", "g2_c9.avi", "g2_c10.avi", "g10_c2.avi"]
     assert sorted(sorted(names), key=sample.natural_key) == names
+
+
+@natural
+def test_natural_order_of_text_between_numbers():
+    """The text after a number comes before the next number: cam1_a2 before cam1_b1."""
+    names = ["cam1_a2", "cam1_a10", "cam1_b1", "cam2_a1"]
+    assert sorted(sorted(names, reverse=True), key=sample.natural_key) == names
 
 
 @natural
