@@ -1,0 +1,72 @@
+"""Right answers for the exercises of flaxvid.models.layers, in other ways."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from flaxvid.models import layers
+
+INIT = layers.INIT
+
+
+# --- patchify ---------------------------------------------------------------------------
+def patchify_by_transpose(video, patch_size):
+    batch, time, height, width, channel = video.shape
+    rows, columns = height // patch_size, width // patch_size
+    cut = video.reshape(batch, time, rows, patch_size, columns, patch_size, channel)
+    return cut.transpose(0, 1, 2, 4, 3, 5, 6).reshape(batch, time, rows * columns, -1)
+
+
+def patchify_in_loops(video, patch_size):
+    batch, time, height, width, _ = video.shape
+    patches = [
+        video[:, :, y : y + patch_size, x : x + patch_size].reshape(batch, time, -1)
+        for y in range(0, height, patch_size)
+        for x in range(0, width, patch_size)
+    ]
+    return jnp.stack(patches, axis=2)
+
+
+def patchify_by_split(video, patch_size):
+    rows = jnp.split(video, video.shape[2] // patch_size, axis=2)
+    squares = [s for row in rows for s in jnp.split(row, video.shape[3] // patch_size, axis=3)]
+    return jnp.stack([square.reshape(*video.shape[:2], -1) for square in squares], axis=-2)
+
+
+# --- MLP --------------------------------------------------------------------------------
+def _start(self, dim, hidden_dim, dropout, init, dtype, rngs):
+    self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+    self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+    self.dropout = layers.Dropout(dropout)
+
+
+class MLP_by_erf(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        _start(self, dim, hidden_dim, dropout, init, dtype, rngs)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = self.fc1(tokens)
+        hidden = hidden * 0.5 * (1 + jax.lax.erf(hidden / 2**0.5))
+        return self.dropout(self.fc2(self.dropout(hidden, rngs=rngs)), rngs=rngs)
+
+
+class MLP_by_cdf(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        _start(self, dim, hidden_dim, dropout, init, dtype, rngs)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = self.fc1(tokens)
+        hidden = hidden * jax.scipy.stats.norm.cdf(hidden)
+        if rngs is None:
+            return self.fc2(hidden)
+        return self.dropout(self.fc2(self.dropout(hidden, rngs=rngs)), rngs=rngs)
+
+
+class MLP_of_a_list(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        _start(self, dim, hidden_dim, dropout, init, dtype, rngs)
+
+    def __call__(self, tokens, rngs=None):
+        for layer in (self.fc1, lambda x: nnx.gelu(x, approximate=False), None, self.fc2, None):
+            tokens = self.dropout(tokens, rngs=rngs) if layer is None else layer(tokens)
+        return tokens

@@ -1,0 +1,26 @@
+"""Strictness refuses nobody: right answers that go another way pass."""
+
+import pytest
+
+from flaxvid.exercise import catalogue, checking
+from tests.course import right_answers
+
+# One of the three, another one for the next exercise; tests/benchmarks/exercise_answers.py has all.
+SAMPLE = [
+    (name, several[place % 3])
+    for place, (name, several) in enumerate(right_answers.RIGHT.items())
+    if several
+]
+
+
+@pytest.mark.parametrize("name", list(catalogue.exercises()))
+def test_three_right_answers_for_every_exercise(name):
+    """At least three, each of them another way."""
+    assert len(right_answers.RIGHT[name]) >= 3
+
+
+@pytest.mark.parametrize(("name", "right"), SAMPLE, ids=[right.__name__ for _, right in SAMPLE])
+def test_a_right_answer_is_accepted(name, right):
+    """Whatever way it goes."""
+    verdict = checking.judge(right, name, 60.0)
+    assert verdict.passed, verdict.text()
