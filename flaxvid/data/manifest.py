@@ -19,11 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from flaxvid import errors
-from flaxvid.data import splits
-from flaxvid.video import frame_folder, sample
+from flaxvid.data import scan, splits
+from flaxvid.video import endings
 
 SPLITS = ("train", "validation", "test")
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv")
 COLUMNS = ("path", "label", "group", "split", "start", "end")
 
 
@@ -203,7 +202,8 @@ def write(manifest: Manifest, path: Path) -> None:
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:
     """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
 
-    A video is a file, or a folder of images.
+    A video is a file, or a folder of images, and may lie in folders below its class. What is left
+    out is said on standard error.
 
     Without split folders a fifth of each class becomes the test split, drawn with `seed`; every
     file is its own group, so videos cut from one recording need a manifest that says so.
@@ -217,28 +217,25 @@ def from_folders(root: Path, *, seed: int = 0) -> Manifest:
         rows = [row for split in given for row in _class_rows(root, root / split, split)]
     else:
         rows = hold_out(_class_rows(root, root, "train"), 0.2, seed=seed)
+    taken, found = {row.path for row in rows}, scan.scan(root)
+    beside = [path for path in found.videos if path.relative_to(root).as_posix() not in taken]
+    scan.say(root, (*beside, *found.left_out))
     return of_rows(root, rows)
 
 
-def is_video(path: Path) -> bool:
-    """Whether a path looks like a video: by its suffix, or as a folder of images."""
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        return True
-    return path.is_dir() and frame_folder.is_frame_folder(path)
-
-
 def _class_rows(root, folder, split):
-    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    named = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    classes = sorted(entry for entry in named if entry.is_dir())
     if not classes:
         raise ManifestError(f"{folder}: has no class folders; put videos into {folder}/<class>/")
     rows = []
     for entry in classes:
-        files = sorted(entry.iterdir(), key=lambda file: sample.natural_key(file.name))
-        videos = [file for file in files if is_video(file)]
+        videos = scan.scan(entry).videos
         if not videos:
+            known = ", ".join(endings.VIDEO_SUFFIXES)
             raise ManifestError(
-                f"{entry}: the class folder holds no video ({', '.join(VIDEO_SUFFIXES)}) and no "
-                "frame folder; add some or remove it"
+                f"{entry}: the class folder holds no video ({known}) and no frame folder; add some "
+                "or remove it"
             )
         for video in videos:
             path = video.relative_to(root).as_posix()

@@ -103,6 +103,38 @@ def frame_times(path: PathLike) -> Float64[np.ndarray, " frames"]:
         return source.survey(keep=False).seconds
 
 
+@dataclasses.dataclass(frozen=True)
+class Examined:
+    """What reading a whole video has shown."""
+
+    info: VideoInfo
+    seconds: Float64[np.ndarray, " frames"]
+    """When the frames are shown that can be decoded."""
+    end: float
+    """When the last one is no longer shown, in seconds."""
+    bad_packets: int
+    """How many could not be decoded and were passed over."""
+
+
+def examine(path: PathLike) -> Examined:
+    """Decodes every frame of a video, and says how many, when, and what was passed over.
+
+    Raises:
+        VideoError: if the file is not a video, no frame of it can be read, or its frames are not
+            of one size.
+    """
+    info = probe(path)
+    with _opened(path) as source:
+        timeline = source.survey(keep=False)
+        if len(source.sizes) > 1:
+            sizes = " and ".join(sorted(f"{width}x{height}" for height, width in source.sizes))
+            raise VideoError(
+                path,
+                f"its frames have {sizes} pixels: re-encode it with {container.reencode(path)}",
+            )
+        return Examined(info, timeline.seconds, timeline.end, source.bad_packets)
+
+
 def read_frames(
     path: PathLike,
     indices: Indices | None = None,
@@ -197,65 +229,78 @@ def each_frame(
     Raises:
         VideoError: as `read_frames`, and if a rate is wanted of a video that states none.
     """
-    return (frame for _, frame in timed_frames(path, rate=rate, start=start, end=end))
+    return (frame for _, frame in TimedFrames(path, rate=rate, start=start, end=end))
 
 
-def timed_frames(
-    path: PathLike,
-    *,
-    rate: float | int | None = None,
-    start: Seconds = 0,
-    end: Seconds | None = None,
-) -> Iterator[tuple[float, Frame]]:
-    """As `each_frame`, each with its time in seconds, from the first frame of the file."""
+class TimedFrames:
+    """As `each_frame`, each with its time in seconds, from the first frame of the file.
 
-    def choose(timeline):
-        first, stop = _segment(path, timeline, start, end)
-        if rate is None:
-            return np.arange(first, stop)
-        return first + times.at_rate(timeline.seconds[first:stop], rate)
+    `end` says when the last of them is no longer shown, once the first one has come.
+    """
 
-    if rate is not None:
-        with _opened(path) as source:
-            if not source.timed:
-                problem = f"no frame rate is stated, so {rate:g} a second mean nothing"
-                raise VideoError(path, problem)
-    yield from chosen_frames(path, choose, start=start, end=end)
+    def __init__(
+        self,
+        path: PathLike,
+        *,
+        rate: float | int | None = None,
+        start: Seconds = 0,
+        end: Seconds | None = None,
+    ):
+        self._path, self._rate, self._part = path, rate, (start, end)
+        self.end = math.nan
+
+    def __iter__(self) -> Iterator[tuple[float, Frame]]:
+        start, end = self._part
+        given = -math.inf
+
+        def choose(timeline):
+            first, stop = _segment(self._path, timeline, start, end)
+            self.end = timeline.until(first, stop, end)
+            wanted = np.arange(first, stop)
+            if self._rate is not None:
+                wanted = first + times.at_rate(timeline.seconds[first:stop], self._rate)
+            # Asked again, because of damage: what was given is given.
+            return wanted[timeline.seconds[wanted] > given]
+
+        part = (start, end) != (0, None)
+        if part:
+            _check_segment(self._path, start, end)
+        timed = part or self._rate is not None
+        for second, frame in chosen_frames(self._path, choose, end=end, timed=timed):
+            given = second
+            yield second, frame
 
 
 def chosen_frames(
     path: PathLike,
     choose: Callable[[times.Timeline], Indices],
     *,
-    start: Seconds = 0,
     end: Seconds | None = None,
+    timed: bool = False,
 ) -> Iterator[tuple[float, Frame]]:
     """The frames that are chosen by their times, one by one, each with its time in seconds.
 
     Args:
         path: a video file, or a folder of images.
         choose: from the times to the numbers of the frames wanted, ascending, each once. If
-            packets turn out damaged, it is asked again, and reading goes on behind the last frame
-            that was given.
-        start: the choice looks at nothing before, in seconds.
-        end: nor from here on; None: at all.
+            packets turn out damaged on the way, it is asked again with the times of what can be
+            decoded, and its new answer is read from its beginning.
+        end: the choice looks at nothing from here on, in seconds; None: it may.
+        timed: refuse a video that states no times.
 
     Raises:
         VideoError: if the file is not a video, or no frame of it can be read.
     """
     with _opened(path) as source:
-        if (start, end) != (0, None):
-            _check_segment(path, start, end)
+        if timed:
             _check_timed(source, path)
-        timeline, given, size = source.timeline(end), -math.inf, None
+        timeline, size = source.timeline(end), None
         while True:
             wanted = np.asarray(choose(timeline), np.int64)
-            wanted = wanted[timeline.seconds[wanted] > given]
             try:
                 for index, frame in source.frames(timeline, wanted):
                     size = _same_size(path, index, frame, size)
-                    given = float(timeline.seconds[index])
-                    yield given, frame
+                    yield float(timeline.seconds[index]), frame
                 return
             except reading.DiffersError:
                 timeline = source.survey()

@@ -5,6 +5,7 @@ is no property of images: `frames.json` beside them says it, as `{"fps": 1.0}`, 
 of every image as `{"fps": 1.0, "seconds": [0.0, 1.0, 4.0], "end": 5.0}` where they are uneven.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,20 @@ def _is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
+def facts(seconds: times.Times, end: float, rate: float) -> dict:
+    """What `frames.json` says of frames: their rate, and, where it does not tell, their seconds.
+
+    Args:
+        seconds: of the frames.
+        end: when the last one is no longer shown.
+        rate: frames a second; 0: not known, so that their seconds mean nothing.
+    """
+    even = np.arange(len(seconds)) / (rate or 1.0)
+    if not rate or np.abs(seconds - even).max() < 0.5 / rate:
+        return {"fps": rate}
+    return {"fps": rate, "seconds": np.round(seconds, 6).tolist(), "end": round(end, 6)}
+
+
 class FrameFolder:
     """A folder of images to be read, as `reading.Video` is of a file.
 
@@ -74,6 +89,14 @@ class FrameFolder:
             raise errors.VideoError(
                 folder, "this folder holds no images: name a video, or a frame folder"
             )
+
+    bad_packets = 0
+
+    @property
+    def sizes(self) -> set[tuple[int, int]]:
+        """Heights and widths of the images up to the first that can't be decoded."""
+        found = (self._image(number) for number in range(self.count))
+        return {image.shape[:2] for image in itertools.takewhile(lambda i: i is not None, found)}
 
     @property
     def count(self) -> int:

@@ -53,11 +53,17 @@ class Video:
         self._kept: list[av.Packet] | None = []
         self._frames: list[av.VideoFrame] | None = None
         self._converter = pixels.Converter()
+        self.sizes: set[tuple[int, int]] = set()
 
     @property
     def timed(self) -> bool:
         """Whether its frames have times that were not made up."""
         return self.file.format not in container.UNTIMED
+
+    @property
+    def bad_packets(self) -> int:
+        """How many packets could not be decoded, since the file was last opened."""
+        return self.file.bad_packets
 
     def remedy(self) -> str:
         """What to do where times are missing."""
@@ -142,6 +148,7 @@ class Video:
         for frame in file.frames():
             ticks.append(frame.pts)
             lasts = frame.duration or 0
+            self.sizes.add((frame.height, frame.width))
             if keep and size < KEPT_FRAMES:
                 size += sum(plane.buffer_size for plane in frame.planes)
                 kept.append(frame)

@@ -121,15 +121,19 @@ class Timeline:
     end: float
     """When the last frame is no longer shown, in seconds."""
 
-    def evenly(
-        self, first: int, stop: int, end: Seconds | None = None
-    ) -> Int64[np.ndarray, " frames"]:
-        """`evenly` of the frames from `first` to `stop - 1`, counted from `first`.
+    def until(self, first: int, stop: int, end: Seconds | None = None) -> float:
+        """When the last of the frames from `first` to `stop - 1` is no longer shown, in seconds.
 
-        The last of them is shown until the next one, or until `end` if that is sooner.
+        That is when the next one begins, or at `end` if that is sooner.
         """
         seconds = self.seconds[first:stop]
         until = self.seconds[stop] if stop < len(self.seconds) else self.end
         if end is not None:
             until = min(until, max(end, seconds[-1] + step(seconds)))
-        return evenly(seconds, max(float(until), seconds.max() + DUST))
+        return max(float(until), float(seconds.max()) + DUST)
+
+    def evenly(
+        self, first: int, stop: int, end: Seconds | None = None
+    ) -> Int64[np.ndarray, " frames"]:
+        """`evenly` of the frames from `first` to `stop - 1`, counted from `first`."""
+        return evenly(self.seconds[first:stop], self.until(first, stop, end))
