@@ -10,7 +10,7 @@ from flaxvid import errors
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path) -> Iterator[None]:
     """Inside, no other process is where this one is for the same `folder`.
 
     The second says that it waits, and comes in when the first has left or died: it should look
