@@ -52,7 +52,7 @@ def _walk(folder) -> Iterator[tuple[Path, bool]]:
         path = Path(entry.path)
         if entry.name.startswith("."):
             continue
-        if not entry.name.isprintable() and entry.name != errors.printable(entry.name):
+        if entry.name != errors.printable(entry.name):
             raise errors.UserError(
                 f"{errors.printable(path)}: its name is not in UTF-8, as in old archives: rename it"
             )

@@ -156,9 +156,7 @@ def choose(
     return sample.view_indices(num_frames, preprocessing.num_frames, preprocessing.stride, 1)[0]
 
 
-def starts(
-    duration: times.Seconds, length: times.Seconds, every: times.Seconds
-) -> list[times.Seconds]:
+def starts(duration: times.Seconds, length: times.Seconds, every: times.Seconds) -> list[float]:
     """Where windows of `length` seconds start, each `every` seconds; the last ends with the video.
 
     Args:
@@ -166,9 +164,9 @@ def starts(
         length: of a window, above 0.
         every: from one to the next, above 0.
     """
-    last = max(0, duration - length)
+    last = float(max(0, duration - length))
     count = math.ceil((last - SLACK) / every)
-    return [*(number * every for number in range(count)), last]
+    return [*(float(number * every) for number in range(count)), last]
 
 
 def mean(said: Sequence[Prediction]) -> Float[np.ndarray, " classes"]:

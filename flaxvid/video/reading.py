@@ -279,7 +279,7 @@ def _timeline(file, ticks, zero, lasts):
     seconds = file.seconds_of(ticks, zero)
     if not lasts or times.is_constant(seconds):
         lasts = times.step(seconds) / base or file.step
-    return times.Timeline(ticks, seconds, float(seconds[-1] + lasts * base))
+    return times.Timeline(ticks, seconds, round(float(seconds[-1] + lasts * base), 9))
 
 
 def _holds_no_picture(packet):

@@ -33,6 +33,12 @@ def mended(ticks: Sequence[int | None], step: int) -> Int64[np.ndarray, " frames
         ticks: what the frames came with, in ticks of the container's clock; None: nothing.
         step: the usual time from frame to frame, in ticks, at least 1.
     """
+    if None not in ticks:
+        given = np.asarray(ticks, np.int64)
+        ordered = np.sort(given)
+        near = np.abs(ordered - given).max(initial=0) <= REORDERED * step
+        if near and np.all(np.diff(ordered) > 0):
+            return ordered
     found, added = [], 0
     for place, tick in enumerate(ticks):
         last = found[-1] if found else -step
@@ -44,12 +50,7 @@ def mended(ticks: Sequence[int | None], step: int) -> Int64[np.ndarray, " frames
         time, after = tick + added, ticks[place + 1] if place + 1 < len(ticks) else None
         alone = after is None or after + added > last
         found.append(last + step if found and time <= last and alone else time)
-    given = np.asarray(found, np.int64)
-    order = np.argsort(given, kind="stable")
-    ordered = given[order]
-    if np.all(np.diff(ordered) > 0) and np.abs(order - np.arange(len(order))).max() <= REORDERED:
-        return ordered
-    return given
+    return np.asarray(found, np.int64)
 
 
 def is_constant(seconds: Times) -> bool:

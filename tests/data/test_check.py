@@ -105,7 +105,7 @@ def test_table_and_json(clips):
     findings = check.check(videos)
     first, second = check.table(findings, 2).splitlines()
     assert first == "2 videos, 1 with findings: 1 unreadable"
-    assert second.startswith("unreadable   text.avi  OpenCV cannot open it")
+    assert second.startswith("unreadable   text.avi  can't be opened as a video")
     content = json.loads(json.dumps(check.to_json(findings, videos)))
     assert content["videos"] == 2
     assert content["findings"][0]["path"] == "text.avi"
