@@ -10,6 +10,7 @@ import collections
 import csv
 import dataclasses
 import hashlib
+import io
 import json
 import operator
 import os
@@ -185,18 +186,32 @@ def _row(path, number, record):
 def write(manifest: Manifest, path: Path) -> None:
     """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`.
 
-    Paths in the file start from its own folder, so that it moves along with the videos in it.
+    Paths in the file start from its own folder, so that it moves along with the videos in it. The
+    file appears under its name when it is whole.
+
+    Raises:
+        ManifestError: for a name that is not in UTF-8.
     """
     path = Path(path)
     rows = rerooted(manifest, path.parent).rows
+    text = io.StringIO(newline="")
     if path.suffix == ".json":
         content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        json.dump(content, text, indent=1, ensure_ascii=False)
+    else:
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(map(operator.attrgetter(*COLUMNS), rows))
+    try:
+        data = text.getvalue().encode()
+    except UnicodeEncodeError:
+        odd = next(row.path for row in rows if row.path != errors.printable(row.path))
+        raise ManifestError(
+            f"{errors.printable(odd)}: its name is not in UTF-8, as in old archives: rename it"
+        ) from None
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
 
 
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:
