@@ -15,6 +15,25 @@ class UserError(ValueError):
     """A mistake in what was asked or given; the message names the thing and the remedy."""
 
 
+class VideoError(UserError):
+    """A video that cannot be read as asked; `path` says which."""
+
+    def __init__(self, path: str | os.PathLike[str], problem: str):
+        name = printable(path)
+        # Both go into `args`, so that the error can be pickled from one process to another.
+        super().__init__(name, problem)
+        self.path = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    r"""A path as it can be printed: bytes of a name that are no UTF-8 are written as `\xe9`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2.

@@ -272,7 +272,8 @@ def _written(out, skipped):
 # ---------------------------------------------------------------------- files
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Open every video: unreadable, short, mislabelled, duplicate and leaking ones are listed."""
+    """Read every video: unreadable, short, damaged, mislabelled, duplicate and leaking ones are
+    listed."""
 
     data: Annotated[str, tyro.conf.Positional]
     """A manifest, a folder of class folders, or a packed folder."""
@@ -285,14 +286,14 @@ class Check:
 
 
 def prepare_check(options: Check) -> None:
-    """The table; exit code 1 if anything is in it."""
+    """The table; exit code 1 if anything in it is wrong, and not only noted."""
     videos = manifest.open_data(Path(options.data), allow_leakage=True)
     findings = check.check(videos, num_frames=options.num_frames, threads=options.threads)
     if options.json is not None:
         text = json.dumps(check.to_json(findings, videos), indent=1, ensure_ascii=False)
         options.json.write_text(text, encoding="utf-8")
     print(check.table(findings, len({row.path for row in videos.rows})))
-    if findings:
+    if check.wrong(findings):
         sys.exit(1)
 
 

@@ -2,11 +2,13 @@
 
 A finding is one of:
     unreadable   no frame can be decoded
-    short        reading ends long before the header's count, before a row's end, or has fewer
+    short        reading ends long before the header says, before a row's end, or gives fewer
                  frames than a clip takes
+    damaged      some packets can't be decoded; reading goes on behind them
     mislabelled  the content is another container than the extension says
     duplicate    the same bytes under another name
     leaking      a group, or the same content, stands in two splits
+    noted        nothing is wrong: what to know of the pixels (interlaced, HDR, more than 8 bits)
 """
 
 import collections
@@ -15,20 +17,15 @@ import hashlib
 from concurrent import futures
 from pathlib import Path
 
+import numpy as np
+
 from flaxvid import progress
 from flaxvid.data import manifest, packed
-from flaxvid.video import decode, frame_folder
+from flaxvid.video import decode, endings, frame_folder
 
-# Container -> the extensions that it goes by.
-CONTAINERS = {
-    "avi": {".avi"},
-    "mp4": {".mp4", ".m4v", ".mov"},
-    "matroska": {".mkv", ".webm"},
-    "mpeg": {".mpg", ".mpeg"},
-    "wmv": {".wmv"},
-    "flv": {".flv"},
-}
-LOST = 0.1  # of the frames that a header claims: fewer are an encoder's rounding
+# What content looks like that FFmpeg can't open -> FFmpeg's name of the container.
+FFMPEG_NAMES = {"mp4": "mov", "wmv": "asf"}
+LOST = 0.1  # of the seconds that a header claims: fewer are an encoder's rounding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,30 +72,61 @@ def check(videos: manifest.Manifest, *, num_frames: int = 1, threads: int = 2) -
 
 def _check_file(path, name, rows, num_frames):
     try:
-        info, count = _read_through(path)
+        found = _read_through(path)
     except decode.VideoError as error:
         unreadable = Finding(name, "unreadable", error.problem)
-        return _File(_digest(path), (*_mislabelled(path, name), unreadable))
-    problems = _mislabelled(path, name)
-    if count < (1 - LOST) * info.frame_count:
-        detail = f"the header says {info.frame_count} frames, {count} can be read"
-        problems.append(Finding(name, "short", detail))
-    elif count < num_frames:
+        return _File(_digest(path), (*_mislabelled(path, name, _by_content(path)), unreadable))
+    problems = _mislabelled(path, name, found.info.container)
+    count, short = len(found.seconds), _ends_early(found)
+    if short:
+        problems.append(Finding(name, "short", short))
+    elif found.bad_packets:
+        some = "1 packet" if found.bad_packets == 1 else f"{found.bad_packets} packets"
+        problems.append(Finding(name, "damaged", f"{some} can't be decoded, {count} frames can"))
+    if not short and count < num_frames:
         problems.append(Finding(name, "short", f"has {count} frames, a clip takes {num_frames}"))
     end = max(row.end or row.start for row in rows)
-    if info.fps and end > count / info.fps + 0.5:
-        detail = f"lasts {count / info.fps:.2f} s, a row ends at {end:g} s"
+    if found.info.fps and end > found.end + 0.5:
+        detail = f"lasts {found.end:.2f} s, a row ends at {end:g} s"
         problems.append(Finding(name, "short", detail))
+    problems += [Finding(name, "noted", note) for note in found.info.notes]
     return _File(_digest(path), tuple(problems))
 
 
+def _ends_early(found):
+    """What is said of a file whose header claims more seconds than there are, or None."""
+    info = found.info
+    if not info.container:  # a folder: as many images as there are names
+        claimed = info.frame_count
+        if len(found.seconds) < (1 - LOST) * claimed:
+            return f"there are {claimed} images, {len(found.seconds)} can be read"
+        return None
+    # Some containers count from 0, and some from their first frame.
+    if max(found.end, info.start + found.end) >= (1 - LOST) * info.seconds:
+        return None
+    return (
+        f"the header says {info.seconds:.2f} s, reading ends at {found.end:.2f} s, after "
+        f"{len(found.seconds)} frames"
+    )
+
+
 def _read_through(path):
-    """The header, and the number of frames that can really be decoded."""
-    if packed.is_address(path):
-        frames = packed.read_clip(path, range)
-        height, width = frames.shape[1:3]
-        return decode.VideoInfo(str(path), width, height, 0.0, len(frames), 0.0), len(frames)
-    return decode.probe(path), sum(1 for _ in decode.each_frame(path))
+    """What reading all frames has shown; of a packed record, its number of frames."""
+    if not packed.is_address(path):
+        return decode.examine(path)
+    frames = packed.read_clip(path, range)
+    height, width = frames.shape[1:3]
+    info = decode.VideoInfo(str(path), width, height, 0.0, len(frames), 0.0)
+    return decode.Examined(info, np.arange(len(frames), dtype=float), float(len(frames)), 0)
+
+
+def _by_content(path):
+    """FFmpeg's name of the container that the first bytes of a file look like, or None."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        found = container(file.read(16))
+    return FFMPEG_NAMES.get(found, found)
 
 
 def container(head: bytes) -> str | None:
@@ -108,6 +136,8 @@ def container(head: bytes) -> str | None:
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return "mp4"
     starts = {
+        b"GIF8": "gif",
+        b"OggS": "ogg",
         b"\x1a\x45\xdf\xa3": "matroska",
         b"\x00\x00\x01\xba": "mpeg",
         b"\x00\x00\x01\xb3": "mpeg",
@@ -117,14 +147,15 @@ def container(head: bytes) -> str | None:
     return starts.get(head[:4])
 
 
-def _mislabelled(path, name):
-    if not path.is_file():
+def _mislabelled(path, name, really):
+    """A finding if a file has the ending of another container than it is; else none."""
+    suffix = path.suffix.lower()
+    picture = bool(really) and really.endswith("_pipe")
+    expected = endings.expected(really) if really else ()
+    if suffix not in endings.VIDEO_SUFFIXES or suffix in expected or not (expected or picture):
         return []
-    with path.open("rb") as file:
-        really = container(file.read(16))
-    if really is None or path.suffix.lower() in CONTAINERS[really]:
-        return []
-    return [Finding(name, "mislabelled", f"its content is {really}, rename it or convert it")]
+    kind = f"a picture ({really.removesuffix('_pipe')})" if picture else really
+    return [Finding(name, "mislabelled", f"its content is {kind}, rename it or convert it")]
 
 
 def _digest(path):
@@ -166,12 +197,17 @@ def _leaks(videos):
     ]
 
 
+def wrong(findings: list[Finding]) -> list[Finding]:
+    """The findings without those that are only noted."""
+    return [finding for finding in findings if finding.problem != "noted"]
+
+
 def table(findings: list[Finding], total: int) -> str:
     """The findings, one a line under the number of each kind."""
     if not findings:
         return f"{total} videos, nothing found"
     counts = collections.Counter(finding.problem for finding in findings)
-    bad = len({finding.path for finding in findings})
+    bad = len({finding.path for finding in wrong(findings)})
     lines = [
         f"{total} videos, {bad} with findings: " + ", ".join(f"{n} {p}" for p, n in counts.items())
     ]

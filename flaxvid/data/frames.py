@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 
 from flaxvid import errors, progress
 from flaxvid.data import manifest
-from flaxvid.video import decode, frame_folder, transform
+from flaxvid.video import decode, endings, frame_folder, transform
 
 
 def encode(
@@ -44,7 +44,9 @@ def write(
     Args:
         videos: what to write; parts of one video share a folder, and keep their seconds.
         out: where to.
-        fps: frames per second; None: all.
+        fps: pictures per second, by the times of the frames: the first frame at or after each
+            multiple of `1 / fps` seconds, once. None: all. Where they are uneven in time, the
+            folder notes the second of each.
         short_side: pixels; None leaves the size.
         quality: of the JPEGs, 1 to 100.
         threads: that decode.
@@ -92,7 +94,7 @@ def _folders(videos):
     for row in videos.rows:
         path = PurePath(row.path)
         inside = not path.is_absolute() and ".." not in path.parts
-        stem = path.with_suffix("") if path.suffix.lower() in manifest.VIDEO_SUFFIXES else path
+        stem = path.with_suffix("") if path.suffix.lower() in endings.VIDEO_SUFFIXES else path
         folders[row.path] = stem.as_posix() if inside else stem.name
     owners = {}
     for path, folder in folders.items():
@@ -104,12 +106,15 @@ def _folders(videos):
 
 
 def _write_video(path, folder, fps, short_side, quality):
-    stated = decode.probe(path).fps
+    stated, seconds = decode.probe(path).fps, []
+    frames = decode.TimedFrames(path, rate=fps)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for number, frame in enumerate(decode.each_frame(path, rate=fps), start=1):
+    for number, (second, frame) in enumerate(frames, start=1):
         (partial / f"frame_{number:06d}.jpg").write_bytes(encode(frame, short_side, quality))
-    rate = min(stated, fps) if fps and stated else stated
-    (partial / frame_folder.FACTS).write_text(json.dumps({"fps": rate}))
+        seconds.append(second)
+    rate = min(stated, fps) if fps and stated else fps or stated
+    facts = frame_folder.facts(np.asarray(seconds), frames.end, rate)
+    (partial / frame_folder.FACTS).write_text(json.dumps(facts))
     partial.rename(folder)

@@ -10,6 +10,7 @@ import collections
 import csv
 import dataclasses
 import hashlib
+import io
 import json
 import operator
 import os
@@ -19,11 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from flaxvid import errors
-from flaxvid.data import splits
-from flaxvid.video import frame_folder, sample
+from flaxvid.data import scan, splits
+from flaxvid.video import endings
 
 SPLITS = ("train", "validation", "test")
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv")
 COLUMNS = ("path", "label", "group", "split", "start", "end")
 
 
@@ -186,24 +186,39 @@ def _row(path, number, record):
 def write(manifest: Manifest, path: Path) -> None:
     """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`.
 
-    Paths in the file start from its own folder, so that it moves along with the videos in it.
+    Paths in the file start from its own folder, so that it moves along with the videos in it. The
+    file appears under its name when it is whole.
+
+    Raises:
+        ManifestError: for a name that is not in UTF-8.
     """
     path = Path(path)
     rows = rerooted(manifest, path.parent).rows
+    text = io.StringIO(newline="")
     if path.suffix == ".json":
         content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        json.dump(content, text, indent=1, ensure_ascii=False)
+    else:
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(map(operator.attrgetter(*COLUMNS), rows))
+    try:
+        data = text.getvalue().encode()
+    except UnicodeEncodeError:
+        odd = next(row.path for row in rows if row.path != errors.printable(row.path))
+        raise ManifestError(
+            f"{errors.printable(odd)}: its name is not in UTF-8, as in old archives: rename it"
+        ) from None
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
 
 
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:
     """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
 
-    A video is a file, or a folder of images.
+    A video is a file, or a folder of images, and may lie in folders below its class. What is left
+    out is said on standard error.
 
     Without split folders a fifth of each class becomes the test split, drawn with `seed`; every
     file is its own group, so videos cut from one recording need a manifest that says so.
@@ -217,28 +232,25 @@ def from_folders(root: Path, *, seed: int = 0) -> Manifest:
         rows = [row for split in given for row in _class_rows(root, root / split, split)]
     else:
         rows = hold_out(_class_rows(root, root, "train"), 0.2, seed=seed)
+    taken, found = {row.path for row in rows}, scan.scan(root)
+    beside = [path for path in found.videos if path.relative_to(root).as_posix() not in taken]
+    scan.say(root, (*beside, *found.left_out))
     return of_rows(root, rows)
 
 
-def is_video(path: Path) -> bool:
-    """Whether a path looks like a video: by its suffix, or as a folder of images."""
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        return True
-    return path.is_dir() and frame_folder.is_frame_folder(path)
-
-
 def _class_rows(root, folder, split):
-    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    named = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    classes = sorted(entry for entry in named if entry.is_dir())
     if not classes:
         raise ManifestError(f"{folder}: has no class folders; put videos into {folder}/<class>/")
     rows = []
     for entry in classes:
-        files = sorted(entry.iterdir(), key=lambda file: sample.natural_key(file.name))
-        videos = [file for file in files if is_video(file)]
+        videos = scan.scan(entry).videos
         if not videos:
+            known = ", ".join(endings.VIDEO_SUFFIXES)
             raise ManifestError(
-                f"{entry}: the class folder holds no video ({', '.join(VIDEO_SUFFIXES)}) and no "
-                "frame folder; add some or remove it"
+                f"{entry}: the class folder holds no video ({known}) and no frame folder; add some "
+                "or remove it"
             )
         for video in videos:
             path = video.relative_to(root).as_posix()

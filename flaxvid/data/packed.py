@@ -28,10 +28,11 @@ import numpy as np
 from flaxvid import errors, progress
 from flaxvid.data import frames as frame_files
 from flaxvid.data import manifest
-from flaxvid.video import decode
+from flaxvid.video import decode, times
 
 NAME = "packed"
 PROGRESS = "packed.json"
+FORMAT = "frames with their seconds"
 ADDRESS = re.compile(r"(\w+)#(\d+)")
 
 
@@ -72,14 +73,18 @@ def read_clip(
     if start != 0 or end is not None:
         raise decode.VideoError(path, "a packed clip has no parts: leave start and end out")
     try:
-        encoded = records(path.parent, split)[int(number)]["video"]
+        record = records(path.parent, split)[int(number)]
+        encoded, seconds = record["video"], np.asarray(record.get("seconds", ()), np.float64)
     except Exception as error:  # of protobuf, Riegeli or the operating system, as it happens
         raise decode.VideoError(
             path, f"can't be read ({type(error).__name__}: {error}); pack the videos again"
         ) from None
     if not len(encoded):
         raise decode.VideoError(path, "has no frames; pack the videos again")
-    wanted = choose(len(encoded))
+    wanted = np.asarray(choose(len(encoded)), np.int64)
+    # Records of earlier versions have no times: theirs were taken to be even.
+    if len(seconds) == len(encoded) + 1:
+        wanted = times.evenly(seconds[:-1], float(seconds[-1]))[wanted]
     decoded = {int(index): _decoded(path, encoded[index]) for index in set(map(int, wanted))}
     return np.stack([decoded[int(index)] for index in wanted])
 
@@ -158,7 +163,7 @@ def pack(
 
 def _begin(videos, folder, settings):
     """The state of the packing in a folder: a new one, or what an interrupted one had done."""
-    wanted = dataclasses.asdict(settings) | {"manifest": videos.fingerprint()}
+    wanted = dataclasses.asdict(settings) | {"manifest": videos.fingerprint(), "format": FORMAT}
     if not (folder / PROGRESS).exists():
         folder.mkdir(parents=True, exist_ok=True)
         return {"settings": wanted, "shards": {}}
@@ -184,6 +189,8 @@ def _features(labels: Sequence[str]):
     return tfds.features.FeaturesDict(
         {
             "video": tfds.features.Sequence(image),
+            # When each frame is shown, and when the last one no longer is.
+            "seconds": tfds.features.Sequence(np.float64),
             "label": tfds.features.ClassLabel(names=list(labels)),
             "group": tfds.features.Text(),
             "path": tfds.features.Text(),
@@ -196,7 +203,7 @@ def _write_shard(path, videos, rows, features, settings, threads, skip):
 
     def encoded(row):
         try:
-            return list(_jpegs(videos.path(row), row, settings))
+            return _jpegs(videos.path(row), row, settings)
         except decode.VideoError as error:
             if not skip:
                 raise
@@ -214,7 +221,8 @@ def _write_shard(path, videos, rows, features, settings, threads, skip):
                     skipped[str(clip.path)] = str(clip)
                     continue
                 example = {"label": row.label, "group": row.group, "path": row.path}
-                example["video"] = [io.BytesIO(data) for data in clip]
+                example["video"] = [io.BytesIO(data) for _, data in clip[:-1]]
+                example["seconds"] = [second for second, _ in clip]
                 writer.write(features.serialize_example(features.encode_example(example)))
                 packed.append((row.path, row.label, row.group))
     finally:
@@ -226,8 +234,10 @@ def _write_shard(path, videos, rows, features, settings, threads, skip):
 
 
 def _jpegs(path, row, settings):
-    for frame in decode.each_frame(path, rate=settings.fps, start=row.start, end=row.end):
-        yield frame_files.encode(frame, settings.short_side, settings.quality)
+    """Second and JPEG of every frame; and, with no more, the second when the last one ends."""
+    source = decode.TimedFrames(path, rate=settings.fps, start=row.start, end=row.end)
+    clip = [(s, frame_files.encode(f, settings.short_side, settings.quality)) for s, f in source]
+    return [*clip, (source.end, b"")]
 
 
 def _write_metadata(folder, features, shards):

@@ -15,7 +15,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flaxvid.data import manifest
+from flaxvid.data import manifest, scan
+from flaxvid.video import endings
 
 NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g(?P<group>\d+)_c(?P<clip>\d+)")
 # The files of one class are spelt otherwise than the class in the lists and in the folders.
@@ -55,19 +56,13 @@ def find_videos(root: Path) -> dict[str, str]:
         ManifestError: if there is none, or two have one name.
     """
     root, videos = Path(root), {}
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inner = os.path.relpath(folder, root)
-        for file in sorted(files):
-            stem, suffix = os.path.splitext(file)
-            if suffix.lower() not in manifest.VIDEO_SUFFIXES or file.startswith("."):
-                continue
-            path = file if inner == "." else f"{Path(inner).as_posix()}/{file}"
-            if stem in videos:
-                raise manifest.ManifestError(
-                    f"{root}: {videos[stem]} and {path} have one name; keep one of them"
-                )
-            videos[stem] = path
+    for file in scan.scan(root).files():
+        path = file.relative_to(root).as_posix()
+        if file.stem in videos:
+            raise manifest.ManifestError(
+                f"{root}: {videos[file.stem]} and {path} have one name; keep one of them"
+            )
+        videos[file.stem] = path
     if not videos:
         raise manifest.ManifestError(f"{root}: holds no video; give the folder of the clips")
     return videos
@@ -125,9 +120,12 @@ def from_names(
         ManifestError: for a clip that is not there, or if none is.
     """
     videos, rows, missing = find_videos(root), [], []
+    # Copies of the data set spell a class HandStandPushups in one place, Handstand... in another.
+    spelt = {stem.casefold(): stem for stem in videos}
     for split, wanted in names.items():
         for name in wanted:
             stem = _stem(name)
+            stem = stem if stem in videos else spelt.get(stem.casefold(), stem)
             if stem not in videos:
                 missing.append(name)
                 continue
@@ -143,7 +141,7 @@ def from_names(
 
 def _stem(name):
     stem, suffix = os.path.splitext(os.path.basename(name))
-    return stem if suffix.lower() in manifest.VIDEO_SUFFIXES else os.path.basename(name)
+    return stem if suffix.lower() in endings.VIDEO_SUFFIXES else os.path.basename(name)
 
 
 def _described(stem, labels):

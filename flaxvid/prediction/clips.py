@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,10 @@ from jaxtyping import Bool, Float, Int64, UInt8
 
 from flaxvid.data import batches, manifest
 from flaxvid.runs import opening
-from flaxvid.video import decode, sample, transform
+from flaxvid.video import decode, sample, times, transform
 
 BATCH = 8  # clips that go through the model together
+SLACK = 1e-3  # seconds: containers round to milliseconds, and no window is shorter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +103,9 @@ def whole_videos(
 def windows(trained: opening.Trained, path: Path, seconds: float, every: float) -> Iterator[Said]:
     """A prediction for each window of a video, from one pass over it, however long it is.
 
-    The last window ends with the video. A video shorter than a window is one by itself.
+    Windows are stretches of the file's own time, whatever its frame rate does: one shows frames
+    that begin in it, or, where nothing moves, the frame on the screen. The last window ends with
+    the video. A video shorter than a window is one by itself.
 
     Args:
         trained: the model.
@@ -110,19 +114,17 @@ def windows(trained: opening.Trained, path: Path, seconds: float, every: float) 
         every: seconds from the start of one window to that of the next, above 0.
 
     Raises:
-        VideoError: if the video can't be read or states no frame rate.
+        VideoError: if the video can't be read, or states no times.
     """
     shown = trained.settings.preprocessing
-    fps, plan = _plan(path, shown, seconds, every)
-    stretches = _read(path, shown, plan)
+    stretches = _read(path, shown, seconds, every)
     for several in _chunks(stretches, BATCH):
         clips = [Clip(*sample.pad_clip(frames, shown.num_frames)) for _, frames in several]
         filled = clips + clips[-1:] * (BATCH - len(clips))
         video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
         odds = probabilities(trained, video, mask)
-        for ((first, stop), _), clip, row in zip(several, clips, odds, strict=False):
-            labels = trained.settings.labels
-            yield Prediction(Path(path), first / fps, stop / fps, row, labels), clip
+        for ((start, end), _), clip, row in zip(several, clips, odds, strict=False):
+            yield Prediction(Path(path), start, end, row, trained.settings.labels), clip
 
 
 def of_frames(trained: opening.Trained, frames: decode.Frames) -> Prediction:
@@ -154,10 +156,17 @@ def choose(
     return sample.view_indices(num_frames, preprocessing.num_frames, preprocessing.stride, 1)[0]
 
 
-def starts(num_frames: int, length: int, every: int) -> list[int]:
-    """Where windows of `length` frames start, each `every` frames; the last ends with the video."""
-    last = max(0, num_frames - length)
-    return [*range(0, last, every), last]
+def starts(duration: times.Seconds, length: times.Seconds, every: times.Seconds) -> list[float]:
+    """Where windows of `length` seconds start, each `every` seconds; the last ends with the video.
+
+    Args:
+        duration: of the video, in seconds.
+        length: of a window, above 0.
+        every: from one to the next, above 0.
+    """
+    last = float(max(0, duration - length))
+    count = math.ceil((last - SLACK) / every)
+    return [*(float(number * every) for number in range(count)), last]
 
 
 def mean(said: Sequence[Prediction]) -> Float[np.ndarray, " classes"]:
@@ -165,42 +174,45 @@ def mean(said: Sequence[Prediction]) -> Float[np.ndarray, " classes"]:
     return np.mean([prediction.probabilities for prediction in said], axis=0)
 
 
-def _plan(path, shown, seconds, every):
-    """Frames a second; and for each window its first frame, the one after its last, and the frames
-    chosen."""
-    info = decode.probe(path)
-    if not info.fps:
-        raise decode.VideoError(path, "states no frame rate, so windows of seconds mean nothing")
-    count = info.frame_count or decode.count_frames(path)
-    length, step = (max(1, round(value * info.fps)) for value in (seconds, every))
-    length = min(length, count)
-    chosen = choose(length, shown)
-    plan = [((first, first + length), first + chosen) for first in starts(count, length, step)]
-    return info.fps, plan
+def _plan(timeline, shown, seconds, every):
+    """For each window, its first and last second, and the numbers of the frames chosen in it."""
+    length, plan = min(seconds, timeline.end), []
+    for start in starts(timeline.end, length, every):
+        end = start + length
+        upto = None if end > timeline.end - SLACK else end
+        first, stop = times.between(timeline.seconds, start, upto)
+        if first == stop:  # nothing moves: the frame that is shown
+            first, stop = max(0, first - 1), max(1, first)
+        chosen = first + timeline.evenly(first, stop, upto)[choose(stop - first, shown)]
+        plan.append(((start, end), chosen))
+    return plan
 
 
-def _read(path, shown, plan):
+def _read(path, shown, seconds, every):
     """Each window's extent and frames, as soon as they are read; no more are kept than needed.
 
-    If the file ends before its header says, the windows beyond are left out.
+    If the file turns out damaged, the windows to come are planned anew.
     """
-    needed = {int(index) for _, indices in plan for index in indices}
-    kept, waiting = {}, collections.deque(plan)
-    for number, frame in enumerate(decode.each_frame(path)):
-        if number in needed:
-            kept[number] = transform.test_clips(frame[None], shown)[0, 0]
-        while waiting and waiting[0][1][-1] <= number:
-            extent, indices = waiting.popleft()
-            yield extent, np.stack([kept[int(index)] for index in indices])
-            first_needed = waiting[0][1][0] if waiting else number
-            kept = {index: kept[index] for index in kept if index >= first_needed}
-        if not waiting:
-            return
-    if len(waiting) == len(plan):
-        raise decode.VideoError(
-            path,
-            f"ends after {number + 1} frames, though its header claims more: leave --window out",
-        )
+    kept, waiting, done, clock = {}, collections.deque(), -math.inf, None
+
+    def plan(timeline):
+        nonlocal clock
+        clock = timeline.seconds
+        kept.clear()
+        waiting.clear()
+        windows = _plan(timeline, shown, seconds, every)
+        waiting.extend(window for window in windows if window[0][0] > done)
+        return np.unique(np.concatenate([numbers for _, numbers in waiting] or [[]]).astype(int))
+
+    for second, frame in decode.chosen_frames(path, plan, timed=True):
+        kept[second] = transform.test_clips(frame[None], shown)[0, 0]
+        while waiting and clock[waiting[0][1][-1]] <= second:
+            (start, end), numbers = waiting.popleft()
+            done = start
+            yield (start, end), np.stack([kept[clock[number]] for number in numbers])
+            needed = clock[waiting[0][1][0]] if waiting else second
+            for passed in [time for time in kept if time < needed]:
+                del kept[passed]
 
 
 def _chunks(items: Iterable, size: int) -> Iterator[list]:

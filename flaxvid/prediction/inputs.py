@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flaxvid import errors
-from flaxvid.data import manifest
-from flaxvid.video import frame_folder
+from flaxvid.data import scan
+from flaxvid.video import endings, frame_folder
 
 
 def videos(paths: Sequence[Path]) -> list[Path]:
     """The files named, and those in the folders named, in the order of their names.
 
-    A file named is taken whatever its ending, a file in a folder by its ending; a folder of
-    images is a video.
+    A file named is taken whatever its ending, a file in a folder by its ending. A folder of images
+    is a video; one below a folder named counts where there are no video files, as images beside
+    videos are covers and thumbnails. What is left out is said.
 
     Raises:
         UserError: for a folder without videos.
@@ -31,11 +32,13 @@ def camera(paths: Sequence[Path]) -> int | None:
 def _under(path):
     if not path.is_dir() or frame_folder.is_frame_folder(path):
         return [path]
-    named = (p for p in path.rglob("*") if not p.name.startswith("."))
-    found = sorted(p for p in named if p.suffix.lower() in manifest.VIDEO_SUFFIXES)
-    if not found:
+    found = scan.scan(path)
+    if not found.videos:
         raise errors.UserError(
-            f"{path}: holds no videos ({', '.join(manifest.VIDEO_SUFFIXES)}): name a video, or a "
+            f"{path}: holds no videos ({', '.join(endings.VIDEO_SUFFIXES)}): name a video, or a "
             "folder of them"
         )
-    return found
+    files = found.files()
+    folders = [video for video in found.videos if video not in set(files)]
+    scan.say(path, found.left_out + tuple(folders if files else ()))
+    return list(files or folders)

@@ -5,11 +5,13 @@ import hashlib
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
 from flaxvid.data import batches, check, manifest, packed
 from flaxvid.video import transform
+from tests.video import draw
 
 from .damage import damaged
 
@@ -56,6 +58,45 @@ def test_short(clips):
     videos = manifest_of(clips, row("0.avi"), row("1.avi"), row("2.avi", start=1.0, end=4.0))
     assert found(videos) == [("0.avi", "short"), ("2.avi", "short")]
     assert ("1.avi", "short") in found(videos, num_frames=17)
+
+
+def test_good_videos_of_odd_times(tmp_path):
+    """Edit lists, streams that begin at 5 s and uneven times are no damage."""
+    frames = draw.moving(30)
+    uneven = np.concatenate([np.arange(20) / 40, 0.5 + np.arange(10) / 5])
+    draw.write(tmp_path / "uneven.mp4", frames, seconds=uneven)
+    draw.write(tmp_path / "uneven.mkv", frames, seconds=uneven)
+    draw.write(tmp_path / "late.mkv", frames, shift=5)
+    draw.write(tmp_path / "late.ts", frames, shift=5)
+    cut = {"avoid_negative_ts": "disabled"}
+    draw.write(tmp_path / "cut.mp4", frames, shift=-0.4, container_options=cut)
+    rows = [row(path.name) for path in sorted(tmp_path.iterdir())]
+    assert check.check(manifest_of(tmp_path, *rows)) == []
+
+
+def test_damaged_and_noted(tmp_path):
+    """A bad packet is a finding; interlaced pixels are said, and are none."""
+    draw.write(tmp_path / "bad.avi", draw.moving(30), codec="mpeg4", options={"g": "10"})
+    draw.overwrite(tmp_path / "bad.avi", 14)
+    fields = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+    draw.write(tmp_path / "fields.mp4", draw.moving(5), options=fields)
+    findings = check.check(manifest_of(tmp_path, row("bad.avi"), row("fields.mp4")))
+    assert [(f.path, f.problem) for f in findings] == [
+        ("bad.avi", "damaged"),
+        ("fields.mp4", "noted"),
+    ]
+    assert findings[0].detail == "1 packet can't be decoded, 29 frames can"
+    assert check.wrong(findings) == findings[:1]
+
+
+def test_a_gif_named_mp4(clips):
+    """Is told, as any container under another's name; so is a picture."""
+    draw.write(clips / "gif.mp4", draw.moving(5), codec="gif", pixels="rgb8", form="gif")
+    (clips / "png.mp4").write_bytes(cv2.imencode(".png", draw.moving(1)[0])[1].tobytes())
+    assert found(manifest_of(clips, row("gif.mp4"), row("png.mp4"))) == [
+        ("gif.mp4", "mislabelled"),
+        ("png.mp4", "mislabelled"),
+    ]
 
 
 def test_mislabelled(clips):
@@ -105,7 +146,7 @@ def test_table_and_json(clips):
     findings = check.check(videos)
     first, second = check.table(findings, 2).splitlines()
     assert first == "2 videos, 1 with findings: 1 unreadable"
-    assert second.startswith("unreadable   text.avi  OpenCV cannot open it")
+    assert second.startswith("unreadable   text.avi  can't be opened as a video")
     content = json.loads(json.dumps(check.to_json(findings, videos)))
     assert content["videos"] == 2
     assert content["findings"][0]["path"] == "text.avi"

@@ -58,7 +58,10 @@ def test_video_shorter_than_a_window(trained, film):
 
 
 def test_windows_of_a_file_cut_short(trained, film, tmp_path):
-    """The header claims 45 frames: windows are given as far as frames can be read."""
+    """The header claims 45 frames: windows are given as far as frames can be read.
+
+    One longer than what is left is of all that is left.
+    """
     whole = film("whole.avi", 45).read_bytes()
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole[: len(whole) // 2])
@@ -67,8 +70,8 @@ def test_windows_of_a_file_cut_short(trained, film, tmp_path):
     said = list(clips.windows(trained, cut, 1.0, 0.5))
     assert len(said) > 0
     assert said[-1][0].end <= (readable + 2) / 10
-    with pytest.raises(decode.VideoError, match=r"cut.avi: ends after .* claims more"):
-        list(clips.windows(trained, cut, 4.0, 1.0))
+    ((one, _),) = clips.windows(trained, cut, 4.0, 1.0)
+    assert (one.start, one.end) == (0, pytest.approx(readable / 10))
 
 
 def test_whole_videos_keep_their_order(trained, film):

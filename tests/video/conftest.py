@@ -1,6 +1,7 @@
 """Real video files, written by OpenCV itself, whose frames carry their index in their colour.
 
-Two files that OpenCV cannot write lie beside this one, made with PyAV and five or six frames long:
+Files that OpenCV cannot write are drawn with PyAV (draw.py). Two lie beside this one, five or six
+frames long:
 `av1.mp4` (libsvtav1), and `rotated.mp4` (libx264 with B-frames, four coloured quarters that grow
 brighter by 40 with each frame, and a track matrix that asks for a quarter turn clockwise).
 """
@@ -62,6 +63,18 @@ def claim(video):
         return video
 
     return rewrite
+
+
+@pytest.fixture
+def hollow(write, frames):
+    """A file whose header is sound, and whose frames are gone."""
+    path = write("hollow.mp4", frames, codec="mp4v")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"mdat") + 4
+    length = struct.unpack(">I", data[place - 8 : place - 4])[0] - 8
+    data[place : place + length] = bytes(length)
+    path.write_bytes(data)
+    return path
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""What is in a folder of videos: the videos, however deep, and what is left out, which is said."""
+
+import collections
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from flaxvid import errors
+from flaxvid.video import endings, frame_folder, sample
+
+# What stands beside videos and is none: flaxvid's own files, and those of the systems.
+COMPANIONS = {"manifest.csv", "manifest.json", "packed.json", "thumbs.db", "desktop.ini"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Paths in natural order."""
+
+    videos: tuple[Path, ...]
+    """Files, by their endings, and frame folders."""
+    left_out: tuple[Path, ...]
+    """Files that are no videos by their endings."""
+
+    def files(self) -> tuple[Path, ...]:
+        """The videos that are files."""
+        return tuple(path for path in self.videos if is_video_name(path.name))
+
+
+def is_video_name(name: str) -> bool:
+    """Whether a file is a video by its ending."""
+    return name.lower().endswith(endings.VIDEO_SUFFIXES) and not name.startswith(".")
+
+
+def scan(folder: Path) -> Found:
+    """The videos in a folder and those below it; hidden files and folders are passed over.
+
+    Raises:
+        UserError: for a name that is not in UTF-8, which no manifest can hold.
+    """
+    videos, left_out = [], []
+    for path, is_video in _walk(Path(folder)):
+        (videos if is_video else left_out).append(path)
+    return Found(tuple(videos), tuple(left_out))
+
+
+def _walk(folder) -> Iterator[tuple[Path, bool]]:
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: sample.natural_key(entry.name))
+    for entry in found:
+        path = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if entry.name != errors.printable(entry.name):
+            raise errors.UserError(
+                f"{errors.printable(path)}: its name is not in UTF-8, as in old archives: rename it"
+            )
+        if not entry.is_dir():
+            if entry.name.lower() not in COMPANIONS:
+                yield path, is_video_name(entry.name)
+        elif frame_folder.is_frame_folder(path):
+            yield path, True
+        else:
+            yield from _walk(path)
+
+
+def said(folder: Path, left_out: tuple[Path, ...]) -> str:
+    """How many files are left out, of which endings, and where the first of them is."""
+    counts = collections.Counter(path.suffix.lower() or "no ending" for path in left_out)
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(6))
+    if len(counts) > 6:
+        kinds += ", ..."
+    one = f"the first is {left_out[0].relative_to(folder)}"
+    files = "1 file" if len(left_out) == 1 else f"{len(left_out)} files"
+    return f"{folder}: left out {files} that are no videos by their names ({kinds}); {one}"
+
+
+def say(folder: Path, left_out: tuple[Path, ...]) -> None:
+    """Prints what is left out, if anything is."""
+    if left_out:
+        print(said(folder, left_out), file=sys.stderr, flush=True)

@@ -1,0 +1,179 @@
+"""A video file opened with FFmpeg's libraries (PyAV): its header, its packets, its decoded frames.
+
+What a header says is a claim: files are cut short, and some headers never knew. What frames there
+are, and when each is shown, comes from the packets, or from decoding all of them.
+"""
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from jaxtyping import Int64
+
+from flaxvid import errors
+from flaxvid.video import times
+
+PathLike = str | os.PathLike[str]
+
+# One thread, because the parallel work is one video per thread. No protocol but files: a playlist
+# that somebody named .mp4 fetches nothing.
+OPTIONS = {"protocol_whitelist": "file"}
+# Streams without a container: FFmpeg makes up 25 frames a second for them.
+UNTIMED = {
+    *("mjpeg", "h264", "hevc", "m4v", "mpegvideo", "h263", "h261", "vvc", "obu", "vc1", "dirac"),
+}
+# Containers that don't say of every packet when it is shown, and FFmpeg guesses ...
+GUESSED = {"mpeg", *UNTIMED}
+# ... or not of codecs that reorder frames.
+IN_STORED_ORDER, REORDERING = {"avi"}, {"h264", "hevc", "vc1"}
+KEPT_PACKETS = 64 * 2**20  # bytes of a file that are kept in memory rather than read twice
+ERRORS_IN_A_ROW = 1000  # of packets that can't be had, after which a file has ended
+
+
+class File:
+    """A video file, open before its first packet. Packets are read once, in order."""
+
+    def __init__(self, path: PathLike, container: av.container.InputContainer, stream):
+        self.path = path
+        self.container = container
+        self.stream = stream
+        self.codec = stream.codec_context
+        self.codec.thread_count = 1
+        self.bad_packets = 0
+
+    @property
+    def format(self) -> str:
+        """FFmpeg's first name of the container: `mov`, `matroska`, `avi`, ..."""
+        return self.container.format.name.partition(",")[0]
+
+    @property
+    def fps(self) -> float:
+        """The average rate that the header states or FFmpeg estimates; 0 if it is made up."""
+        rate = self.stream.guessed_rate if self.format == "dv" else self.stream.average_rate
+        return 0.0 if self.format in UNTIMED or not rate else float(rate)
+
+    @property
+    def step(self) -> int:
+        """The usual time from frame to frame, in ticks."""
+        rate = self.fps or float(self.stream.guessed_rate or 25)
+        return max(1, round(1 / (rate * self.stream.time_base)))
+
+    @property
+    def claimed_seconds(self) -> float:
+        """How long the header says the video lasts; 0 if it does not."""
+        if self.format in UNTIMED:
+            return 0.0
+        if self.stream.duration:
+            return float(self.stream.duration * self.stream.time_base)
+        # Of a whole file with sound, it may be the sound's.
+        alone = len(self.container.streams) == 1
+        return self.container.duration / av.time_base if alone and self.container.duration else 0.0
+
+    @property
+    def tells_times(self) -> bool:
+        """Whether the packets say when their frames are shown, so that none need be decoded."""
+        shuffled = self.format in IN_STORED_ORDER and self.codec.name in REORDERING
+        return not (shuffled or self.format in GUESSED)
+
+    def packets(self) -> Iterator[av.Packet]:
+        """The packets of the stream, in decoding order; what can't be had is counted and passed."""
+        failed = 0
+        while failed < ERRORS_IN_A_ROW:
+            try:
+                for packet in self.container.demux(self.stream):
+                    failed = 0
+                    if packet.size:
+                        yield packet
+                return
+            except av.FFmpegError:
+                failed += 1
+                self.bad_packets += 1
+
+    def decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        """The frames that a packet completes; None at the end, for those held back."""
+        try:
+            return self.codec.decode(packet)
+        except av.FFmpegError as error:
+            if not isinstance(error, EOFError):
+                self.bad_packets += 1
+            return []
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """All frames that can be decoded, in the order they are shown."""
+        for packet in self.packets():
+            yield from self.decode(packet)
+        yield from self.decode(None)
+
+    def seconds_of(self, ticks: Int64[np.ndarray, " frames"], zero: int) -> times.Times:
+        """Ticks of the container's clock in seconds."""
+        base = self.stream.time_base
+        return (ticks - zero) * base.numerator / base.denominator
+
+
+@contextlib.contextmanager
+def opened(path: PathLike) -> Iterator[File]:
+    """A video file, closed on the way out.
+
+    Raises:
+        VideoError: if it is missing, empty, or no video that can be decoded here.
+    """
+    _refuse_by_sight(path)
+    try:
+        # `file:` and the whole path, because FFmpeg takes 12:30.mp4 for an address.
+        container = av.open(f"file:{os.path.abspath(path)}", options=OPTIONS)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise errors.VideoError(
+            path,
+            f"can't be opened as a video ({_reason(error)}): it is damaged, cut short or another "
+            f"kind of file: download it again, or re-encode it with {reencode(path)}",
+        ) from None
+    with container:
+        yield File(path, container, _video_stream(path, container))
+
+
+def _refuse_by_sight(path):
+    if not os.path.exists(path):
+        raise errors.VideoError(path, "there is no such file: check the path")
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise errors.VideoError(
+            path, "its name is not in UTF-8, as in old archives: rename it"
+        ) from None
+    if os.path.getsize(path) == 0:
+        raise errors.VideoError(path, "the file is empty, 0 bytes: download or copy it again")
+
+
+def _video_stream(path, container):
+    if container.format.name == "tty":
+        raise errors.VideoError(path, "this is a text file, which FFmpeg would draw: name a video")
+    stream = container.streams.best("video")
+    if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
+        only = "no video" if stream is None else "no video, only a cover picture"
+        raise errors.VideoError(path, f"it holds {only}: name a video")
+    if stream.codec_context is None:
+        raise errors.VideoError(
+            path, f"there is no decoder for it here: re-encode it with {reencode(path)}"
+        )
+    return stream
+
+
+def nothing_decoded(file: File) -> errors.VideoError:
+    """The error of a file that opens, and gives no frame."""
+    return errors.VideoError(
+        file.path,
+        f"it opens, but no frame can be read: it holds none, or its {file.codec.name} is damaged "
+        f"or of a kind that can't be decoded here: re-encode it with {reencode(file.path)}",
+    )
+
+
+def reencode(path: PathLike) -> str:
+    """The command that makes an ordinary file of it."""
+    return f"`ffmpeg -i {shlex.quote(errors.printable(path))} -c:v libx264 out.mp4`"
+
+
+def _reason(error):
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,77 @@
+"""Only what is needed is decoded, and gives the very pixels that decoding everything gives."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from flaxvid.video import decode, reading
+
+from . import draw
+
+KINDS = {
+    "h264.mp4": {"options": {"g": "12", "bf": "3"}},
+    "open.mp4": {"options": {"x264-params": "open-gop=1:keyint=12:scenecut=0:bframes=3"}},
+    "refresh.mp4": {"options": {"x264-params": "intra-refresh=1:keyint=12"}},
+    "h264.mkv": {"options": {"g": "12", "bf": "3"}},
+    "h264.ts": {"options": {"g": "12", "bf": "3"}},
+    "h264.avi": {"options": {"g": "12", "bf": "3"}},
+    "mpeg4.avi": {"codec": "mpeg4", "options": {"g": "12", "bf": "2"}},
+    "mpeg2.ts": {"codec": "mpeg2video", "options": {"g": "12", "bf": "2"}},
+    "mpeg2.mpg": {"codec": "mpeg2video", "options": {"g": "12", "bf": "2"}},
+    "vp8.webm": {"codec": "libvpx", "options": {"g": "12"}},
+    "mjpeg.avi": {"codec": "mjpeg", "pixels": "yuvj420p"},
+    "fields.mp4": {"options": {"g": "12", "flags": "+ildct+ilme", "x264-params": "tff=1"}},
+}
+
+
+def every_frame(path):
+    """All frames and their seconds, by decoding everything."""
+    with contextlib.ExitStack() as stack:
+        video = reading.Video(path, stack)
+        timeline = video.survey()
+        frames = [frame for _, frame in video.frames(timeline, range(len(timeline.seconds)))]
+    return timeline, np.stack(frames)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_frames_are_those_of_decoding_everything(tmp_path, name):
+    """Whatever is asked for: times from packets, groups of pictures, frames passed over."""
+    noise = np.random.default_rng(0).integers(0, 40, (40, 48, 64, 3), np.uint8)
+    path = draw.write(tmp_path / name, draw.moving(40) // 2 + noise, **KINDS[name])
+    surveyed, frames = every_frame(path)
+    with contextlib.ExitStack() as stack:
+        listed = reading.Video(path, stack).timeline()
+    assert len(frames) == 40
+    np.testing.assert_allclose(listed.seconds, surveyed.seconds, atol=1e-9)
+    assert listed.end == pytest.approx(surveyed.end)
+    for wanted in ([0], [39], [11, 12, 13], [5, 30], [23, 24], list(range(40))):
+        np.testing.assert_array_equal(decode.read_frames(path, wanted), frames[wanted])
+    np.testing.assert_array_equal(decode.read_frames(path, start=0.5, end=1.1), frames[13:28])
+
+
+def test_packets_between_groups_are_not_decoded(tmp_path, monkeypatch):
+    """Of the last of 40 frames, no more is decoded than its group of 12."""
+    path = draw.write(tmp_path / "a.avi", draw.moving(40), codec="mpeg4", options={"g": "12"})
+    fed = []
+    decode_packet = reading.container.File.decode
+    monkeypatch.setattr(
+        reading.container.File, "decode", lambda f, p: fed.append(p) or decode_packet(f, p)
+    )
+    decode.read_frames(path, [39])
+    assert len(fed) <= 12
+
+
+@pytest.mark.parametrize("limit", ["KEPT_PACKETS", "KEPT_FRAMES"])
+def test_large_files_are_read_twice(tmp_path, monkeypatch, limit):
+    """What is too large to keep in memory comes from the file again, and is the same."""
+    path = draw.write(
+        tmp_path / "a.mpg" if "FRAMES" in limit else tmp_path / "a.mp4",
+        draw.moving(40),
+        codec="mpeg2video",
+        options={"g": "12"},
+    )
+    before = decode.read_frames(path, [3, 17, 38])
+    where = reading if "FRAMES" in limit else reading.container
+    monkeypatch.setattr(where, limit, 1000)
+    np.testing.assert_array_equal(decode.read_frames(path, [3, 17, 38]), before)
