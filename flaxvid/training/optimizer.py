@@ -27,7 +27,7 @@ def schedule(recipe: recipes.Recipe, steps: int) -> optax.Schedule:
         case "constant":
             return optax.constant_schedule(peak)
         case "step":
-            falls = {fall: 0.1 for fall in recipe.milestone_steps(steps)}
+            falls = dict.fromkeys(recipe.milestone_steps(steps), 0.1)
             return optax.piecewise_constant_schedule(peak, falls)
         case "cosine":
             warmup = recipe.warmup_steps(steps)
