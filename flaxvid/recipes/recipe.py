@@ -30,10 +30,11 @@ class Recipe:
     schedule: Literal["constant", "step", "cosine"] = "cosine"
     """Cosine: warm-up, then down to a hundredth. Step: times 0.1 at each milestone."""
     warmup: float = 0.05
-    """Steps in which the rate rises from zero (cosine only): below 1 a share of the run, from 1 on a
-    number of steps."""
+    """Steps in which the rate rises from zero (cosine only): below 1 a share of the run, from 1 on
+    a number of steps."""
     milestones: tuple[float, ...] = (0.7, 0.9)
-    """Where the step schedule falls: all below 1 as shares of the run, or all from 1 on as steps."""
+    """Where the step schedule falls: all below 1 as shares of the run, or all from 1 on as
+    steps."""
     weight_decay: float = 0.05
     """On kernels only: never on norms, biases and embeddings; 0 or more."""
     momentum: float = 0.9

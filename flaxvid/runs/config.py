@@ -29,10 +29,21 @@ class Data:
     """Frames from one to the next; None: spread over the whole video."""
     image_size: int = 32
     """Height and width that the model sees, in pixels."""
+    resize: int | tuple[int, int] | None = None
+    """Before the crop: the short side in pixels, or exactly height and width; None: the
+    architecture's, in proportion to the image size."""
+    jitter: tuple[int, int] | None = None
+    """In training, the short side is drawn from this range of pixels; twice the same: always that
+    size; None: the architecture's, in proportion to the image size."""
+    flip: bool = False
+    """In training, mirror half of the clips. Not where left and right make different classes."""
     clips_per_video: int = 1
     """Clips of each video in an epoch, each from a place of its own."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
+    group_regex: str | None = None
+    """What it finds in a video's path is the video's group, which stands in one split, as
+    subject_[0-9]+; None: the manifest's, or what names of UCF101, HMDB51 or Kinetics tell."""
     allow_leakage: bool = False
     """Go on although a group stands in more than one split."""
     threads: int = 2
