@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from flaxvid import errors, progress
-from flaxvid.data import batches, views
+from flaxvid.data import batches, embeddings, views
 from flaxvid.evaluation import report
 from flaxvid.models import cost
 from flaxvid.runs import compile_cache, embed, encoding, opening, options, sources
@@ -119,6 +119,8 @@ def _open(chosen, settings):
         )
     videos = dataclasses.replace(videos, labels=settings.labels)
     stored = embed.for_training(dataclasses.replace(saved, data=data), videos)
+    if stored is not None:
+        _refuse_other_embeddings(chosen, stored, settings.embedding)
     loaders = sources.loaders(
         dataclasses.replace(settings, data=data), videos, stored, batches.Skipped()
     )
@@ -127,6 +129,17 @@ def _open(chosen, settings):
             f"--split {chosen.split}: {data.data} has {', '.join(loaders)} and no {chosen.split}"
         )
     return loaders[chosen.split]
+
+
+def _refuse_other_embeddings(chosen, stored, trained_on):
+    """The model knows the numbers of its own encoder, size and sampling, and no others."""
+    own = stored.about
+    expected = dataclasses.replace(trained_on, dtype=own.dtype)
+    if chosen.data is not None:  # other videos, embedded alike
+        expected = dataclasses.replace(expected, manifest=own.manifest, content=own.content)
+    elif not trained_on.content:
+        expected = dataclasses.replace(expected, content=own.content)
+    embeddings.check(stored, expected)
 
 
 def _multiply_adds(trained, loader):

@@ -225,8 +225,10 @@ def _as_the_machine(model, options):
 
 
 def _same_data(saved, videos, stored):
-    about = None if stored is None else stored.about
-    return saved.manifest == videos.fingerprint() and saved.embedding == about
+    about, trained_on = None if stored is None else stored.about, saved.embedding
+    if about is not None and trained_on is not None and not trained_on.content:
+        about = dataclasses.replace(about, content="")  # a run from before there was one
+    return saved.manifest == videos.fingerprint() and trained_on == about
 
 
 def _as_stored(options, stored):
