@@ -14,7 +14,7 @@ from flaxvid import errors, progress
 from flaxvid.data import batches, embeddings, views
 from flaxvid.evaluation import report
 from flaxvid.models import cost
-from flaxvid.runs import compile_cache, embed, encoding, opening, options, sources
+from flaxvid.runs import compile_cache, config, embed, encoding, opening, options, sources
 from flaxvid.runs import journal as journals
 from flaxvid.training import parallel
 
@@ -79,6 +79,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "parameters": trained.parameters,
         "multiply_adds": _multiply_adds(trained, loader),
         "sees": _sees(settings),
+        "made_of": config.made_of(settings),
         "training_seconds": _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,

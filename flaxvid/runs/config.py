@@ -127,6 +127,30 @@ class Settings:
     """How frames become what the model sees; None: it sees their pixels."""
 
 
+def made_of(settings: Settings) -> dict[str, Any]:
+    """What makes a model and what it sees, name by name: two runs that differ in nothing but the
+    seed have the same, and their accuracies may be averaged.
+
+    That is the model's config, its preprocessing and encoder, the recipe, the batches, the weights
+    it started from, the arithmetic and the data trained on; not where, or on how many devices.
+    """
+    data, run = settings.data, settings.run
+    parts = {
+        "model": plain(settings.model),
+        "preprocessing": plain(settings.preprocessing),
+        "recipe": plain(settings.recipe),
+        "embedding": {} if settings.embedding is None else plain(settings.embedding),
+        "data": {name: getattr(data, name) for name in ("batch_size", "clips_per_video")},
+        "run": {"weights": run.weights, "manifest": settings.manifest},
+        "machine": {"precision": settings.machine.precision},
+    }
+    parts["embedding"].pop("weights", None)  # where they lay; what they are, its SHA-256 says
+    parts = json.loads(to_json(parts))
+    return {
+        f"{part}.{name}": value for part, found in parts.items() for name, value in found.items()
+    }
+
+
 def plain(value: object) -> dict:
     """A dataclass, field by field, without touching what the fields hold."""
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
