@@ -121,7 +121,8 @@ def rank(reports: list[dict]) -> list[Line]:
     """A line for each model, best top-1 first; runs of one line differ in the seed alone."""
     by_model = collections.defaultdict(list)
     for report in reports:
-        by_model[report["model"], json.dumps(report.get("made_of", {}), sort_keys=True)].append(report)
+        made_of = json.dumps(report.get("made_of", {}), sort_keys=True)
+        by_model[report["model"], made_of].append(report)
     names = _names([several[0] for several in by_model.values()])
     lines = [_line(name, several) for name, several in zip(names, by_model.values(), strict=True)]
     return sorted(lines, key=lambda line: -line.top1)
@@ -131,10 +132,11 @@ def _names(reports: list[dict]) -> list[str]:
     """Architecture and size of every model; those that share them, with what they differ in."""
     names = []
     for report in reports:
+        own = report.get("made_of", {})
         alike = [r.get("made_of", {}) for r in reports if r["model"] == report["model"]]
         fields = dict.fromkeys(name for made_of in alike for name in made_of)
         differing = [
-            f"{name.partition('.')[2]}={report.get("made_of", {}).get(name)}"
+            f"{name.partition('.')[2]}={own.get(name)}"
             for name in fields
             if len({json.dumps(made_of.get(name)) for made_of in alike}) > 1
         ]
