@@ -274,7 +274,9 @@ class Writer:
         self._keep(number, np.zeros((0, self._about.dim), np.float32), reason)
 
     def _keep(self, number, embedding, reason):
-        if not np.isfinite(embedding.astype(self._about.dtype)).all():
+        with np.errstate(over="ignore"):  # float16 ends at 65,504
+            finite = np.isfinite(embedding.astype(self._about.dtype)).all()
+        if not finite:
             name = self._index["data"][number]["video_name"]
             raise EmbeddingsError(
                 f"{name}: its embeddings hold no finite numbers in {self._about.dtype}; "

@@ -10,7 +10,7 @@ from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, sampling
 
-LINES = ("data", "groups", "frames", "pixels", "steps", "rate", "run")
+LINES = ("data", "groups", "frames", "pixels", "train", "rate", "run")
 MANY = 0.1  # of the frames: padding that is worth a word of advice
 
 
@@ -40,7 +40,7 @@ def text(
         "groups": _groups(videos),
         "frames": _frames(settings, videos, stored) + embedded,
         "pixels": None if stored else _pixels(settings.preprocessing),
-        "steps": _steps(settings, videos, start, total),
+        "train": _steps(settings, videos, start, total),
         "rate": _rate(settings.recipe, total),
         "run": f"{settings.run.out}, on {jax.device_count()} x {jax.devices()[0].device_kind}"
         f"{_how(settings.machine)}",
