@@ -1,5 +1,5 @@
-"""The leaderboard: runs judged alike, side by side, best first. Runs of one model with several
-seeds stand in one line."""
+"""The leaderboard: runs judged alike, side by side, best first. Runs that differ in nothing but
+the seed stand in one line; where runs of one architecture and size differ in more, it says so."""
 
 import collections
 import csv
@@ -15,6 +15,7 @@ from flaxvid import errors, progress
 from flaxvid.figures import leaderboard as figure
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
+SHOWN = 3  # differences in the name of a model; the rest is counted
 COLUMNS = {
     "model": "model",
     "sees": "sees",
@@ -97,6 +98,8 @@ def compare(chosen: CompareOptions) -> list[Line]:
     if not chosen.runs:
         raise errors.UserError("no run to compare: give one or more run directories")
     reports = {folder: read_report(folder) for folder in chosen.runs}
+    if len(reports) < len(chosen.runs):
+        raise errors.UserError("a run is given twice: name each once")
     _refuse_unlike(reports)
     lines = rank(list(reports.values()))
     first = next(iter(reports.values()))
@@ -115,12 +118,31 @@ def compare(chosen: CompareOptions) -> list[Line]:
 
 
 def rank(reports: list[dict]) -> list[Line]:
-    """A line for each model, best top-1 first."""
+    """A line for each model, best top-1 first; runs of one line differ in the seed alone."""
     by_model = collections.defaultdict(list)
     for report in reports:
-        by_model[report["model"]].append(report)
-    lines = [_line(model, several) for model, several in by_model.items()]
+        made_of = json.dumps(report.get("made_of", {}), sort_keys=True)
+        by_model[report["model"], made_of].append(report)
+    names = _names([several[0] for several in by_model.values()])
+    lines = [_line(name, several) for name, several in zip(names, by_model.values(), strict=True)]
     return sorted(lines, key=lambda line: -line.top1)
+
+
+def _names(reports: list[dict]) -> list[str]:
+    """Architecture and size of every model; those that share them, with what they differ in."""
+    names = []
+    for report in reports:
+        own = report.get("made_of", {})
+        alike = [r.get("made_of", {}) for r in reports if r["model"] == report["model"]]
+        fields = dict.fromkeys(name for made_of in alike for name in made_of)
+        differing = [
+            f"{name.partition('.')[2]}={own.get(name)}"
+            for name in fields
+            if len({json.dumps(made_of.get(name)) for made_of in alike}) > 1
+        ]
+        more = [f"{len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
+        names.append(", ".join([report["model"], *differing[:SHOWN], *more]))
+    return names
 
 
 def _line(model, reports):
@@ -164,9 +186,15 @@ def read_report(folder: Path) -> dict:
             f"{folder}: has no report.json; make it with `python -m flaxvid.evaluate {folder}`"
         )
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise errors.UserError(f"{path}: is damaged ({error}); evaluate the run again") from None
+    if "made_of" not in report:
+        raise errors.UserError(
+            f"{path}: does not say what its model is made of, as it is of an earlier flaxvid; make "
+            f"it again with `python -m flaxvid.evaluate {folder}`"
+        )
+    return report
 
 
 def _refuse_unlike(reports):
@@ -178,6 +206,11 @@ def _refuse_unlike(reports):
                     f"{folder}: its {key} is {reports[folder][key]}, and that of {first} is "
                     f"{reports[first][key]}: runs on different data or views can't be ranked"
                 )
+        if reports[folder]["videos"] != reports[first]["videos"]:
+            raise errors.UserError(
+                f"{folder}: was judged on {reports[folder]['videos']} videos, and {first} on "
+                f"{reports[first]['videos']}, as some could not be read: evaluate both on the same"
+            )
 
 
 if __name__ == "__main__":

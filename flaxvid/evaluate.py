@@ -11,10 +11,10 @@ import numpy as np
 import tyro
 
 from flaxvid import errors, progress
-from flaxvid.data import batches, views
+from flaxvid.data import batches, embeddings, views
 from flaxvid.evaluation import report
 from flaxvid.models import cost
-from flaxvid.runs import compile_cache, embed, encoding, opening, options, sources
+from flaxvid.runs import compile_cache, config, embed, encoding, opening, options, sources
 from flaxvid.runs import journal as journals
 from flaxvid.training import parallel
 
@@ -79,6 +79,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "parameters": trained.parameters,
         "multiply_adds": _multiply_adds(trained, loader),
         "sees": _sees(settings),
+        "made_of": config.made_of(settings),
         "training_seconds": _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,
@@ -119,6 +120,8 @@ def _open(chosen, settings):
         )
     videos = dataclasses.replace(videos, labels=settings.labels)
     stored = embed.for_training(dataclasses.replace(saved, data=data), videos)
+    if stored is not None:
+        _refuse_other_embeddings(chosen, stored, settings.embedding)
     loaders = sources.loaders(
         dataclasses.replace(settings, data=data), videos, stored, batches.Skipped()
     )
@@ -127,6 +130,17 @@ def _open(chosen, settings):
             f"--split {chosen.split}: {data.data} has {', '.join(loaders)} and no {chosen.split}"
         )
     return loaders[chosen.split]
+
+
+def _refuse_other_embeddings(chosen, stored, trained_on):
+    """The model knows the numbers of its own encoder, size and sampling, and no others."""
+    own = stored.about
+    expected = dataclasses.replace(trained_on, dtype=own.dtype)
+    if chosen.data is not None:  # other videos, embedded alike
+        expected = dataclasses.replace(expected, manifest=own.manifest, content=own.content)
+    elif not trained_on.content:
+        expected = dataclasses.replace(expected, content=own.content)
+    embeddings.check(stored, expected)
 
 
 def _multiply_adds(trained, loader):

@@ -134,8 +134,12 @@ class Folder:
     """HMDB51's folder of `<class>_test_split<N>.txt`."""
     split: Literal[1, 2, 3] = 1
     """HMDB51's split."""
+    group_regex: str | None = None
+    """What it finds in a video's path is the video's group, as subject_\\d+; None: the table's, or
+    what names of UCF101, HMDB51 or Kinetics tell."""
     test: float | None = None
-    """Share of the training videos held out for testing, by groups."""
+    """Share of the training videos held out for testing, by groups. Class folders without split
+    folders have a fifth held out for testing, and a fifth of the rest for validation."""
     validation: float | None = None
     """Share of the rest held out for validation, by groups."""
     seed: int = 0
@@ -152,6 +156,10 @@ def prepare_folder(options: Folder) -> None:
     """From a folder of videos, or a table of them, to a manifest."""
     if not options.source.is_dir():
         raise errors.UserError(f"{options.source}: is no folder; name the folder of the videos")
+    if options.group_regex is not None and options.layout != "classes":
+        raise errors.UserError(
+            f"--group-regex: {options.layout} has groups of its own; leave it out"
+        )
     match options.layout:
         case "hmdb51":
             lists = options.lists or options.source.parent / "testTrainMulti_7030_splits"
@@ -162,9 +170,10 @@ def prepare_folder(options: Folder) -> None:
             videos, missing = layouts.kinetics(options.source, [options.table])
             print(f"{missing} annotated clips are not there")
         case "classes" if options.table is None:
-            videos = manifest.from_folders(options.source, seed=options.seed)
+            regex = options.group_regex
+            videos = manifest.from_folders(options.source, seed=options.seed, group_regex=regex)
         case "classes":
-            table = manifest.read(options.table)
+            table = manifest.regrouped(manifest.read(options.table), options.group_regex)
             videos = dataclasses.replace(table, root=options.source)
     if options.test is not None:
         rows = manifest.hold_out(videos.rows, options.test, seed=options.seed)

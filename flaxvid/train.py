@@ -24,7 +24,9 @@ from flaxvid.runs import (
     dry_run,
     embed,
     interrupt,
+    introduction,
     loop,
+    opening,
     options,
     sources,
 )
@@ -117,7 +119,16 @@ def _train(chosen, began):
         train_step = averaging.averaged(train_step, recipe.average)
     state = states.create(parts, update, settings.run.seed, average=recipe.average is not None)
     eval_step = step.make_eval_step(parts, inputs_of)
+    introduce = functools.partial(
+        introduction.text,
+        settings,
+        videos,
+        stored,
+        parameters=cost.count_parameters(parts.params),
+        total=total,
+    )
     if settings.run.dry_run:
+        print(introduce(start=0))
         print(dry_run.report(settings, videos, parts, state, train_step, total))
         return None
 
@@ -165,7 +176,7 @@ def _train(chosen, began):
             if newest is not None:
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
-        _introduce(settings, videos, parts, int(state.step), total)
+        print(introduce(start=int(state.step)), flush=True)
         state = loop.learn(job, state)
         _list_skipped(skipped, folder)
         if interrupted() and int(state.step) < total:
@@ -193,31 +204,6 @@ def _train(chosen, began):
         f"{videos.path(loaders[final].manifest.rows[0])}"
     )
     return folder
-
-
-def _introduce(settings, videos, parts, start, total):
-    counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
-    parameters = cost.count_parameters(parts.params)
-    print(
-        f"{settings.arch} {settings.size}: {parameters:,} parameters, "
-        f"{settings.preprocessing.num_frames} frames of {settings.preprocessing.crop_size} pixels"
-        f"{f', embedded by {settings.embedding.encoder}' if settings.embedding else ''}\n"
-        f"{settings.data.data}: {len(videos.labels)} classes, {counts}\n"
-        f"{settings.run.out}: steps {start} to {total} of {settings.data.batch_size} clips "
-        f"on {jax.device_count()} x {jax.devices()[0].device_kind}{_how(settings.machine)}",
-        flush=True,
-    )
-
-
-def _how(machine):
-    """What is unusual about how the devices are used."""
-    said = [machine.parallel] if machine.parallel != "mesh" else []
-    said += [machine.precision] if machine.precision != "float32" else []
-    said += ["remat"] if machine.remat else []
-    if machine.accumulate > 1:
-        said.append(f"gradients accumulated over {machine.accumulate} micro-batches")
-    said += [f"{jax.process_count()} processes"] if jax.process_count() > 1 else []
-    return "".join(f", {word}" for word in said)
 
 
 def _speed(rows, settings, multiply_adds):

@@ -13,6 +13,7 @@ REPORT = {
     "orders": {"shuffled": 0.5}, "parameters": 1000, "multiply_adds": 40_000_000,
     "clips_per_second": 300.0, "manifest": "abc", "split": "test", "views": "1 x 1 views of each",
     "data": "motion", "videos": 1000, "sees": "pixels", "training_seconds": 200.0,
+    "made_of": {"model.attention": "divided", "recipe.steps": 1600, "recipe.mixup": 0.0},
 }  # fmt: skip
 
 
@@ -50,6 +51,33 @@ def test_seeds_are_joined_and_the_best_is_first(runs):
     assert (best.training_seconds, joined.training_seconds) == (None, 300.0)
 
 
+def test_different_models_are_not_averaged(runs):
+    """divided at 99.5% and space at 35.7% are two models, though both are timesformer tiny."""
+    divided, space = REPORT["made_of"], {**REPORT["made_of"], "model.attention": "space"}
+    folders = runs(
+        first={"top1": 0.995},
+        second={"top1": 0.991, "seed": 1},
+        other={"top1": 0.357, "made_of": space},
+    )
+    best, worse = compare.compare(compare.CompareOptions(runs=folders))
+    assert (best.model, best.seeds) == ("timesformer tiny, attention=divided", 2)
+    assert best.top1 == pytest.approx(0.993)
+    assert (worse.model, worse.top1) == ("timesformer tiny, attention=space", 0.357)
+    assert divided["model.attention"] == "divided"
+
+
+def test_what_differs_is_said_and_the_rest_counted(runs):
+    """Four differences: three by name. A model that stands alone needs none."""
+    other = {"model.attention": "space", "recipe.steps": 100, "recipe.mixup": 0.8, "data.batch": 8}
+    folders = runs(first={}, second={"made_of": other, "top1": 0.5}, third={"model": "c3d tiny"})
+    lines = compare.compare(compare.CompareOptions(runs=folders))
+    assert {line.model for line in lines} == {
+        "timesformer tiny, attention=divided, steps=1600, mixup=0.0, 1 more",
+        "timesformer tiny, attention=space, steps=100, mixup=0.8, 1 more",
+        "c3d tiny",
+    }
+
+
 def test_table_and_picture_are_written(runs, tmp_path, capsys):
     """A line a model in Markdown and CSV, and a figure."""
     folders = runs(first={}, other={"model": "c3d tiny", "top1": 0.5})
@@ -71,12 +99,26 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
         ({"manifest": "xyz"}, "its manifest is xyz, and that of .*first is abc"),
         ({"views": "10 x 3 views of each"}, "its views is 10 x 3"),
         ({"split": "validation"}, "its split is validation"),
+        ({"videos": 998}, "was judged on 998 videos, and .*first on 1000"),
     ],
 )
 def test_unlike_runs_are_not_ranked(runs, change, message):
     """Another manifest, split or number of views makes another measurement."""
     with pytest.raises(errors.UserError, match=message):
         compare.compare(compare.CompareOptions(runs=runs(first={}, second=change)))
+
+
+def test_a_report_that_does_not_say_what_was_judged_is_refused(runs):
+    """Of an earlier flaxvid; and the same run twice is not two seeds."""
+    (old,) = runs(old={"made_of": None})
+    report = json.loads((old / "report.json").read_text())
+    del report["made_of"]
+    (old / "report.json").write_text(json.dumps(report))
+    with pytest.raises(errors.UserError, match="of an earlier flaxvid; make it again"):
+        compare.compare(compare.CompareOptions(runs=(old,)))
+    (run,) = runs(run={})
+    with pytest.raises(errors.UserError, match="given twice"):
+        compare.compare(compare.CompareOptions(runs=(run, run)))
 
 
 def test_run_without_a_report_is_told_how_to_make_one(tmp_path):

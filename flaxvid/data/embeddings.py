@@ -47,6 +47,9 @@ class About:
     manifest: str
     """Fingerprint of the manifest."""
     dtype: Literal["float16", "float32"] = "float32"
+    content: str = ""
+    """Fingerprint of the videos' files (`contents.fingerprint`); empty in embeddings made before
+    there was one."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON has them."""
@@ -142,7 +145,18 @@ def read(folder: Path) -> Stored:
             f"{folder}: {ARRAY} is {array.dtype}{list(array.shape)}, and {INDEX} speaks of "
             f"{len(entries)} videos and {expected}; make it again"
         )
+    _refuse_damage(folder, array, entries)
     return Stored(folder, about, videos, lengths, array, skipped)
+
+
+def _refuse_damage(folder, array, entries):
+    """Compares every video's numbers with their checksum; older embeddings have none."""
+    for row, entry in zip(array, entries, strict=True):
+        if entry.get("crc32") not in (None, zlib.crc32(np.ascontiguousarray(row))):
+            raise EmbeddingsError(
+                f"{folder}: {ARRAY} is damaged at {entry['video_name']}: its checksum differs; "
+                "make it again"
+            )
 
 
 def check(stored: Stored, expected: About) -> None:
@@ -157,8 +171,11 @@ def check(stored: Stored, expected: About) -> None:
 def _refuse_difference(folder, found, expected):
     left, right = found.to_dict(), expected.to_dict()
     left, right = left | left.pop("preprocessing"), right | right.pop("preprocessing")
+    ignored = {"weights", *transform.TRAINING_ONLY}
+    if not left["content"]:
+        ignored.add("content")
     for name in left:
-        if name not in ("weights", *transform.TRAINING_ONLY) and left[name] != right[name]:
+        if name not in ignored and left[name] != right[name]:
             was, wanted = (str(value)[:40] for value in (left[name], right[name]))
             raise EmbeddingsError(
                 f"{folder}: was made with {name} {was}, and {wanted} is wanted; "
@@ -257,6 +274,14 @@ class Writer:
         self._keep(number, np.zeros((0, self._about.dim), np.float32), reason)
 
     def _keep(self, number, embedding, reason):
+        with np.errstate(over="ignore"):  # float16 ends at 65,504
+            finite = np.isfinite(embedding.astype(self._about.dtype)).all()
+        if not finite:
+            name = self._index["data"][number]["video_name"]
+            raise EmbeddingsError(
+                f"{name}: its embeddings hold no finite numbers in {self._about.dtype}; "
+                "try --dtype float32, or other --weights"
+            )
         row = np.zeros(self.array.shape[1:], self.array.dtype)
         row[: len(embedding)] = embedding
         self.array[number] = row
@@ -274,6 +299,7 @@ class Writer:
         self.array.flush()
         for number, entry in enumerate(self._index["data"]):
             entry["video_length"] = self._done[number]["video_length"]
+            entry["crc32"] = self._done[number]["crc32"]
         self._index["skipped"] = {
             self._videos.rows[number].path: line["reason"]
             for number, line in sorted(self._done.items())

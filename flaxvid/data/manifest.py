@@ -7,6 +7,7 @@ Opening a manifest opens no video.
 """
 
 import collections
+import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -20,11 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from flaxvid import errors
-from flaxvid.data import scan, splits
+from flaxvid.data import groups, scan, splits
 from flaxvid.video import endings
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("path", "label", "group", "split", "start", "end")
+HELD_OUT = 0.2  # of a folder's videos for testing, and of the rest for validation
 
 
 class ManifestError(errors.UserError):
@@ -90,8 +92,16 @@ def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
     return Manifest(root=Path(root), rows=tuple(rows), labels=labels)
 
 
-def open_data(path: Path, *, allow_leakage: bool = False, seed: int = 0) -> Manifest:
+def open_data(
+    path: Path, *, allow_leakage: bool = False, seed: int = 0, group_regex: str | None = None
+) -> Manifest:
     """A manifest from what `--data` names: a CSV or JSON file, or a folder of class folders.
+
+    Args:
+        path: of the file or folder.
+        allow_leakage: open it although a group stands in more than one split.
+        seed: of the splits of a folder that has none.
+        group_regex: what it finds in a video's path is the video's group (`groups.by_regex`).
 
     Raises:
         ManifestError: naming the file or folder, what is wrong with it and the way out.
@@ -101,7 +111,10 @@ def open_data(path: Path, *, allow_leakage: bool = False, seed: int = 0) -> Mani
         raise ManifestError(f"{path}: no such file or folder; give --data a manifest or a folder")
     if path.is_dir() and (path / "manifest.csv").exists():
         path = path / "manifest.csv"
-    opened = from_folders(path, seed=seed) if path.is_dir() else read(path)
+    if path.is_dir():
+        opened = from_folders(path, seed=seed, group_regex=group_regex)
+    else:
+        opened = regrouped(read(path), group_regex)
     if not allow_leakage:
         check_leakage(opened)
     return opened
@@ -214,28 +227,52 @@ def write(manifest: Manifest, path: Path) -> None:
     partial.replace(path)
 
 
-def from_folders(root: Path, *, seed: int = 0) -> Manifest:
+def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -> Manifest:
     """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
 
-    A video is a file, or a folder of images, and may lie in folders below its class. What is left
-    out is said on standard error.
+    A video is a file, or a folder of images, and may lie in folders below its class; what is left
+    out is said on standard error. Without split folders a fifth of each class becomes the test
+    split, and a fifth of the rest the validation split, drawn with `seed`, whole groups only. Where
+    a class has too few groups for three splits there is no validation split.
 
-    Without split folders a fifth of each class becomes the test split, drawn with `seed`; every
-    file is its own group, so videos cut from one recording need a manifest that says so.
+    The groups are those of `group_regex`, or what known data sets' names tell (`groups.of_name`);
+    a file named in any other way is its own group, so videos cut from one recording need the
+    expression, or a manifest that says so.
 
     Raises:
         ManifestError: for a folder without classes, or a class folder without videos.
+        UserError: for a regular expression that does not fit.
     """
     root = Path(root)
     given = [split for split in SPLITS if (root / split).is_dir()]
     if given:
         rows = [row for split in given for row in _class_rows(root, root / split, split)]
+        videos = regrouped(of_rows(root, rows), group_regex)
     else:
-        rows = hold_out(_class_rows(root, root, "train"), 0.2, seed=seed)
-    taken, found = {row.path for row in rows}, scan.scan(root)
+        videos = regrouped(of_rows(root, _class_rows(root, root, "train")), group_regex)
+        rows = hold_out(videos.rows, HELD_OUT, seed=seed)
+        with contextlib.suppress(ManifestError):
+            rows = hold_out(rows, HELD_OUT, seed=seed, split="validation")
+        videos = dataclasses.replace(videos, rows=rows)
+    taken, found = {row.path for row in videos.rows}, scan.scan(root)
     beside = [path for path in found.videos if path.relative_to(root).as_posix() not in taken]
     scan.say(root, (*beside, *found.left_out))
-    return of_rows(root, rows)
+    return videos
+
+
+def regrouped(videos: Manifest, group_regex: str | None) -> Manifest:
+    """The same videos with the groups that a regular expression finds in their paths, if any.
+
+    Raises:
+        UserError: for an expression that does not fit (`groups.by_regex`).
+    """
+    if group_regex is None:
+        return videos
+    found = groups.by_regex(group_regex, [row.path for row in videos.rows])
+    rows = [
+        dataclasses.replace(row, group=group) for row, group in zip(videos.rows, found, strict=True)
+    ]
+    return dataclasses.replace(videos, rows=tuple(rows))
 
 
 def _class_rows(root, folder, split):
@@ -254,7 +291,8 @@ def _class_rows(root, folder, split):
             )
         for video in videos:
             path = video.relative_to(root).as_posix()
-            rows.append(Row(path=path, label=entry.name, group=path, split=split))
+            group = groups.of_name(path, entry.name) or path
+            rows.append(Row(path=path, label=entry.name, group=group, split=split))
     return rows
 
 
@@ -275,10 +313,10 @@ def hold_out(
     """
     numbers = [number for number, row in enumerate(rows) if row.split == "train"]
     labels = [rows[number].label for number in numbers]
-    groups = [rows[number].group or rows[number].path for number in numbers]
+    sources = [rows[number].group or rows[number].path for number in numbers]
     if not 0 < share <= 0.5:
         raise ManifestError(f"{share} can't be the share held out: give more than 0, up to 0.5")
-    chosen = splits.hold_out(labels, groups, share, np.random.default_rng(seed))
+    chosen = splits.hold_out(labels, sources, share, np.random.default_rng(seed))
     result = list(rows)
     for number, held in zip(numbers, chosen, strict=True):
         if held:

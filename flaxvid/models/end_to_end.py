@@ -64,13 +64,16 @@ def _is_frozen_norm(_path, module):
 def repeat_real_frames(
     video: Float[Array, "batch time height width channel"], mask: Bool[Array, "batch time"]
 ) -> Float[Array, "batch time height width channel"]:
-    """Puts a clip's real frames, which stand first, over and over in place of its padding.
+    """Puts a clip's real frames over and over in place of its padding; they stay where they are.
 
     While an encoder learns, its BatchNorm takes mean and variance over all frames that it is
-    given: so all should be real, and none of them a hundred times.
+    given: so all should be real, and none of them a hundred times. Padding stands behind the real
+    frames as a rule, but on both sides where a test shows one frame alone at its place.
     """
     lengths = jnp.maximum(jnp.sum(mask, axis=1, keepdims=True), 1)
-    order = jnp.arange(video.shape[1])[None, :] % lengths
+    real_first = jnp.argsort(~mask, axis=1, stable=True)
+    places = jnp.broadcast_to(jnp.arange(video.shape[1]), mask.shape)
+    order = jnp.where(mask, places, jnp.take_along_axis(real_first, places % lengths, axis=1))
     return jnp.take_along_axis(video, order[:, :, None, None, None], axis=1)
 
 

@@ -29,10 +29,21 @@ class Data:
     """Frames from one to the next; None: spread over the whole video."""
     image_size: int = 32
     """Height and width that the model sees, in pixels."""
+    resize: int | tuple[int, int] | None = None
+    """Before the crop: the short side in pixels, or exactly height and width; None: the
+    architecture's, in proportion to the image size."""
+    jitter: tuple[int, int] | None = None
+    """In training, the short side is drawn from this range of pixels; twice the same: always that
+    size; None: the architecture's, in proportion to the image size."""
+    flip: bool = False
+    """In training, mirror half of the clips. Not where left and right make different classes."""
     clips_per_video: int = 1
     """Clips of each video in an epoch, each from a place of its own."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
+    group_regex: str | None = None
+    """What it finds in a video's path is the video's group, which stands in one split, as
+    subject_[0-9]+; None: the manifest's, or what names of UCF101, HMDB51 or Kinetics tell."""
     allow_leakage: bool = False
     """Go on although a group stands in more than one split."""
     threads: int = 2
@@ -114,6 +125,30 @@ class Settings:
     machine: Machine = dataclasses.field(default_factory=Machine)
     embedding: embeddings.About | None = None
     """How frames become what the model sees; None: it sees their pixels."""
+
+
+def made_of(settings: Settings) -> dict[str, Any]:
+    """What makes a model and what it sees, name by name: two runs that differ in nothing but the
+    seed have the same, and their accuracies may be averaged.
+
+    That is the model's config, its preprocessing and encoder, the recipe, the batches, the weights
+    it started from, the arithmetic and the data trained on; not where, or on how many devices.
+    """
+    data, run = settings.data, settings.run
+    parts = {
+        "model": plain(settings.model),
+        "preprocessing": plain(settings.preprocessing),
+        "recipe": plain(settings.recipe),
+        "embedding": {} if settings.embedding is None else plain(settings.embedding),
+        "data": {name: getattr(data, name) for name in ("batch_size", "clips_per_video")},
+        "run": {"weights": run.weights, "manifest": settings.manifest},
+        "machine": {"precision": settings.machine.precision},
+    }
+    parts["embedding"].pop("weights", None)  # where they lay; what they are, its SHA-256 says
+    parts = json.loads(to_json(parts))
+    return {
+        f"{part}.{name}": value for part, found in parts.items() for name, value in found.items()
+    }
 
 
 def plain(value: object) -> dict:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from flaxvid import errors, progress
-from flaxvid.data import batches, embeddings, lock, manifest
+from flaxvid.data import batches, contents, embeddings, lock, manifest
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, encoding, options
 from flaxvid.video import transform
@@ -90,7 +90,9 @@ def for_training(
             )
         return None
     if given:
-        return embeddings.read(Path(data.data))
+        stored = embeddings.read(Path(data.data))
+        _refuse_changed_videos(stored)
+        return stored
     encoder = encoding.open_encoder(
         data.encoder,
         data.encoder_weights,
@@ -110,6 +112,18 @@ def for_training(
     return stored
 
 
+def _refuse_changed_videos(stored):
+    """Embeddings may stand without their videos; but if those are there, they must be the same."""
+    videos, made_of = stored.manifest, stored.about.content
+    if not made_of or not all(videos.path(row).exists() for row in videos.rows):
+        return
+    if contents.fingerprint(videos) != made_of:
+        raise errors.UserError(
+            f"--data {stored.folder}: the videos under {videos.root} have changed since these "
+            "embeddings were made of them; make others with `prepare embeddings`"
+        )
+
+
 def describe(
     videos: manifest.Manifest, encoder: encoding.Encoder, dtype: str = "float32"
 ) -> embeddings.About:
@@ -122,6 +136,7 @@ def describe(
         preprocessing=encoder.preprocessing,
         manifest=videos.fingerprint(),
         dtype=dtype,
+        content=contents.fingerprint(videos),
     )
 
 

@@ -11,7 +11,7 @@ from flaxvid import errors
 from flaxvid.data import embeddings, from_tfds, manifest, motion
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory
+from flaxvid.runs import config, directory, sampling, spoken, unused
 
 Model = TypeVar("Model")
 
@@ -29,13 +29,17 @@ class TrainOptions(Generic[Model]):
     """Architecture; its recipe gives the defaults shown here."""
     size: str = "tiny"
     """Preset of the architecture: `tiny` for a laptop, `base` as published."""
+    said: tyro.conf.Suppress[frozenset[str]] = frozenset()
+    """Names of the options that stood on the command line."""
 
 
 def parse(arguments: list[str], description: str) -> TrainOptions:
     """Options from the command line; what is not said comes from the recipe, or the run resumed.
 
     Raises:
-        UserError: for an unknown architecture or size, or one that the resumed run does not have.
+        UserError: for an unknown architecture or size, or one that the resumed run does not have;
+            for a value out of its range; for options that contradict each other, or that would
+            change nothing.
     """
     # Which recipe or run gives the defaults has to be known before the rest can be read.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -46,15 +50,23 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
         defaults = from_recipe(chosen.arch or "timesformer", chosen.size or "tiny")
     else:
         defaults = from_run(Path(chosen.resume))
-    options = tyro.cli(
+    said = spoken.names(arguments)
+    if {"steps", "epochs"} <= said:
+        raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")
+    if "epochs" in said:  # what is said comes before the steps of the recipe, or of the run
+        recipe = dataclasses.replace(defaults.recipe, steps=None)
+        defaults = dataclasses.replace(defaults, recipe=recipe)
+    options = spoken.parse(
         TrainOptions[type(defaults.model)],
         default=defaults,
         args=arguments,
         prog="python -m flaxvid.train",
         description=description,
     )
+    options = dataclasses.replace(options, said=said)
     if chosen.resume is not None:
         _refuse_another_model(options, defaults)
+    unused.refuse(options)
     return options
 
 
@@ -70,6 +82,7 @@ def from_recipe(arch: str, size: str) -> TrainOptions:
         num_frames=preset.preprocessing.num_frames,
         stride=preset.preprocessing.stride,
         image_size=preset.preprocessing.crop_size,
+        flip=preset.preprocessing.flip,
         encoder=preset.encoder or config.Data.encoder,
     )
     model = zoo.configure(arch, size, num_classes=1)
@@ -88,9 +101,8 @@ def from_run(folder: Path) -> TrainOptions:
     machine = dataclasses.replace(
         saved.machine, coordinator=None, num_processes=None, process_id=None
     )
-    return TrainOptions(
-        saved.data, saved.recipe, kept, machine, saved.model, saved.arch, saved.size
-    )
+    data = dataclasses.replace(saved.data, flip=saved.preprocessing.flip)
+    return TrainOptions(data, saved.recipe, kept, machine, saved.model, saved.arch, saved.size)
 
 
 def _refuse_another_model(options, saved):
@@ -121,7 +133,12 @@ def open_data(options: config.Data, seed: int) -> manifest.Manifest:
         return from_tfds.open_tfds(level)
     if embeddings.is_stored(Path(options.data)):
         return embeddings.read(Path(options.data)).manifest
-    return manifest.open_data(Path(options.data), allow_leakage=options.allow_leakage, seed=seed)
+    return manifest.open_data(
+        Path(options.data),
+        allow_leakage=options.allow_leakage,
+        seed=seed,
+        group_regex=options.group_regex,
+    )
 
 
 def settle(
@@ -141,9 +158,10 @@ def settle(
         )
     preset, wanted = zoo.find(options.arch, options.size), options.data
     if stored is None:
-        preprocessing = preset.preprocessing.fitted(
-            num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size
-        )
+        if "stride" not in options.said and resumed is None:
+            stride = sampling.stride_for(videos, wanted.num_frames, wanted.stride)
+            wanted = dataclasses.replace(wanted, stride=stride)
+        preprocessing = _preprocessing(preset, wanted, options.recipe)
         seen = dict(image_size=wanted.image_size)
     else:
         wanted = _as_stored(options, stored)
@@ -154,11 +172,7 @@ def settle(
     )
     model = _as_the_machine(model, options)
     recipe = options.recipe
-    if stored is None:
-        preprocessing = dataclasses.replace(
-            preprocessing, augment=recipe.augment, magnitude=recipe.magnitude
-        )
-    elif recipe.augment or recipe.cutmix:
+    if stored is not None and (recipe.augment or recipe.cutmix):
         raise errors.UserError(
             f"--augment {recipe.augment} --cutmix {recipe.cutmix:g}: {options.arch} learns from "
             "embeddings, which have no pixels; --mixup works on them"
@@ -179,6 +193,21 @@ def settle(
     )
 
 
+def _preprocessing(preset, wanted, recipe):
+    """The preset's pixels with what was asked for."""
+    shown = preset.preprocessing.fitted(
+        num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size
+    )
+    return dataclasses.replace(
+        shown,
+        resize=shown.resize if wanted.resize is None else wanted.resize,
+        jitter=shown.jitter if wanted.jitter is None else wanted.jitter,
+        flip=wanted.flip,
+        augment=recipe.augment,
+        magnitude=recipe.magnitude,
+    )
+
+
 def _as_the_machine(model, options):
     """The model's config with the precision and remat asked for.
 
@@ -196,8 +225,10 @@ def _as_the_machine(model, options):
 
 
 def _same_data(saved, videos, stored):
-    about = None if stored is None else stored.about
-    return saved.manifest == videos.fingerprint() and saved.embedding == about
+    about, trained_on = None if stored is None else stored.about, saved.embedding
+    if about is not None and trained_on is not None and not trained_on.content:
+        about = dataclasses.replace(about, content="")  # a run from before there was one
+    return saved.manifest == videos.fingerprint() and trained_on == about
 
 
 def _as_stored(options, stored):

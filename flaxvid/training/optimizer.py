@@ -27,10 +27,10 @@ def schedule(recipe: recipes.Recipe, steps: int) -> optax.Schedule:
         case "constant":
             return optax.constant_schedule(peak)
         case "step":
-            falls = {round(share * steps): 0.1 for share in recipe.milestones}
+            falls = dict.fromkeys(recipe.milestone_steps(steps), 0.1)
             return optax.piecewise_constant_schedule(peak, falls)
         case "cosine":
-            warmup = round(recipe.warmup * steps)
+            warmup = recipe.warmup_steps(steps)
             # decay_steps counts from the start, warm-up included.
             return optax.warmup_cosine_decay_schedule(
                 0.0 if warmup else peak, peak, warmup, max(steps, warmup + 1), peak / 100
@@ -55,21 +55,13 @@ def factors(recipe: recipes.Recipe, params: PyTree) -> PyTree:
     al., "ELECTRA" (2020), appendix B).
 
     Raises:
-        UserError: for what is not REGEX=FACTOR, or is found in no path; for layer decay in a model
-            without blocks.
+        UserError: for a group that is found in no path; for layer decay in a model without
+            blocks.
     """
-    groups = [(f"--freeze {text}", text, 0.0) for text in recipe.freeze]
-    for text in recipe.rate_factors:
-        pattern, _, number = text.rpartition("=")
-        try:
-            groups.append((f"--rate-factors {text}", pattern, float(number)))
-        except ValueError:
-            raise errors.UserError(
-                f"--rate-factors {text}: is not REGEX=FACTOR, as ^head=10"
-            ) from None
     paths = [states.path_name(path) for path, _ in jax.tree.leaves_with_path(params)]
+    groups = recipe.factor_groups()
     for option, pattern, _ in groups:
-        if not any(_search(option, pattern, path) for path in paths):
+        if not any(re.search(pattern, path) for path in paths):
             raise errors.UserError(
                 f"{option}: is found in no parameter; they are named as {paths[0]} or {paths[-1]}"
             )
@@ -103,13 +95,6 @@ def _blocks_above(name, depth):
         return depth - int(found[1])
     parts = name.split("/")
     return 0 if parts[0] == "norm" or "head" in parts else depth + 1
-
-
-def _search(option, pattern, path):
-    try:
-        return re.search(pattern, path)
-    except re.error as error:
-        raise errors.UserError(f"{option}: is no regular expression: {error}") from None
 
 
 def create(recipe: recipes.Recipe, steps: int, params: PyTree) -> optax.GradientTransformation:

@@ -31,6 +31,7 @@ def about_of(videos, **changes):
         dim=6,
         preprocessing=transform.Preprocessing(num_frames=5),
         manifest=videos.fingerprint(),
+        content="files",
     )
     return embeddings.About(**facts | changes)
 
@@ -137,6 +138,7 @@ def test_unfinished_is_not_finished(tmp_path, videos):
         (dict(manifest="other"), "and other is wanted"),
         (dict(preprocessing=transform.Preprocessing(num_frames=5, scale=1.0)), "scale"),
         (dict(dtype="float16"), "dtype float32, and float16 is wanted"),
+        (dict(content="other"), "content files, and other is wanted"),
     ],
 )
 def test_a_mismatch_is_refused(tmp_path, videos, changes, said):
@@ -174,6 +176,32 @@ def test_an_array_that_is_not_the_indexs_is_refused(tmp_path, videos):
     (tmp_path / "kept" / "index.json").write_text("{")
     with pytest.raises(embeddings.EmbeddingsError, match="is damaged"):
         embeddings.read(tmp_path / "kept")
+
+
+@pytest.mark.parametrize("damage", ["bit", "zeros", "nan"])
+def test_damage_of_the_right_shape_is_seen(tmp_path, videos, damage):
+    """A flipped bit, zeros or NaN in a finished array: the video is named."""
+    write_all(tmp_path / "kept", videos)
+    path = tmp_path / "kept" / "embeddings.npy"
+    array = np.load(path)
+    if damage == "bit":
+        array.view(np.uint32)[2, 0, 3] ^= 1
+    else:
+        array[2] = dict(zeros=0.0, nan=np.nan)[damage]
+    np.save(path, array)
+    with pytest.raises(embeddings.EmbeddingsError, match=r"is damaged at b/three\.mp4"):
+        embeddings.read(tmp_path / "kept")
+
+
+def test_numbers_that_are_none_are_not_written(tmp_path, videos):
+    """NaN of a broken encoder, and what float16 can't hold."""
+    for dtype, number in (("float32", np.nan), ("float16", 1e6)):
+        about = about_of(videos, dtype=dtype)
+        with (
+            embeddings.Writer(tmp_path / dtype, videos, about) as writer,
+            pytest.raises(embeddings.EmbeddingsError, match="three.mp4: its embeddings hold no"),
+        ):
+            writer.write(2, np.full((1, 6), number, np.float32))
 
 
 # ------------------------------------------------------------------ batches

@@ -118,14 +118,21 @@ def test_split_folders(tmp_path):
     assert {row.path for row in opened.split("test").rows} == {"test/run/c.AVI"}
 
 
-def test_class_folders_hold_out_a_fifth(tmp_path):
-    """root/<class>/<video>: 2 of 10 a class are for testing, the same for the same seed."""
+def test_class_folders_hold_out_a_fifth_twice(tmp_path):
+    """root/<class>/<video>: 2 of 10 a class are for testing, 2 for validation, by the seed."""
     touch(tmp_path, *(f"{label}/{n}.avi" for label in ("run", "jump") for n in range(10)))
     opened = manifest.open_data(tmp_path, seed=3)
-    assert opened.splits() == {"train": 16, "test": 4}
-    assert [row.label for row in opened.split("test").rows] == ["jump"] * 2 + ["run"] * 2
+    assert opened.splits() == {"train": 12, "validation": 4, "test": 4}
+    for split in ("validation", "test"):
+        assert [row.label for row in opened.split(split).rows] == ["jump"] * 2 + ["run"] * 2
     assert manifest.open_data(tmp_path, seed=3) == opened
     assert manifest.open_data(tmp_path, seed=4) != opened
+
+
+def test_two_videos_a_class_leave_none_for_validation(tmp_path):
+    """Train and test come first; that the checkpoint is chosen on the test videos is said later."""
+    touch(tmp_path, *(f"{label}/{n}.avi" for label in ("run", "jump") for n in range(2)))
+    assert manifest.open_data(tmp_path).splits() == {"train": 2, "test": 2}
 
 
 def test_videos_stand_in_natural_order(tmp_path):

@@ -153,6 +153,14 @@ def test_real_frames_by_hand():
     assert repeated.tolist() == [[0, 1, 2, 0], [4, 4, 4, 4]]
 
 
+def test_a_frame_in_the_middle_is_found():
+    """Frame 2 alone fills the clip; frames 1 and 3 stay where they are."""
+    video = jnp.arange(8.0).reshape(2, 4, 1, 1, 1)
+    mask = jnp.asarray([[False, False, True, False], [False, True, False, True]])
+    repeated = end_to_end.repeat_real_frames(video, mask)[..., 0, 0, 0]
+    assert repeated.tolist() == [[2, 2, 2, 2], [5, 5, 5, 7]]
+
+
 def test_padding_never_matters():
     """Not to the logits in training, where BatchNorm sees the whole batch, and not to what it
     remembers."""

@@ -2,16 +2,18 @@
 
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxvid import errors, predict, train
+from flaxvid import errors, evaluate, predict, train
 from flaxvid.data import batches, embeddings, manifest
 from flaxvid.models import frame_encoders
 from flaxvid.runs import directory, embed, encoding, opening, options
-from flaxvid.video import transform
+from flaxvid.video import transform, write
 
 SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
 SMALL = ["--arch", "embedding_transformer", "--steps", "6", "--batch-size", "4"]
@@ -157,6 +159,69 @@ def test_resume_on_other_embeddings_is_refused(small_motion, cheap):
     (stored.folder / "index.json").write_text(json.dumps(index))
     with pytest.raises(errors.UserError, match="not the data of that run"):
         train.train(options.parse(["--resume", str(folder)], ""))
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Twelve videos of two classes in a table, and their place."""
+    root, rng, lines = tmp_path / "few", np.random.default_rng(0), ["path,label,split"]
+    root.mkdir()
+    for number in range(12):
+        split = ("train", "train", "validation", "test")[number // 2 % 4]
+        frames = rng.integers(0, 256, (5, 16, 16, 3), np.uint8)
+        write.write_video(root / f"{number}.avi", frames, fps=8.0)
+        lines.append(f"{number}.avi,{'ab'[number % 2]},{split}")
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def encode_anew(video):
+    """Another video under the same name."""
+    frames = np.random.default_rng(1).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    write.write_video(video, frames, fps=8.0)
+
+
+def test_embeddings_of_changed_videos_are_made_again(few, cheap, capsys):
+    """The same names with other content, in their place or elsewhere, are other videos."""
+    run_train("--data", str(few / "manifest.csv"), "--out", "first")
+    shutil.copytree(few, "copy")
+    encode_anew("copy/3.avi")
+    capsys.readouterr()
+    run_train("--data", "copy/manifest.csv", "--out", "second")
+    assert "makes the embeddings of copy" in capsys.readouterr().out
+    encode_anew(few / "3.avi")
+    with pytest.raises(errors.UserError, match="is not the data of that run, or has changed"):
+        train.train(options.parse(["--resume", "first"], ""))
+    with pytest.raises(errors.UserError, match="was made with content"):
+        evaluate.evaluate(evaluate.EvaluateOptions(run=Path("first"), orders=False))
+    found = evaluate.evaluate(
+        evaluate.EvaluateOptions(run=Path("first"), data="copy/manifest.csv", orders=False)
+    )
+    assert found["videos"] == 2
+
+
+def test_given_embeddings_of_changed_videos_are_refused(few, cheap):
+    """A folder of embeddings is held to its videos, while those are there."""
+    stored = make(Path("kept"), manifest.open_data(few))
+    run_train("--data", "kept", "--out", "first")
+    encode_anew(few / "3.avi")
+    with pytest.raises(errors.UserError, match="--data kept: the videos under .* have changed"):
+        run_train("--data", "kept", "--out", "second")
+    (few / "3.avi").unlink()
+    assert embed.for_training(options.parse([*SMALL, "--data", "kept"], ""), stored.manifest)
+
+
+def test_evaluate_refuses_embeddings_of_another_encoder(few, cheap):
+    """Of the same shape, but other numbers: the model knows nothing of them."""
+    run_train("--data", str(few / "manifest.csv"), "--out", "run")
+    videos, encoder = manifest.open_data(few), dataclasses.replace(fake(), sha256="1" * 64)
+    embed.make(Path("other"), videos, encoder, embed.describe(videos, encoder))
+    with pytest.raises(errors.UserError, match=r"other: was made with sha256 111.* is wanted"):
+        evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="other"))
+    longer = fake(num_frames=5)
+    embed.make(Path("longer"), videos, longer, embed.describe(videos, longer))
+    with pytest.raises(errors.UserError, match="longer: was made with num_frames 5, and 4"):
+        evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="longer"))
 
 
 def test_dry_run_shows_embeddings(small_motion, cheap, capsys):

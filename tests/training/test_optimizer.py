@@ -80,6 +80,15 @@ def test_step_schedule_falls_by_ten_at_each_milestone(step, rate):
     np.testing.assert_allclose(optimizer.schedule(recipe, 100)(step), rate, rtol=1e-5)
 
 
+def test_schedules_take_steps_as_well():
+    """A warm-up of 50 steps is at its top at step 50, and milestones 50 and 80 are steps 50, 80."""
+    rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=50.0), 200)
+    np.testing.assert_allclose([rate(25), rate(50)], [0.5, 1.0], rtol=1e-5)
+    recipe = recipes.Recipe(schedule="step", milestones=(50.0, 80.0), learning_rate=1.0)
+    rate = optimizer.schedule(recipe, 100)
+    np.testing.assert_allclose([rate(49), rate(50), rate(80)], [1.0, 0.1, 0.01], rtol=1e-5)
+
+
 @pytest.mark.exercise("training.optimizer.schedule")
 def test_a_run_that_is_all_warm_up():
     """Half the rate half-way, and all of it at the end: there is nothing to fall through."""

@@ -1,0 +1,190 @@
+"""The first screen of `train`: what it is about to do, and which option changes it."""
+
+from collections import defaultdict
+
+import jax
+import numpy as np
+
+from flaxvid.data import embeddings, groups, manifest, sides
+from flaxvid.recipes import recipe as recipes
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, sampling
+
+LINES = ("data", "groups", "frames", "pixels", "train", "rate", "run")
+MANY = 0.1  # of the frames: padding that is worth a word of advice
+
+
+def text(
+    settings: config.Settings,
+    videos: manifest.Manifest,
+    stored: embeddings.Stored | None,
+    *,
+    parameters: int,
+    start: int,
+    total: int,
+) -> str:
+    """What a run does: data, splits, groups, sampling, padding, mirroring, steps, and a warning for
+    everything that makes its numbers mean less than they seem to.
+
+    Args:
+        settings: of the run.
+        videos: all of its rows.
+        stored: their embeddings, if the model sees those.
+        parameters: numbers that are learnt or frozen.
+        start: steps made already.
+        total: steps of the whole run.
+    """
+    embedded = f", embedded by {settings.embedding.encoder}" if settings.embedding else ""
+    said = {
+        "data": _data(settings, videos),
+        "groups": _groups(videos),
+        "frames": _frames(settings, videos, stored) + embedded,
+        "pixels": None if stored else _pixels(settings.preprocessing),
+        "train": _steps(settings, videos, start, total),
+        "rate": _rate(settings.recipe, total),
+        "run": f"{settings.run.out}, on {jax.device_count()} x {jax.devices()[0].device_kind}"
+        f"{_how(settings.machine)}",
+    }
+    shown = [f"{name:<7} {said[name]}" for name in LINES if said[name]]
+    warnings = [f"warning: {line}" for line in _warnings(settings, videos)]
+    head = f"{settings.arch} {settings.size}: {parameters:,} parameters"
+    return "\n".join([head, *shown, *warnings])
+
+
+# ---------------------------------------------------------------- data
+def _data(settings, videos):
+    counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
+    names = ", ".join(videos.labels[:5]) + (", ..." if len(videos.labels) > 5 else "")
+    return f"{settings.data.data}: {len(videos.labels)} classes ({names}); videos: {counts}"
+
+
+def _groups(videos):
+    if all(_is_its_own(row) for row in videos.rows):
+        return (
+            "none given: each video is its own. Were several cut from one recording? Say so with "
+            "--group-regex, or the test is too easy"
+        )
+    counts = (
+        f"{len({row.group for row in videos.split(split).rows})} {split}"
+        for split in videos.splits()
+    )
+    return f"{len({row.group for row in videos.rows})}: {', '.join(counts)}; none is in two splits"
+
+
+def _is_its_own(row):
+    return row.group in ("", row.path)
+
+
+# ---------------------------------------------------------------- what the model sees
+def _frames(settings, videos, stored):
+    shown = settings.preprocessing
+    number, stride = shown.num_frames, shown.stride
+    if stride is None:
+        how = f"{number} spread over each video"
+    else:
+        how = f"{number} of each video, {stride} apart: {sampling.span(number, stride)} in all"
+    rows = videos.split("train")
+    if stored is None:
+        found = sampling.lengths(rows)
+    else:
+        split = np.array([row.split == "train" for row in stored.manifest.rows])
+        found = stored.lengths[split & (stored.lengths > 0)]
+    if not len(found):
+        return how
+    usual = zoo.find(settings.arch, settings.size).preprocessing.stride
+    if stored is None:
+        if stride is None and usual is not None:
+            how += f" (not {usual} apart, as usual: that spans {sampling.span(number, usual)})"
+        how += f"; half of the videos have {np.median(found):.0f} or less"
+    share = sampling.padded_share(found, number, stride)
+    advice = ""
+    if share > MANY and stride is None:
+        advice = ": fewer would do (--num-frames)"
+    elif share > MANY:
+        advice = ": give a smaller --stride, or None, which spreads the frames"
+    return f"{how}; {share:.0%} of the frames are padding{advice}"
+
+
+def _pixels(shown):
+    if shown.jitter is None or shown.jitter == (shown.resize, shown.resize):
+        size = f"short side {shown.resize}"
+        if isinstance(shown.resize, tuple):
+            size = f"{shown.resize[0]} x {shown.resize[1]} (--resize)"
+    else:
+        size = f"short side {shown.jitter[0]} to {shown.jitter[1]} (--jitter)"
+    mirrored = "half of the clips mirrored (--no-flip)" if shown.flip else "not mirrored (--flip)"
+    changes = f"; {shown.augment} random changes each" if shown.augment else ""
+    return f"{size}, of which {shown.crop_size} x {shown.crop_size} are seen; {mirrored}{changes}"
+
+
+# ---------------------------------------------------------------- how it learns
+def _steps(settings, videos, start, total):
+    clips = videos.splits()["train"] * settings.data.clips_per_video
+    batch, recipe = settings.data.batch_size, settings.recipe
+    epochs = total * batch / clips
+    by = "--epochs" if recipe.steps is None else "--steps, or --epochs"
+    return (
+        f"steps {start} to {total} of {batch} clips, {epochs:.1f} epochs of {clips:,} clips ({by})"
+    )
+
+
+def _rate(recipe: recipes.Recipe, total: int) -> str:
+    rate = f"{recipe.optimizer}, at most {recipe.learning_rate:g}"
+    match recipe.schedule:
+        case "cosine":
+            return f"{rate}, reached after {recipe.warmup_steps(total)} steps, then down (cosine)"
+        case "step":
+            falls = ", ".join(map(str, recipe.milestone_steps(total)))
+            return f"{rate}, a tenth of it from each of the steps {falls} on"
+        case "constant":
+            return f"{rate}, always"
+
+
+def _how(machine):
+    """What is unusual about how the devices are used."""
+    said = [machine.parallel] if machine.parallel != "mesh" else []
+    said += [machine.precision] if machine.precision != "float32" else []
+    said += ["remat"] if machine.remat else []
+    if machine.accumulate > 1:
+        said.append(f"gradients accumulated over {machine.accumulate} micro-batches")
+    said += [f"{jax.process_count()} processes"] if jax.process_count() > 1 else []
+    return "".join(f", {word}" for word in said)
+
+
+# ---------------------------------------------------------------- what is not as it seems
+def _warnings(settings, videos):
+    found = sides.naming_a_side(videos.labels)
+    if settings.embedding is None and settings.preprocessing.flip and found:
+        yield (
+            f"half of the clips are mirrored, and {_some(found)} "
+            f"{'name' if len(found) > 1 else 'names'} a side: a mirrored clip shows another class. "
+            "Give --no-flip"
+        )
+    if "validation" not in videos.splits():
+        yield (
+            "no validation videos: the best checkpoint is chosen on the test videos, so that its "
+            "test accuracy is too high. Give three or more groups of each class, or "
+            "`prepare folder --validation 0.2`"
+        )
+    leaks = _leaks_by_name(videos)
+    if leaks:
+        yield (
+            f"by their names, {_some(leaks)} {'are' if len(leaks) > 1 else 'is'} in more than one "
+            "split: the test is too easy. Give groups, by --group-regex or in the manifest"
+        )
+
+
+def _leaks_by_name(videos):
+    """Recordings that names tell of, and no group, in more than one split."""
+    found = defaultdict(set)
+    for row in videos.rows:
+        if _is_its_own(row) and (group := groups.of_name(row.path, row.label)):
+            found[group].add(row.split)
+    return sorted(group for group, splits in found.items() if len(splits) > 1)
+
+
+def _some(names):
+    """Three of the names at most, as a sentence has them."""
+    if len(names) > 3:
+        return f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -1,0 +1,109 @@
+"""Options that would change nothing: refused, for whoever gives one believes that it does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flaxvid import errors
+from flaxvid.data import embeddings
+from flaxvid.recipes import zoo
+
+PIXELS = ("stride", "resize", "jitter", "flip", "clips_per_video")
+
+
+def refuse(options: Any) -> None:
+    """Refuses what was said and has no effect together with the rest.
+
+    Args:
+        options: `options.TrainOptions` from a command line.
+
+    Raises:
+        UserError: naming the option, why it does nothing, and the way out.
+    """
+    for names, used, why in RULES:
+        given = [name for name in names if name in options.said]
+        if given and not used(options):
+            option = given[0].replace("_", "-")
+            raise errors.UserError(f"--{option}: {why(options)}")
+    _refuse_frozen_chance(options)
+
+
+def _refuse_frozen_chance(options):
+    """Parameters that were never trained are noise; freezing them keeps it."""
+    if options.run.weights is not None or options.run.resume is not None:
+        return
+    frozen = {
+        "--freeze": " ".join(options.recipe.freeze),
+        "--model.frozen": getattr(options.model, "frozen", None),
+    }
+    for option, value in frozen.items():
+        if value:
+            raise errors.UserError(
+                f"{option} {value}: without --weights all parameters are random, and these would "
+                "stay so; give --weights, or leave it out"
+            )
+
+
+def _sees(inputs) -> Callable[[Any], bool]:
+    return lambda options: zoo.ARCHITECTURES[options.arch].inputs == inputs
+
+
+def _is_folder_or_table(options):
+    path = Path(options.data.data)
+    return path.exists() and not embeddings.is_stored(path)
+
+
+# Options, whether they have an effect beside the others, and what to say if not.
+RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]], ...] = (
+    (
+        ("warmup",),
+        lambda options: options.recipe.schedule == "cosine",
+        lambda options: (
+            f"the {options.recipe.schedule} schedule has no warm-up; leave it out, or add "
+            "--schedule cosine"
+        ),
+    ),
+    (
+        ("milestones",),
+        lambda options: options.recipe.schedule == "step",
+        lambda options: (
+            f"the {options.recipe.schedule} schedule has none; leave it out, or add --schedule step"
+        ),
+    ),
+    (
+        ("momentum",),
+        lambda options: options.recipe.optimizer == "sgd",
+        lambda options: (
+            f"is of sgd, and the optimizer is {options.recipe.optimizer}; leave it out, or add "
+            "--optimizer sgd"
+        ),
+    ),
+    (
+        ("magnitude",),
+        lambda options: options.recipe.augment > 0,
+        lambda _options: "is of --augment, which makes no change at 0; add --augment 2",
+    ),
+    (
+        ("encoder", "encoder_weights"),
+        _sees("embedding"),
+        lambda options: (
+            f"is of models over embeddings, and {options.arch} sees pixels; leave it out"
+        ),
+    ),
+    (
+        PIXELS,
+        _sees("video"),
+        lambda options: (
+            f"{options.arch} sees embeddings, made once of frames spread over the whole video and "
+            "not mirrored; leave it out"
+        ),
+    ),
+    (
+        ("group_regex",),
+        _is_folder_or_table,
+        lambda options: (
+            f"--data {options.data.data} has groups of its own; leave it out, or give a folder of "
+            "videos or a manifest"
+        ),
+    ),
+)

@@ -1,0 +1,84 @@
+"""Groups from names: known data sets' own, and a regular expression for any other."""
+
+import pytest
+
+from flaxvid import errors
+from flaxvid.data import groups, manifest
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "group"),
+    [
+        ("Biking/v_Biking_g08_c02.avi", "Biking", "Biking_g08"),
+        ("v_YoYo_g25_c05.avi", "yoyo", "YoYo_g25"),
+        ("b/April_09_brush_hair_u_nm_np1_ba_goo_0.avi", "brush_hair", "April_09"),
+        ("Return_of_the_King_3_ride_horse_f_cm_np1_ri_med_2.avi", "ride_horse",
+         "Return_of_the_King_3"),
+        ("x/-3B32lodo2M_000059_000069.mp4", "x", "-3B32lodo2M"),
+        ("a/holiday_1.mp4", "a", None),
+        ("a/v_Biking.avi", "a", None),
+        ("a/20240101_000059_000069.mp4", "a", None),
+    ],
+)  # fmt: skip
+def test_names_of_known_data_sets(path, label, group):
+    """UCF101's groups, HMDB51's films, Kinetics' YouTube videos; other names tell nothing."""
+    assert groups.of_name(path, label) == group
+
+
+def test_a_regular_expression_of_ones_own():
+    """What is in brackets, or all that is found."""
+    paths = ["walk/subject_3_a.mp4", "run/subject_12_b.mp4"]
+    assert groups.by_regex(r"subject_\d+", paths) == ["subject_3", "subject_12"]
+    assert groups.by_regex(r"subject_(\d+)", paths) == ["3", "12"]
+    assert groups.by_regex(r"(\d+)_([ab])", paths) == ["3_a", "12_b"]
+
+
+def test_a_regular_expression_that_does_not_fit_is_refused():
+    """A video without a group would be one of its own, and leak."""
+    with pytest.raises(errors.UserError, match=r"--group-regex subject: is not found in b\.mp4"):
+        groups.by_regex("subject", ["subject_1.mp4", "b.mp4"])
+    with pytest.raises(errors.UserError, match=r"--group-regex \(: is no regular expression"):
+        groups.by_regex("(", ["a.mp4"])
+
+
+def folder_of(tmp_path, names):
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def splits_of_groups(videos):
+    found = {}
+    for row in videos.rows:
+        found.setdefault(row.group, set()).add(row.split)
+    return found
+
+
+def test_a_folder_of_ucf101_does_not_leak(tmp_path):
+    """Two classes of six groups of five clips: every group stands in one split, whatever seed."""
+    names = [
+        f"{label}/v_{label}_g{group:02}_c{clip:02}.avi"
+        for label in ("Biking", "YoYo")
+        for group in range(6)
+        for clip in range(5)
+    ]
+    for seed in range(3):
+        found = splits_of_groups(manifest.open_data(folder_of(tmp_path, names), seed=seed))
+        assert len(found) == 12
+        assert all(len(splits) == 1 for splits in found.values())
+        assert {"Biking_g00", "YoYo_g05"} <= set(found)
+
+
+def test_group_regex_of_a_folder_and_of_a_table(tmp_path):
+    """Clips of one subject stand in one split; a table whose splits part a subject is refused."""
+    names = [f"{label}/s{n % 4}_{n}.avi" for label in ("walk", "run") for n in range(12)]
+    opened = manifest.open_data(folder_of(tmp_path, names), group_regex=r"s\d")
+    found = splits_of_groups(opened)
+    assert set(found) == {"s0", "s1", "s2", "s3"}
+    assert all(len(splits) == 1 for splits in found.values())
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,split\nwalk/s1_1.avi,walk,train\nwalk/s1_5.avi,walk,test\n")
+    assert len(manifest.open_data(table).rows) == 2
+    with pytest.raises(manifest.ManifestError, match=r"'s1' \(test\+train\)"):
+        manifest.open_data(table, group_regex=r"s\d")

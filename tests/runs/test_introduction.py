@@ -1,0 +1,224 @@
+"""What is chosen for the user, and said: sampling, mirroring, padding, splits, groups, steps."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flaxvid import errors
+from flaxvid.data import manifest
+from flaxvid.runs import introduction, options, sampling
+from flaxvid.video import write
+
+
+def folder_of(root, lengths, labels=("bow", "nod"), suffix=""):
+    """Class folders with a video of each length in each."""
+    for label in labels:
+        for number, frames in enumerate(lengths):
+            path = root / label / f"{number}{suffix}.avi"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write.write_video(path, np.zeros((frames, 16, 24, 3), np.uint8), fps=8.0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """Two classes of six videos of 7 frames."""
+    return folder_of(tmp_path_factory.mktemp("short"), [7] * 6)
+
+
+@pytest.fixture(scope="module")
+def sided(tmp_path_factory):
+    """Two classes that a mirror swaps."""
+    return folder_of(tmp_path_factory.mktemp("sided"), [9] * 6, ("move_left", "move_right"))
+
+
+def said(*words, total=100):
+    """The settings of `train WORDS`, and what it says."""
+    chosen = options.parse([*map(str, words), "--batch-size", "4"], "")
+    videos = options.open_data(chosen.data, chosen.run.seed)
+    settings = options.settle(chosen, videos)
+    text = introduction.text(settings, videos, None, parameters=5, start=0, total=total)
+    return settings, text
+
+
+# ------------------------------------------------------------------ steps and epochs
+def test_epochs_win_over_the_steps_of_the_recipe(short):
+    """The README's own command: 20 epochs of what the recipe makes 1,600 steps of."""
+    settings, text = said("--data", short, "--epochs", "20")
+    assert (settings.recipe.steps, settings.recipe.epochs) == (None, 20.0)
+    assert "(--epochs)" in text
+
+
+def test_epochs_win_over_the_steps_of_a_resumed_run(short, tmp_path, monkeypatch):
+    """Said on the command line is said."""
+    chosen = options.parse(["--steps", "5", "--data", str(short)], "")
+    monkeypatch.setattr(options, "from_run", lambda _folder: chosen)
+    resumed = options.parse(["--resume", str(tmp_path), "--epochs=3"], "")
+    assert (resumed.recipe.steps, resumed.recipe.epochs) == (None, 3.0)
+
+
+def test_steps_and_epochs_together_are_refused():
+    """Whichever won, the other would be ignored."""
+    with pytest.raises(errors.UserError, match="--steps, --epochs: both say how long"):
+        options.parse(["--steps", "5", "--epochs", "2"], "")
+
+
+def test_a_value_out_of_range_is_one_line_and_no_box(capsys):
+    """The recipe's own message, from the command line as well."""
+    with pytest.raises(errors.UserError, match=r"^--mixup -1\.0: give 0 or more$"):
+        options.parse(["--mixup=-1"], "")
+    assert capsys.readouterr().err == ""
+    with pytest.raises(SystemExit):
+        options.parse(["--mixup", "much"], "")
+    assert "--mixup" in capsys.readouterr().err
+
+
+def test_steps_epochs_and_the_rate_are_said(short):
+    """8 training videos and batches of 4: 100 steps are 50 epochs."""
+    _, text = said("--data", short, "--steps", "100", "--warmup", "7")
+    assert "steps 0 to 100 of 4 clips, 50.0 epochs of 8 clips (--steps, or --epochs)" in text
+    assert "adamw, at most 0.001, reached after 7 steps, then down (cosine)" in text
+    _, text = said("--data", short, "--schedule", "step", "--milestones", "50", "80")
+    assert "a tenth of it from each of the steps 50, 80 on" in text
+
+
+# ------------------------------------------------------------------ mirroring and pixels
+def test_mirroring_can_be_chosen_and_is_said(sided):
+    """base mirrors, tiny does not, and both do as they are told."""
+    small = ("--image-size", "32", "--model.depth", "1")
+    for words, flip in (((), False), (("--flip",), True), (("--size", "base", *small), True)):
+        settings, text = said("--data", sided, *words)
+        assert settings.preprocessing.flip == flip
+        assert ("half of the clips mirrored (--no-flip)" in text) == flip
+        assert ("move_left and move_right name a side: a mirrored clip" in text) == flip
+    settings, text = said("--data", sided, "--size", "base", *small, "--no-flip")
+    assert not settings.preprocessing.flip
+    assert "not mirrored (--flip)" in text
+    assert "name a side" not in text
+
+
+def test_labels_without_a_side_are_mirrored_without_a_word(short):
+    """No warning that nobody needs."""
+    _, text = said("--data", short, "--flip")
+    assert "mirrored clip" not in text
+
+
+def test_resize_and_jitter_are_taken_as_given(short):
+    """In pixels, whatever the image size; without them in proportion to it."""
+    settings, _ = said("--data", short, "--resize", "40", "--jitter", "40", "48")
+    assert (settings.preprocessing.resize, settings.preprocessing.jitter) == (40, (40, 48))
+    settings, _ = said("--data", short, "--resize", "32", "44")
+    assert settings.preprocessing.resize == (32, 44)
+    settings, text = said("--data", short, "--size", "base", "--image-size", "112")
+    assert settings.preprocessing.jitter == (128, 160)
+    assert "short side 128 to 160 (--jitter), of which 112 x 112 are seen" in text
+    with pytest.raises(errors.UserError, match="resize is 20"):
+        said("--data", short, "--resize", "20")
+
+
+# ------------------------------------------------------------------ sampling and padding
+def test_short_videos_are_spread_unless_a_stride_is_said(short):
+    """8 frames 32 apart span 225, the videos have 7: without a word 7 of 8 were padding."""
+    base = ("--data", short, "--size", "base", "--image-size", "32")
+    settings, text = said(*base)
+    assert settings.preprocessing.stride is settings.data.stride is None
+    assert "8 spread over each video (not 32 apart, as usual: that spans 225)" in text
+    assert "half of the videos have 7 or less; 12% of the frames are padding" in text
+    settings, text = said(*base, "--stride", "32")
+    assert settings.preprocessing.stride == 32
+    assert "88% of the frames are padding: give a smaller --stride, or None" in text
+
+
+def test_long_videos_keep_the_stride(tmp_path):
+    """Videos as long as a clip spans are sampled as the architecture was made for."""
+    folder = folder_of(tmp_path, [10] * 3)
+    base = ("--data", folder, "--size", "base", "--image-size", "32", "--num-frames", "2")
+    chosen = options.parse([*map(str, base)], "")
+    videos = options.open_data(chosen.data, 0)
+    assert sampling.stride_for(videos, 4, 3) == 3
+    assert sampling.stride_for(videos, 4, 4) is None
+
+
+def test_share_of_padding_by_hand():
+    """Clips of 4: of 1, 2 and 9 frames spread 1, 2 and 4 are real; 4 apart 1, 1 and 3."""
+    lengths = np.array([1, 2, 9])
+    assert sampling.padded_share(lengths, 4, None) == pytest.approx(5 / 12)
+    assert sampling.padded_share(lengths, 4, 4) == pytest.approx(7 / 12)
+
+
+def test_lengths_are_those_of_the_parts_and_bad_videos_are_left_out(short, tmp_path):
+    """From 0.25 s to 0.75 s at 8 frames a second there are 4 frames."""
+    (tmp_path / "bad.avi").write_bytes(b"")
+    rows = [manifest.Row(str(short / "bow" / "0.avi"), "bow", start=0.25, end=0.75)]
+    rows += [manifest.Row("bad.avi", "bow"), manifest.Row(str(short / "nod" / "0.avi"), "nod")]
+    assert sampling.lengths(manifest.of_rows(tmp_path, rows)).tolist() == [4, 7]
+
+
+# ------------------------------------------------------------------ splits and groups
+def test_splits_and_groups_are_said(short, tmp_path):
+    """Each video its own group; or groups, counted in each split."""
+    _, text = said("--data", short)
+    assert "2 classes (bow, nod); videos: 8 train, 2 validation, 2 test" in text
+    assert "none given: each video is its own" in text
+    assert "warning" not in text
+    settings, text = said("--data", short, "--group-regex", r"\d")
+    assert "6: 4 train, 1 validation, 1 test; none is in two splits" in text
+    assert settings.data.group_regex == r"\d"
+
+
+def test_without_validation_videos_it_says_what_test_accuracy_is_worth(short, tmp_path):
+    """Two videos a class: the checkpoint is chosen on the test split."""
+    _, text = said("--data", folder_of(tmp_path, [4] * 4, suffix="x"))
+    assert "warning" not in text
+    table = tmp_path / "table.csv"
+    table.write_text("path,label,split\nbow/0x.avi,bow,train\nnod/0x.avi,nod,train\n"
+                     "bow/1x.avi,bow,test\nnod/1x.avi,nod,test\n")  # fmt: skip
+    _, text = said("--data", table)
+    assert "warning: no validation videos: the best checkpoint is chosen on the test" in text
+
+
+def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
+    """A table without groups parts a group of UCF101: it is said, as its names tell it."""
+    for clip in (1, 2):
+        video = np.zeros((4, 16, 16, 3), np.uint8)
+        write.write_video(tmp_path / f"v_Bow_g01_c0{clip}.avi", video, fps=8.0)
+    rows = [{"path": f"v_Bow_g01_c0{clip}.avi", "label": "Bow", "split": split}
+            for clip, split in ((1, "train"), (2, "validation"))]  # fmt: skip
+    (tmp_path / "table.json").write_text(json.dumps({"rows": rows}))
+    _, text = said("--data", tmp_path / "table.json")
+    assert "by their names, Bow_g01 is in more than one split: the test is too easy" in text
+
+
+# ------------------------------------------------------------------ what would do nothing
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--schedule constant --warmup 0.1", "--warmup: the constant schedule has no warm-up"),
+        ("--milestones 0.5", "--milestones: the cosine schedule has none"),
+        ("--momentum 0.8", "--momentum: is of sgd, and the optimizer is adamw"),
+        ("--magnitude 0.5", "--magnitude: is of --augment"),
+        ("--encoder-weights file.pth", "--encoder-weights: is of models over embeddings"),
+        ("--arch bert --flip", "--flip: bert sees embeddings"),
+        ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
+        ("--group-regex a", "--group-regex: --data motion has groups of its own"),
+        ("--freeze ^blocks", "--freeze ^blocks: without --weights all parameters are random"),
+        ("--arch conv_lstm --model.frozen .", "--model.frozen .: without --weights"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(words, message):
+    """Whoever gives one believes that it works."""
+    with pytest.raises(errors.UserError) as caught:
+        options.parse(words.split(), "")
+    assert str(caught.value).startswith(message)
+
+
+def test_options_that_do_something_are_not_refused():
+    """The same ones where they belong."""
+    for words in (
+        "--schedule step --milestones 0.5 --optimizer sgd --momentum 0.8",
+        "--augment 2 --magnitude 0.5 --warmup 0.1 --flip",
+        "--arch bert --encoder resnet18 --encoder-weights file.pth",
+        "--weights file.pth --freeze ^blocks",
+    ):
+        options.parse(words.split(), "")
