@@ -25,6 +25,7 @@ from flaxvid.runs import (
     embed,
     interrupt,
     loop,
+    opening,
     options,
     sources,
 )
