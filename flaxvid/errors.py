@@ -28,7 +28,7 @@ def one_line_errors() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except UserError as error:
-        message = " ".join(str(error).split())
+        message = printable(" ".join(str(error).split()))
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
@@ -40,6 +40,11 @@ def one_line_errors() -> Iterator[None]:
         # Python flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def printable(text: str) -> str:
+    """A text from elsewhere, as a terminal may show it: what would command it becomes `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _somebody_reads():

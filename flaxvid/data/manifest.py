@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.data import splits
 from flaxvid.video import frame_folder, sample
 
@@ -187,17 +187,17 @@ def write(manifest: Manifest, path: Path) -> None:
     """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`.
 
     Paths in the file start from its own folder, so that it moves along with the videos in it.
+
+    Raises:
+        FileError: if it can't be written.
     """
     path = Path(path)
     rows = rerooted(manifest, path.parent).rows
     if path.suffix == ".json":
         content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        files.write_json(path, content)
         return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(map(operator.attrgetter(*COLUMNS), rows))
+    files.write_csv(path, COLUMNS, map(operator.attrgetter(*COLUMNS), rows))
 
 
 def from_folders(root: Path, *, seed: int = 0) -> Manifest:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import tyro
 
-from flaxvid import errors
+from flaxvid import commandline, errors
 from flaxvid.data import embeddings, from_tfds, manifest, motion
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -46,10 +46,10 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
         defaults = from_recipe(chosen.arch or "timesformer", chosen.size or "tiny")
     else:
         defaults = from_run(Path(chosen.resume))
-    options = tyro.cli(
+    options = commandline.parse(
         TrainOptions[type(defaults.model)],
+        arguments,
         default=defaults,
-        args=arguments,
         prog="python -m flaxvid.train",
         description=description,
     )
