@@ -2,16 +2,16 @@
 the seed stand in one line; where runs of one architecture and size differ in more, it says so."""
 
 import collections
-import csv
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import tyro
 
-from flaxvid import errors, progress
+from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.figures import leaderboard as figure
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
@@ -34,9 +34,11 @@ COLUMNS = {
 class CompareOptions:
     """What to compare."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    runs: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN..."), ranges.Folder()
+    ]
     """Run directories, each with the report.json that `flaxvid.evaluate` left."""
-    out: Path | None = None
+    out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
 
 
@@ -84,9 +86,19 @@ class Line:
 
 def main() -> None:
     """The command `python -m flaxvid.compare`."""
-    chosen = tyro.cli(CompareOptions, prog="python -m flaxvid.compare", description=__doc__)
     with errors.one_line_errors():
-        compare(chosen)
+        compare(parse(sys.argv[1:]))
+
+
+def parse(arguments: list[str]) -> CompareOptions:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return commandline.parse(
+        CompareOptions, arguments, prog="python -m flaxvid.compare", description=__doc__
+    )
 
 
 def compare(chosen: CompareOptions) -> list[Line]:
@@ -107,13 +119,14 @@ def compare(chosen: CompareOptions) -> list[Line]:
     page = markdown(lines)
     print(f"{title}\n\n{page}")
     if chosen.out is not None:
-        chosen.out.mkdir(parents=True, exist_ok=True)
-        (chosen.out / "leaderboard.md").write_text(f"{title}\n\n{page}", encoding="utf-8")
-        with (chosen.out / "leaderboard.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Line)])
-            writer.writeheader()
-            writer.writerows(dataclasses.asdict(line) for line in lines)
-        figure.draw(lines, title=title).savefig(chosen.out / "leaderboard.png", dpi=120)
+        names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
+        files.refuse_strangers(chosen.out, names[0], names[1:])
+        files.make_folder(chosen.out)
+        files.write_text(chosen.out / "leaderboard.md", f"{title}\n\n{page}")
+        header = [field.name for field in dataclasses.fields(Line)]
+        rows = [dataclasses.asdict(line).values() for line in lines]
+        files.write_csv(chosen.out / "leaderboard.csv", header, rows)
+        files.save_figure(chosen.out / "leaderboard.png", figure.draw(lines, title=title))
     return lines
 
 

@@ -3,6 +3,7 @@ of it, the frames it saw, and where it looked. Takes the extra `demo`: pip insta
 
 import dataclasses
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +13,7 @@ import numpy as np
 import tyro
 from jaxtyping import UInt8
 
-from flaxvid import errors, progress
+from flaxvid import commandline, errors, progress, ranges
 from flaxvid.figures import attention
 from flaxvid.prediction import clips, explain, files, pictures
 from flaxvid.runs import compile_cache, opening
@@ -25,11 +26,11 @@ LONGEST = 600  # seconds: what is decoded while somebody waits
 class DemoOptions:
     """Which model, and where the page is."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()]
     """Run directory that `flaxvid.train` left; its best checkpoint is shown."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, ranges.Text(r"[\w.:-]{1,253}", "an address, as 0.0.0.0")] = "127.0.0.1"
     """Address to listen on: this machine alone sees the page; 0.0.0.0 shows it to the network."""
-    port: int = 7860
+    port: Annotated[int, ranges.between(1, 65535)] = 7860
     """Port of the page."""
 
 
@@ -51,8 +52,8 @@ class Answer:
 
 def main() -> None:
     """The command `python -m flaxvid.demo`."""
-    chosen = tyro.cli(DemoOptions, prog="python -m flaxvid.demo", description=__doc__)
     with errors.one_line_errors():
+        chosen = parse(sys.argv[1:])
         compile_cache.use()
         gradio = import_gradio()
         trained = opening.open_best(chosen.run)
@@ -60,6 +61,17 @@ def main() -> None:
         page(gradio, trained).launch(
             server_name=chosen.host, server_port=chosen.port, quiet=True, footer_links=[]
         )
+
+
+def parse(arguments: list[str]) -> DemoOptions:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return commandline.parse(
+        DemoOptions, arguments, prog="python -m flaxvid.demo", description=__doc__
+    )
 
 
 def import_gradio() -> ModuleType:

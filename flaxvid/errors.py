@@ -29,9 +29,19 @@ class VideoError(UserError):
         return f"{self.path}: {self.problem}"
 
 
-def printable(path: str | os.PathLike[str]) -> str:
-    r"""A path as it can be printed: bytes of a name that are no UTF-8 are written as `\xe9`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def printable(text: str | os.PathLike[str]) -> str:
+    r"""A text or path from elsewhere, as a terminal may show it.
+
+    What would command a terminal becomes `\x1b`, and a byte of a name that is no UTF-8 `\xe9`.
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(text))
+
+
+def _escaped(character):
+    byte = ord(character) - 0xDC00  # how Python keeps a byte that is no UTF-8
+    if 0x80 <= byte <= 0xFF:
+        return f"\\x{byte:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 @contextlib.contextmanager
@@ -47,7 +57,7 @@ def one_line_errors() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except UserError as error:
-        message = " ".join(str(error).split())
+        message = printable(" ".join(str(error).split()))
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -2,15 +2,16 @@
 left of it when the frames are shuffled, reversed, frozen, or only one of them is shown."""
 
 import dataclasses
+import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import numpy as np
 import tyro
 
-from flaxvid import errors, progress
+from flaxvid import commandline, errors, progress, ranges
 from flaxvid.data import batches, embeddings, views
 from flaxvid.evaluation import report
 from flaxvid.models import cost
@@ -23,32 +24,42 @@ from flaxvid.training import parallel
 class EvaluateOptions:
     """What to judge, and how."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()]
     """Run directory that `flaxvid.train` left; its best checkpoint is judged."""
-    data: str | None = None
+    data: Annotated[str | None, ranges.Source(("motion", "tfds:"))] = None
     """Other data than the run's, named as for train."""
-    split: str = "test"
-    """train, validation or test."""
-    windows: int = 1
+    split: Literal["train", "validation", "test"] = "test"
+    """Part of the data to judge on."""
+    windows: Annotated[int, ranges.between(1, 1000)] = 1
     """Windows of time of each video; 10 is C3D's custom."""
-    crops: int = 1
-    """1, or 3 along the longer side; 3 is TimeSformer's custom."""
+    crops: Literal[1, 3] = 1
+    """One in the middle, or 3 along the longer side; 3 is TimeSformer's custom."""
     orders: bool = True
     """Judge on shuffled, reversed, frozen and single frames too."""
-    batch_size: int = 32
+    batch_size: Annotated[int, ranges.BATCH] = 32
     """Clips at a time, over all devices together. Changes no number."""
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
-    out: Path | None = None
+    out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for the report; None: the run's."""
 
 
 def main() -> None:
     """The command `python -m flaxvid.evaluate`."""
-    chosen = tyro.cli(EvaluateOptions, prog="python -m flaxvid.evaluate", description=__doc__)
     with errors.one_line_errors():
         compile_cache.use()
-        evaluate(chosen)
+        evaluate(parse(sys.argv[1:]))
+
+
+def parse(arguments: list[str]) -> EvaluateOptions:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return commandline.parse(
+        EvaluateOptions, arguments, prog="python -m flaxvid.evaluate", description=__doc__
+    )
 
 
 def evaluate(chosen: EvaluateOptions) -> dict:

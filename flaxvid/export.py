@@ -7,7 +7,7 @@ GPU and batches of any size. It needs JAX and nothing else:
 """
 
 import dataclasses
-import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ import jax.export
 import numpy as np
 import tyro
 
-from flaxvid import errors
+from flaxvid import commandline, errors, files, ranges
 from flaxvid.prediction import published
 from flaxvid.runs import opening
 
@@ -25,11 +25,13 @@ from flaxvid.runs import opening
 class ExportOptions:
     """What to export, and where to."""
 
-    run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
+    run: Annotated[
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()
+    ] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
-    weights: str | None = None
+    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """In place of a run, weights of a TimeSformer: a file, a folder or hf:owner/name[@revision]."""
-    out: Path | None = None
+    out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for model.jax and model.json; None: export/ in the run's, or here."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
     """What the file can run on."""
@@ -37,9 +39,19 @@ class ExportOptions:
 
 def main() -> None:
     """The command `python -m flaxvid.export`."""
-    chosen = tyro.cli(ExportOptions, prog="python -m flaxvid.export", description=__doc__)
     with errors.one_line_errors():
-        export(chosen)
+        export(parse(sys.argv[1:]))
+
+
+def parse(arguments: list[str]) -> ExportOptions:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return commandline.parse(
+        ExportOptions, arguments, prog="python -m flaxvid.export", description=__doc__
+    )
 
 
 def export(chosen: ExportOptions) -> Path:
@@ -58,7 +70,8 @@ def export(chosen: ExportOptions) -> Path:
         trained = published.open_weights(chosen.weights)
     folder = chosen.out or (chosen.run or Path()) / "export"
     exported = to_stablehlo(trained, chosen.platforms)
-    folder.mkdir(parents=True, exist_ok=True)
+    files.refuse_strangers(folder, "model.json", ("model.jax",))
+    files.make_folder(folder)
     settings = trained.settings
     about = {
         "model": f"{settings.arch} {settings.size}",
@@ -69,9 +82,8 @@ def export(chosen: ExportOptions) -> Path:
         "platforms": exported.platforms,
         "step": trained.step,
     }
-    (folder / "model.jax").write_bytes(exported.serialize())
-    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    (folder / "model.json").write_text(text, encoding="utf-8")
+    files.write_bytes(folder / "model.jax", exported.serialize())
+    files.write_json(folder / "model.json", about)
     size = (folder / "model.jax").stat().st_size / 2**20
     print(
         f"{folder}: model.jax ({size:.1f} MiB, for {', '.join(exported.platforms)}) and model.json"

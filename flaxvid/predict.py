@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from flaxvid import errors
+from flaxvid import commandline, errors, ranges
 from flaxvid.data import batches
 from flaxvid.prediction import clips, explain, files, inputs, live, pictures, published
 from flaxvid.runs import compile_cache, opening
@@ -37,35 +37,50 @@ class PredictOptions:
     """What to predict, and with what."""
 
     paths: Annotated[
-        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN] VIDEO...")
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="[RUN] VIDEO..."),
+        ranges.Source(("camera", *"0123456789")),
     ]
     """Run directory that `flaxvid.train` left, unless there are --weights; then video files,
     folders of them, or `camera` (`0`, `1`, ... for a certain one)."""
-    weights: str | None = None
+    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Weights of a TimeSformer or image ViT: a file, a folder or hf:owner/name[@revision]."""
-    top: int = 5
+    top: Annotated[int, ranges.between(1, 2**20)] = 5
     """Classes to show, and to write."""
-    out: Path | None = None
+    out: Annotated[Path | None, ranges.NewFile(files.ENDINGS)] = None
     """File to write, by its ending. .json or .csv: the classes of every video and window. Of one
     video, .gif or .mp4: the frames the model saw, captioned; .png: the same as a strip, or with
     --window the timeline."""
-    window: float | None = None
+    window: Annotated[float | None, ranges.SECONDS] = None
     """Seconds: predict each window of time of a long video, and of all of it the mean. None: one
     clip of the video, as in evaluation; of a camera, the last 2 seconds."""
-    every: float | None = None
+    every: Annotated[float | None, ranges.SECONDS] = None
     """Seconds from one window to the next; None: as long as the window."""
     explain: bool = False
     """Lay the model's attention, rolled out, over the frames of --out. For a timesformer."""
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
+    overwrite: bool = False
+    """Replace a file of the name --out."""
 
 
 def main() -> None:
     """The command `python -m flaxvid.predict`."""
-    chosen = tyro.cli(PredictOptions, prog="python -m flaxvid.predict", description=__doc__)
     with errors.one_line_errors():
         compile_cache.use()
-        sys.exit(report(chosen))
+        sys.exit(report(parse(sys.argv[1:])))
+
+
+def parse(arguments: list[str]) -> PredictOptions:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return commandline.parse(
+        PredictOptions, arguments, prog="python -m flaxvid.predict", description=__doc__
+    )
 
 
 def report(chosen: PredictOptions) -> int:
@@ -133,10 +148,12 @@ def report(chosen: PredictOptions) -> int:
 
 def _check(chosen, videos):
     """The ending of --out, or an empty one; and that the options go together."""
-    for name in ("window", "every", "top"):
-        value = getattr(chosen, name)
-        if value is not None and not value > 0:
-            raise errors.UserError(f"--{name} {value:g}: give more than 0")
+    if chosen.out is not None and chosen.out.exists():
+        for path in videos:
+            if path.exists() and path.samefile(chosen.out):
+                raise errors.UserError(
+                    f"--out {chosen.out}: is the video itself; choose another name"
+                )
     if chosen.every is not None and chosen.window is None and videos:
         raise errors.UserError(f"--every {chosen.every:g}: needs a --window, in seconds, too")
     ending = "" if chosen.out is None else files.check(chosen.out)

@@ -1,14 +1,13 @@
 """Make data ready for training: `python -m flaxvid.prepare ucf101 ~/UCF-101`."""
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from flaxvid import errors
+from flaxvid import commandline, errors, files, ranges
 from flaxvid.data import (
     archive,
     check,
@@ -22,20 +21,34 @@ from flaxvid.data import (
 )
 from flaxvid.runs import compile_cache, embed
 
-Source = Annotated[Path, tyro.conf.Positional]
+Source = Annotated[Path, tyro.conf.Positional, ranges.Folder()]
+Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
+Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
+Manifest = Annotated[Path | None, ranges.NewFile((".csv", ".json"))]
+HeldOut = Annotated[float | None, ranges.above(0, 0.5)]
 
 
 def main() -> None:
     """The command `python -m flaxvid.prepare`."""
-    chosen = tyro.extras.subcommand_cli_from_dict(
+    with errors.one_line_errors():
+        chosen = parse(sys.argv[1:])
+        (run,) = (run for options, run in COMMANDS.values() if options is type(chosen))
+        compile_cache.use()
+        run(chosen)
+
+
+def parse(arguments: list[str]) -> Any:
+    """The options of one of `COMMANDS`, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return commandline.parse(
         {name: options for name, (options, _) in COMMANDS.items()},
+        arguments,
         prog="python -m flaxvid.prepare",
         description=__doc__,
     )
-    (run,) = (run for options, run in COMMANDS.values() if options is type(chosen))
-    with errors.one_line_errors():
-        compile_cache.use()
-        run(chosen)
 
 
 # ---------------------------------------------------------------------- manifests
@@ -47,27 +60,27 @@ class Ucf101:
     """Folder of the clips."""
     split: Literal[1, 2, 3] = 1
     """Official split, from the lists of `ucfTrainTestlist`."""
-    lists: Path | None = None
+    lists: Annotated[Path | None, ranges.Folder()] = None
     """Folder of the lists; None looks in the source and beside it."""
-    random: float | None = None
+    random: HeldOut = None
     """Instead: this share of every class for testing, drawn by groups."""
-    train: Path | None = None
+    train: Annotated[Path | None, ranges.File()] = None
     """Instead: a CSV with video_name,tag, or ActionBERT's JSON, for training ..."""
-    test: Path | None = None
+    test: Annotated[Path | None, ranges.File()] = None
     """... and for testing."""
-    validation: float | None = None
+    validation: HeldOut = None
     """Share of the training clips held out as a validation split, by groups."""
-    seed: int = 0
+    seed: Annotated[int, ranges.SEED] = 0
     """Of what is drawn."""
     partial: bool = False
     """Go on without listed clips that are not there."""
-    out: Path | None = None
+    out: Manifest = None
     """Manifest to write, .csv or .json; None: manifest.csv in the source."""
-    json: Path | None = None
+    json: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for the splits as ActionBERT's JSON files too."""
     organise: Literal["move", "link"] | None = None
     """Put the clips into class folders first: move them, or link to them under `into`."""
-    into: Path | None = None
+    into: Annotated[Path | None, ranges.NewFolder()] = None
     """Where the class folders go; None: into the source."""
     dry_run: bool = False
     """With `organise`: only say what would go where."""
@@ -95,11 +108,16 @@ def prepare_ucf101(options: Ucf101) -> None:
         videos = ucf101.by_groups(root, options.random, seed=options.seed)
     else:
         videos = ucf101.official(root, options.split, lists=options.lists, partial=options.partial)
+    splits = {split: f"{split}_ucf101.json" for split in manifest.SPLITS}
+    if options.json is not None and not options.overwrite:
+        for name in splits.values():
+            if (options.json / name).exists():
+                raise errors.UserError(f"{options.json / name}: is there already; pass --overwrite")
     videos = _finish(videos, options)
     if options.json is not None:
-        options.json.mkdir(parents=True, exist_ok=True)
+        files.make_folder(options.json)
         for split in videos.splits():
-            ucf101.write_json(videos, split, options.json / f"{split}_ucf101.json")
+            ucf101.write_json(videos, split, options.json / splits[split])
 
 
 def _organise(options):
@@ -127,24 +145,24 @@ class Folder:
     """Folder of the videos."""
     layout: Literal["classes", "hmdb51", "kinetics"] = "classes"
     """Class folders (inside split folders, if you like), or a data set's own way."""
-    table: Path | None = None
+    table: Annotated[Path | None, ranges.File()] = None
     """A CSV or JSON with path, label and perhaps start, end, group, split. For Kinetics: its
     annotations."""
-    lists: Path | None = None
+    lists: Annotated[Path | None, ranges.Folder()] = None
     """HMDB51's folder of `<class>_test_split<N>.txt`."""
     split: Literal[1, 2, 3] = 1
     """HMDB51's split."""
     group_regex: str | None = None
-    """What it finds in a video's path is the video's group, as subject_\\d+; None: the table's, or
+    """What it finds in a video's path is the video's group, as subject_[0-9]+; None: the table's, or
     what names of UCF101, HMDB51 or Kinetics tell."""
-    test: float | None = None
+    test: HeldOut = None
     """Share of the training videos held out for testing, by groups. Class folders without split
     folders have a fifth held out for testing, and a fifth of the rest for validation."""
-    validation: float | None = None
+    validation: HeldOut = None
     """Share of the rest held out for validation, by groups."""
-    seed: int = 0
+    seed: Annotated[int, ranges.SEED] = 0
     """Of what is drawn."""
-    out: Path | None = None
+    out: Manifest = None
     """Manifest to write, .csv or .json; None: manifest.csv in the source."""
     overwrite: bool = False
     """Replace a manifest of that name."""
@@ -193,13 +211,8 @@ def _finish(videos, options):
     out = options.out or options.source / "manifest.csv"
     if out.exists() and not options.overwrite:
         raise errors.UserError(f"{out}: is there already; pass --overwrite, or --out another")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        manifest.write(videos, out)
-    except OSError as error:
-        raise errors.UserError(
-            f"{out}: can't be written ({error.strerror}); choose another --out"
-        ) from None
+    files.make_folder(out.parent)
+    manifest.write(videos, out)
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     groups = len({row.group for row in videos.rows})
     print(f"{out}: {len(videos.labels)} classes, {counts}, {groups} groups\ntry  --data {out}")
@@ -211,17 +224,17 @@ def _finish(videos, options):
 class Frames:
     """Videos to folders of JPEGs, that are read as videos are."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Data
     """A manifest, or a folder of class folders."""
-    out: Source
+    out: Target
     """Folder to write."""
-    fps: float | None = 1.0
+    fps: Annotated[float | None, ranges.FPS] = 1.0
     """Frames per second; None: all."""
-    short_side: int | None = None
+    short_side: Annotated[int | None, ranges.PIXELS] = None
     """Pixels; None leaves the size."""
-    quality: int = 95
+    quality: Annotated[int, ranges.between(1, 100)] = 95
     """Of the JPEGs, 1 to 100."""
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
@@ -245,14 +258,14 @@ def prepare_frames(options: Frames) -> None:
 class Packed:
     """Videos decoded once, into a TFDS dataset that trains several times as fast."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Data
     """A manifest, or a folder of class folders."""
-    out: Source
+    out: Target
     """Folder to write."""
     settings: tyro.conf.OmitArgPrefixes[packed.Packing] = dataclasses.field(
         default_factory=packed.Packing
     )
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
@@ -284,14 +297,16 @@ class Check:
     """Read every video: unreadable, short, damaged, mislabelled, duplicate and leaking ones are
     listed."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Data
     """A manifest, a folder of class folders, or a packed folder."""
-    num_frames: int = 1
+    num_frames: Annotated[int, ranges.FRAMES] = 1
     """Frames that a clip takes: videos with fewer are short."""
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that read."""
-    json: Path | None = None
+    json: Annotated[Path | None, ranges.NewFile((".json",))] = None
     """File for the findings too."""
+    overwrite: bool = False
+    """Replace a file of that name."""
 
 
 def prepare_check(options: Check) -> None:
@@ -299,8 +314,7 @@ def prepare_check(options: Check) -> None:
     videos = manifest.open_data(Path(options.data), allow_leakage=True)
     findings = check.check(videos, num_frames=options.num_frames, threads=options.threads)
     if options.json is not None:
-        text = json.dumps(check.to_json(findings, videos), indent=1, ensure_ascii=False)
-        options.json.write_text(text, encoding="utf-8")
+        files.write_json(options.json, check.to_json(findings, videos))
     print(check.table(findings, len({row.path for row in videos.rows})))
     if check.wrong(findings):
         sys.exit(1)
@@ -312,11 +326,11 @@ class Download:
 
     address: Annotated[str, tyro.conf.Positional]
     """http(s) address, or one of ucf101-splits, ucf101-top5, ucf101 (a .rar, 6.5 GB)."""
-    out: Source
+    out: Annotated[Path, tyro.conf.Positional, ranges.NewFile(kept=True)]
     """File to write."""
-    sha256: str | None = None
+    sha256: Annotated[str | None, ranges.Text("[0-9a-fA-F]{64}", "64 hexadecimal digits")] = None
     """Checksum that it must have."""
-    unpack: Path | None = None
+    unpack: Annotated[Path | None, ranges.NewFolder()] = None
     """New folder to unpack it into (.zip, .tar, .tar.gz)."""
 
 

@@ -3,7 +3,6 @@ architecture's tiny size on them, and leave a run directory under runs/."""
 
 import dataclasses
 import functools
-import json
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from flaxvid import errors, exercise, progress
+from flaxvid import errors, exercise, files, progress
 from flaxvid.data import batches
 from flaxvid.evaluation import scoring
 from flaxvid.models import cost
@@ -50,7 +49,16 @@ def main() -> None:
     """The command `python -m flaxvid.train`."""
     with errors.one_line_errors():
         compile_cache.use()
-        train(options.parse(sys.argv[1:], __doc__))
+        train(parse(sys.argv[1:]))
+
+
+def parse(arguments: list[str]) -> options.TrainOptions:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return options.parse(arguments, __doc__)
 
 
 def train(chosen: options.TrainOptions) -> Path | None:
@@ -220,7 +228,7 @@ def _list_skipped(skipped, folder):
     reasons = skipped.reasons()
     if reasons:
         path = folder / "skipped.json"
-        path.write_text(json.dumps(reasons, indent=1, ensure_ascii=False), encoding="utf-8")
+        files.write_json(path, reasons)
         print(f"{len(reasons)} videos could not be read and were left out; see {path}")
 
 

@@ -10,7 +10,7 @@ import flaxvid
 ROOT = Path(flaxvid.__file__).parent
 
 # What the modules of a folder may import of flaxvid, beside their own folder and these two.
-EVERYWHERE = {"errors", "progress"}
+EVERYWHERE = {"errors", "progress", "files", "ranges"}
 MAY_IMPORT = {
     "video": set(),
     "data": {"video"},
@@ -20,7 +20,17 @@ MAY_IMPORT = {
     "weights": {"video", "models", "recipes"},
     "figures": {"video"},
     "evaluation": {"video", "data", "training", "figures"},
-    "runs": {"video", "data", "models", "recipes", "training", "evaluation", "weights", "figures"},
+    "runs": {
+        "commandline",
+        "video",
+        "data",
+        "models",
+        "recipes",
+        "training",
+        "evaluation",
+        "weights",
+        "figures",
+    },
     "prediction": {"video", "data", "models", "recipes", "training", "runs", "weights", "figures"},
     "exercise": set(),
 }

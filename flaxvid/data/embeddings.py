@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.data import batches, manifest
 from flaxvid.video import transform
 
@@ -233,12 +233,12 @@ class Writer:
             ) from None
 
     def _begin(self, shape):
-        self._partial.mkdir(parents=True, exist_ok=True)
-        (self._partial / JOURNAL).write_text("")
+        files.make_folder(self._partial)
+        files.write_text(self._partial / JOURNAL, "")
         kept = np.lib.format.open_memmap(self._partial / ARRAY, "w+", self._about.dtype, shape)
         kept.flush()
         # The index last: a kill before this line leaves nothing to go on with.
-        _write_json(self._partial / INDEX, self._index)
+        files.write_json(self._partial / INDEX, self._index)
 
     def _continue(self, shape):
         index = json.loads((self._partial / INDEX).read_text(encoding="utf-8"))
@@ -251,7 +251,7 @@ class Writer:
         text = (self._partial / JOURNAL).read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:  # killed in the middle of a line
-            (self._partial / JOURNAL).write_text(whole, encoding="utf-8")
+            files.write_text(self._partial / JOURNAL, whole)
         done = {line["video_idx"]: line for line in map(json.loads, whole.splitlines())}
         return {n: line for n, line in done.items() if line["crc32"] == zlib.crc32(self.array[n])}
 
@@ -305,7 +305,7 @@ class Writer:
             for number, line in sorted(self._done.items())
             if line["reason"] is not None
         }
-        _write_json(self._partial / INDEX, self._index)
+        files.write_json(self._partial / INDEX, self._index)
         self._journal.close()
         (self._partial / JOURNAL).unlink()
         self._partial.rename(self.folder)
@@ -324,10 +324,3 @@ def _entry(number, row, videos):
         "start": row.start,
         "end": row.end,
     }
-
-
-def _write_json(path, content):
-    """Whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    new.replace(path)

@@ -6,7 +6,6 @@ videos that are missing. Each holds a `frames.json` with its rate, and is read a
 
 import dataclasses
 import json
-import shutil
 from concurrent import futures
 from pathlib import Path, PurePath
 
@@ -14,9 +13,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from flaxvid import errors, progress
+from flaxvid import errors, files, progress
 from flaxvid.data import manifest
 from flaxvid.video import decode, endings, frame_folder, transform
+
+ABOUT = "frames_made.json"  # how the frames of a whole folder are made, and of what
 
 
 def encode(
@@ -56,12 +57,15 @@ def write(
         The videos left out -> why.
 
     Raises:
-        UserError: if two videos would share a folder.
+        UserError: if two videos would share a folder, or `out` holds anything but frames of these
+            videos made in the same way.
         VideoError: for a video that can't be read, unless they are skipped.
     """
     out = Path(out)
     folders = _folders(videos)
     skipped = {}
+    made_as = {"fps": fps, "short_side": short_side, "quality": quality}
+    _begin(out, made_as | {"source": str(videos.root.absolute())})
 
     def write_one(path):
         try:
@@ -83,9 +87,27 @@ def write(
         for row in videos.rows
         if row.path not in skipped
     ]
-    out.mkdir(parents=True, exist_ok=True)
+    files.make_folder(out)
     manifest.write(manifest.Manifest(out, tuple(rows), videos.labels), out / "manifest.csv")
     return skipped
+
+
+def _begin(out, wanted):
+    """Notes how the frames in a folder are made, or finds that they are made in that way."""
+    about = out / ABOUT
+    if about.exists():
+        made = files.read_json(about)
+        for name, value in wanted.items():
+            found = made.get(name) if isinstance(made, dict) else None
+            if found != value:
+                raise errors.UserError(
+                    f"{out}: holds frames made with {name.replace('_', ' ')} {found}, and {value} "
+                    "is asked for; choose another folder"
+                )
+        return
+    files.refuse_occupied(out, "made by `prepare frames`")
+    files.make_folder(out)
+    files.write_json(about, wanted)
 
 
 def _folders(videos):
@@ -108,13 +130,11 @@ def _folders(videos):
 def _write_video(path, folder, fps, short_side, quality):
     stated, seconds = decode.probe(path).fps, []
     frames = decode.TimedFrames(path, rate=fps)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for number, (second, frame) in enumerate(frames, start=1):
-        (partial / f"frame_{number:06d}.jpg").write_bytes(encode(frame, short_side, quality))
-        seconds.append(second)
-    rate = min(stated, fps) if fps and stated else fps or stated
-    facts = frame_folder.facts(np.asarray(seconds), frames.end, rate)
-    (partial / frame_folder.FACTS).write_text(json.dumps(facts))
-    partial.rename(folder)
+    with files.whole_folder(folder) as partial:
+        for number, (second, frame) in enumerate(frames, start=1):
+            data = encode(frame, short_side, quality)
+            (partial / f"frame_{number:06d}.jpg").write_bytes(data)
+            seconds.append(second)
+        rate = min(stated, fps) if fps and stated else fps or stated
+        facts = frame_folder.facts(np.asarray(seconds), frames.end, rate)
+        (partial / frame_folder.FACTS).write_text(json.dumps(facts))

@@ -11,7 +11,6 @@ import contextlib
 import csv
 import dataclasses
 import hashlib
-import io
 import json
 import operator
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.data import groups, scan, splits
 from flaxvid.video import endings
 
@@ -199,32 +198,32 @@ def _row(path, number, record):
 def write(manifest: Manifest, path: Path) -> None:
     """Writes a manifest as CSV or, with its vocabulary, as JSON, after the suffix of `path`.
 
-    Paths in the file start from its own folder, so that it moves along with the videos in it. The
-    file appears under its name when it is whole.
+    Paths in the file start from its own folder, so that it moves along with the videos in it.
 
     Raises:
         ManifestError: for a name that is not in UTF-8.
+        FileError: if it can't be written.
     """
     path = Path(path)
     rows = rerooted(manifest, path.parent).rows
-    text = io.StringIO(newline="")
-    if path.suffix == ".json":
-        content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
-        json.dump(content, text, indent=1, ensure_ascii=False)
-    else:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(map(operator.attrgetter(*COLUMNS), rows))
-    try:
-        data = text.getvalue().encode()
-    except UnicodeEncodeError:
-        odd = next(row.path for row in rows if row.path != errors.printable(row.path))
+    odd = next((row.path for row in rows if row.path != errors.printable(row.path)), None)
+    if odd is not None and not _is_utf8(odd):
         raise ManifestError(
             f"{errors.printable(odd)}: its name is not in UTF-8, as in old archives: rename it"
-        ) from None
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+        )
+    if path.suffix == ".json":
+        content = {"labels": manifest.labels, "rows": [dataclasses.asdict(row) for row in rows]}
+        files.write_json(path, content)
+        return
+    files.write_csv(path, COLUMNS, map(operator.attrgetter(*COLUMNS), rows))
+
+
+def _is_utf8(name):
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -> Manifest:

@@ -21,11 +21,12 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from flaxvid import errors, progress
+from flaxvid import errors, files, progress, ranges
 from flaxvid.data import frames as frame_files
 from flaxvid.data import manifest
 from flaxvid.video import decode, times
@@ -40,13 +41,14 @@ ADDRESS = re.compile(r"(\w+)#(\d+)")
 class Packing:
     """What the packed frames are like."""
 
-    short_side: int | None = 256
+    short_side: Annotated[int | None, ranges.PIXELS] = 256
     """Pixels; smaller videos stay as they are. None: all stay."""
-    quality: int = 90
+    quality: Annotated[int, ranges.between(1, 100)] = 90
     """Of the JPEGs, 1 to 100."""
-    fps: float | None = None
+    fps: Annotated[float | None, ranges.FPS] = None
     """Frames a second; None: all of them."""
-    clips_per_shard: int = 128
+    clips_per_shard: Annotated[int, ranges.between(1, 10**6)] = 128
+    """Clips in a file; each file is whole, or made again."""
 
 
 def is_address(path: decode.PathLike) -> bool:
@@ -165,9 +167,12 @@ def _begin(videos, folder, settings):
     """The state of the packing in a folder: a new one, or what an interrupted one had done."""
     wanted = dataclasses.asdict(settings) | {"manifest": videos.fingerprint(), "format": FORMAT}
     if not (folder / PROGRESS).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        return {"settings": wanted, "shards": {}}
-    state = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        files.refuse_occupied(folder, "made by `prepare packed`")
+        files.make_folder(folder)
+        state = {"settings": wanted, "shards": {}}
+        _save(folder, state)
+        return state
+    state = files.read_json(folder / PROGRESS)
     if state["settings"] != wanted:
         different = [key for key in wanted if state["settings"].get(key) != wanted[key]]
         raise errors.UserError(
@@ -177,9 +182,7 @@ def _begin(videos, folder, settings):
 
 
 def _save(folder, state):
-    partial = folder / f"{PROGRESS}.partial"
-    partial.write_text(json.dumps(state, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(folder / PROGRESS)
+    files.write_json(folder / PROGRESS, state)
 
 
 def _features(labels: Sequence[str]):

@@ -209,7 +209,7 @@ def write_json(videos: manifest.Manifest, split: str, path: Path) -> None:
         {"video_name": _stem(row.path), "label_idx": videos.label_index(row)}
         for row in videos.split(split).rows
     ]
-    Path(path).write_text(json.dumps(entries, indent=1), encoding="utf-8")
+    files.write_json(path, entries)
 
 
 def _text(path):

@@ -1,12 +1,12 @@
 """A judged model as numbers and pages: report.json, report.md, confusion.png, calibration.png."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from flaxvid import files
 from flaxvid.data import manifest
 from flaxvid.evaluation import scores
 from flaxvid.figures import calibration as calibration_figure
@@ -85,18 +85,23 @@ def _rounded(value):
 
 
 def write(report: dict, judged: Predictions, folder: Path) -> list[Path]:
-    """Writes the report into `folder` in all its forms, and says which files they are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [entry["label"] for entry in report["classes"]]
-    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    (folder / "report.json").write_text(text, encoding="utf-8")
-    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
-    axes = confusion_figure.draw(np.array(report["confusion"]), names, title="percent of each row")
-    axes.figure.savefig(folder / "confusion.png", dpi=120)
+    """Writes the report into `folder` in all its forms, and says which files they are.
+
+    Raises:
+        FileError: if it can't be written, or files of these names are there that are no report.
+    """
+    names = ("report.json", "report.md", "confusion.png", "calibration.png")
+    files.refuse_strangers(folder, names[0], names)
+    files.make_folder(folder)
+    labels = [entry["label"] for entry in report["classes"]]
+    files.write_json(folder / "report.json", report)
+    files.write_text(folder / "report.md", markdown(report))
+    counts = np.array(report["confusion"])
+    axes = confusion_figure.draw(counts, labels, title="percent of each row")
+    files.save_figure(folder / "confusion.png", axes.figure)
     found = scores.calibration(judged.probabilities, judged.labels)
     axes = calibration_figure.draw(found, title="sure, and right?")
-    axes.figure.savefig(folder / "calibration.png", dpi=120)
-    names = ("report.json", "report.md", "confusion.png", "calibration.png")
+    files.save_figure(folder / "calibration.png", axes.figure)
     return [folder / name for name in names]
 
 

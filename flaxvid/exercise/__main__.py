@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flaxvid import errors, exercise
+from flaxvid import errors, exercise, files
 from flaxvid.exercise import board, catalogue, mine
 
 COMMAND = "python -m flaxvid.exercise"
@@ -18,7 +18,16 @@ TWO_DEVICES = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
 def main() -> None:
     """The command `python -m flaxvid.exercise`."""
     with errors.one_line_errors():
-        sys.exit(run(_parser().parse_args()))
+        sys.exit(run(parse(sys.argv[1:])))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of a command line, checked.
+
+    Raises:
+        UserError: for one that can't be.
+    """
+    return parser().parse_args(arguments)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -105,12 +114,20 @@ def stub(name: str, file: Path | None) -> None:
         raise errors.UserError(f"{file}: defines {name} already: edit it there, or name a new file")
     if before:
         text = f"{before.rstrip()}\n\n\n{text}"
-    file.write_text(text, encoding="utf-8")
+    files.write_text(file, text)
     print(f"{file}: written. Then  {COMMAND} check {file}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as the other commands do."""
+
+    def error(self, message):
+        raise errors.UserError(f"{message}; see {COMMAND} --help")
+
+
+def parser() -> argparse.ArgumentParser:
+    """What reads the command line."""
+    parser = _Parser(prog=COMMAND, description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name, help, *arguments):
@@ -118,10 +135,16 @@ def _parser() -> argparse.ArgumentParser:
         for argument, options in arguments:
             added.add_argument(argument, **options)
 
+    # Not by `ranges`: a board is shown at once, and tyro takes half a second to import.
+    def limit(text):
+        if not 0 < float(text) <= 86_400:
+            raise argparse.ArgumentTypeError(f"{text} must be more than 0 and at most 86,400")
+        return float(text)
+
     exercise_name = ("name", {"help": "an exercise; its short name is enough"})
     optional_name = ("name", {"nargs": "?", "help": "one exercise; all if left out"})
     file = ("file", {"type": Path, "help": "your Python file"})
-    seconds = ("--seconds", {"type": float, "default": exercise.SECONDS, "help": "time limit"})
+    seconds = ("--seconds", {"type": limit, "default": exercise.SECONDS, "help": "time limit"})
     command("check", "check the exercises that a file defines", file, optional_name, seconds)
     command("show", "print flaxvid's own version", exercise_name)
     command("hint", "print a hint", exercise_name)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from flaxvid import files
 from flaxvid.exercise import catalogue
 
 TICK, CROSS, DOT = "✓", "✗", "·"
@@ -29,8 +30,8 @@ def passed() -> list[str]:
 
 def keep(names: Iterable[str]) -> None:
     """Writes which exercises are passed. A folder that cannot be written loses it, no more."""
-    with contextlib.suppress(OSError):
-        path().write_text(json.dumps({"passed": sorted(names)}, indent=1), encoding="utf-8")
+    with contextlib.suppress(files.FileError):
+        files.write_json(path(), {"passed": sorted(names)})
 
 
 def after_success(name: str) -> str:

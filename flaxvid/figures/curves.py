@@ -63,4 +63,4 @@ def save(rows: Sequence[dict[str, int | float]], path: Path) -> None:
     figure = matplotlib.figure.Figure(figsize=(10, 4), layout="constrained")
     for quantity, axes in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
         draw(rows, quantity, axes)
-    figure.savefig(path, dpi=120)
+    files.save_figure(path, figure)

@@ -4,14 +4,14 @@ Source: Devlin et al., "BERT" (2019), and Liu et al., "RoBERTa" (2019); details 
 """
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import errors
+from flaxvid import errors, ranges
 from flaxvid.models import attention, layers
 
 # In what the two differ, the words aside.
@@ -28,29 +28,29 @@ class BertConfig:
     """Frames of the longest sequence; any that there are positions for will do."""
     embedding_dim: tyro.conf.Suppress[int] = 512
     """Width of a frame's embedding, before it is projected to `dim`."""
-    dim: int = 768
+    dim: Annotated[int, ranges.WIDTH] = 768
     """Width of a token."""
-    layers: int = 12
+    layers: Annotated[int, ranges.DEPTH] = 12
     """Blocks."""
-    num_heads: int = 12
+    num_heads: Annotated[int, ranges.WIDTH] = 12
     """Heads of attention; they share the width."""
-    mlp_dim: int = 3072
+    mlp_dim: Annotated[int, ranges.WIDTH] = 3072
     """Width between a block's two linear layers."""
-    dropout: float = 0.1
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Of the embeddings and of every residual branch."""
-    attention_dropout: float = 0.1
+    attention_dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Of the attention weights."""
     pooling: Literal["cls", "mean"] = "cls"
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
-    epsilon: float = 1e-12
+    epsilon: Annotated[float, ranges.above(0, 1)] = 1e-12
     """Of all LayerNorms."""
-    max_positions: int = 512
+    max_positions: Annotated[int, ranges.between(1, 2**20)] = 512
     """Rows of the table of positions."""
-    position_offset: int = 0
+    position_offset: Annotated[int, ranges.between(0, 2**20)] = 0
     """Row of the first position; RoBERTa leaves the rows before it unused."""
-    token_types: int = 2
+    token_types: Annotated[int, ranges.WIDTH] = 2
     """Rows of the table of token types, of which the first is added to every token."""
-    init_std: float = 0.02
+    init_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Standard deviation of fresh linear layers and embeddings."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"

@@ -7,6 +7,7 @@ direction ends with the state of its last real frame.
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float, PyTree
 
+from flaxvid import ranges
 from flaxvid.models import layers
 
 
@@ -27,15 +29,15 @@ class BiLSTMConfig:
     """Frames of the longest sequence; any other length will do as well."""
     embedding_dim: tyro.conf.Suppress[int] = 512
     """Width of a frame's embedding."""
-    hidden_dim: int = 1024
+    hidden_dim: Annotated[int, ranges.WIDTH] = 1024
     """Width of the state of one direction."""
-    layers: int = 1
+    layers: Annotated[int, ranges.DEPTH] = 1
     """LSTMs, one on top of another."""
-    fc_dim: int = 1024
+    fc_dim: Annotated[int, ranges.WIDTH] = 1024
     """Width of the layer before the logits."""
-    layer_dropout: float = 0.1
+    layer_dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Between one layer and the next."""
-    dropout: float = 0.5
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the logits."""
 
     @classmethod

@@ -7,7 +7,7 @@ arXiv 1412.0767, section 3.2; the padding of pool5 after its ports to PyTorch.
 import dataclasses
 import math
 import string
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import errors
+from flaxvid import errors, ranges
 from flaxvid.models import convolution, layers
 
 
@@ -28,13 +28,13 @@ class C3DConfig:
     num_frames: tyro.conf.Suppress[int] = 16
     image_size: tyro.conf.Suppress[int] = 112
     """Height and width of a frame, in pixels."""
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512)
+    widths: Annotated[tuple[int, ...], ranges.WIDTH] = (64, 128, 256, 512, 512)
     """Filters of a convolution in each stage; a stage ends in a pool."""
-    depths: tuple[int, ...] = (1, 1, 2, 2, 2)
+    depths: Annotated[tuple[int, ...], ranges.between(1, 26)] = (1, 1, 2, 2, 2)
     """Convolutions in each stage."""
-    fc_dim: int = 4096
+    fc_dim: Annotated[int, ranges.WIDTH] = 4096
     """Width of the two fully connected layers before the last."""
-    dropout: float = 0.5
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Share of fc6's and fc7's outputs that training drops."""
     batch_norm: bool = False
     """Normalise after every convolution, which then needs no bias."""

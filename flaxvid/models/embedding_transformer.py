@@ -5,13 +5,14 @@ Need" (2017), section 3.1, for the encoder block.
 """
 
 import dataclasses
+from typing import Annotated
 
 import jax.numpy as jnp
 import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import errors
+from flaxvid import errors, ranges
 from flaxvid.models import attention, layers
 
 EPSILON = 1e-5  # of PyTorch's LayerNorm
@@ -27,17 +28,17 @@ class EmbeddingTransformerConfig:
     """Frames of the longest sequence."""
     embedding_dim: tyro.conf.Suppress[int] = 1024
     """Width of a frame's embedding."""
-    dim: int | None = None
+    dim: Annotated[int | None, ranges.WIDTH] = None
     """Width of the encoder, to which a linear layer brings embeddings; None: they keep theirs."""
-    dense_dim: int = 4
+    dense_dim: Annotated[int, ranges.WIDTH] = 4
     """Width between the two linear layers of a block."""
-    num_heads: int = 1
+    num_heads: Annotated[int, ranges.WIDTH] = 1
     """Heads of attention."""
-    depth: int = 1
+    depth: Annotated[int, ranges.DEPTH] = 1
     """Blocks."""
-    attention_dropout: float = 0.3
+    attention_dropout: Annotated[float, ranges.PROBABILITY] = 0.3
     """Share of the attention weights dropped in training."""
-    dropout: float = 0.5
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the head, in training."""
 
     @classmethod

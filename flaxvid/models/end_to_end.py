@@ -8,14 +8,14 @@ mask, rngs)` is any model over embeddings.
 
 import dataclasses
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import errors
+from flaxvid import errors, ranges
 from flaxvid.models import bert, bilstm, conv_encoder, frame_encoders
 
 EncoderName = Literal["conv", "resnet18", "lite0", "densenet121"]
@@ -127,15 +127,15 @@ class ConvLSTMConfig:
     """A small network that keeps places, for small frames; or one of ImageNet's."""
     frozen: str | None = None
     """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
-    hidden_dim: int = 64
+    hidden_dim: Annotated[int, ranges.WIDTH] = 64
     """Width of the state of one direction."""
-    layers: int = 1
+    layers: Annotated[int, ranges.DEPTH] = 1
     """LSTMs, one on top of another."""
-    fc_dim: int = 64
+    fc_dim: Annotated[int, ranges.WIDTH] = 64
     """Width of the layer before the logits."""
-    layer_dropout: float = 0.1
+    layer_dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Between one layer and the next."""
-    dropout: float = 0.1
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Before the logits."""
 
     @classmethod
@@ -165,21 +165,21 @@ class ConvTransformerConfig:
     """A small network that keeps places, for small frames; or one of ImageNet's."""
     frozen: str | None = None
     """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
-    dim: int = 64
+    dim: Annotated[int, ranges.WIDTH] = 64
     """Width of a token."""
-    layers: int = 2
+    layers: Annotated[int, ranges.DEPTH] = 2
     """Blocks."""
-    num_heads: int = 4
+    num_heads: Annotated[int, ranges.WIDTH] = 4
     """Heads of attention; they share the width."""
-    mlp_dim: int = 128
+    mlp_dim: Annotated[int, ranges.WIDTH] = 128
     """Width between a block's two linear layers."""
-    dropout: float = 0.0
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.0
     """Of the embeddings and of every residual branch."""
-    attention_dropout: float = 0.0
+    attention_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
     """Of the attention weights."""
     pooling: Literal["cls", "mean"] = "cls"
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
-    init_std: float = 0.1
+    init_std: Annotated[float, ranges.between(0, 10)] = 0.1
     """Standard deviation of fresh linear layers and embeddings."""
 
     @classmethod

@@ -5,7 +5,7 @@ Understanding?" (2021), arXiv 2102.05095; details after the authors' implementat
 """
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
 import einops
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from flaxvid import ranges
 from flaxvid.models import attention, layers, schemes
 
 
@@ -26,21 +27,21 @@ class TimeSformerConfig:
     num_frames: tyro.conf.Suppress[int] = 8
     image_size: tyro.conf.Suppress[int] = 224
     """Height and width of a frame, in pixels."""
-    patch_size: int = 16
+    patch_size: Annotated[int, ranges.PIXELS] = 16
     """Height and width of a patch, in pixels."""
-    dim: int = 768
+    dim: Annotated[int, ranges.WIDTH] = 768
     """Width of a token."""
-    depth: int = 12
+    depth: Annotated[int, ranges.DEPTH] = 12
     """Blocks."""
-    num_heads: int = 12
+    num_heads: Annotated[int, ranges.WIDTH] = 12
     """Heads of attention; they share the width."""
-    mlp_dim: int = 3072
+    mlp_dim: Annotated[int, ranges.WIDTH] = 3072
     """Width between a block's two linear layers."""
-    drop_path: float = 0.1
+    drop_path: Annotated[float, ranges.PROBABILITY] = 0.1
     """Stochastic depth of the last block; the first has none, those between lie on a line."""
     attention: Literal["divided", "joint", "space", "local_global", "axial"] = "divided"
     """Which tokens see each other; see `schemes`."""
-    init_std: float = 0.02
+    init_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Standard deviation of fresh linear layers, position embeddings and the CLS token."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"

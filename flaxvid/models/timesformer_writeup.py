@@ -6,6 +6,7 @@ as wide as the model; the mean of the frames' CLS tokens goes through two linear
 """
 
 import dataclasses
+from typing import Annotated
 
 import einops
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from flaxvid import ranges
 from flaxvid.models import attention, layers
 
 
@@ -25,17 +27,17 @@ class WriteupConfig:
     num_frames: tyro.conf.Suppress[int] = 8
     image_size: tyro.conf.Suppress[int] = 224
     """Height and width of a frame, in pixels."""
-    patch_size: int = 16
+    patch_size: Annotated[int, ranges.PIXELS] = 16
     """Height and width of a patch, in pixels."""
-    dim: int = 512
+    dim: Annotated[int, ranges.WIDTH] = 512
     """Width of a token."""
-    depth: int = 2
+    depth: Annotated[int, ranges.DEPTH] = 2
     """Blocks."""
-    num_heads: int = 4
+    num_heads: Annotated[int, ranges.WIDTH] = 4
     """Heads of attention; they share the width."""
-    mlp_dim: int = 512
+    mlp_dim: Annotated[int, ranges.WIDTH] = 512
     """Width between a block's two linear layers."""
-    dropout: float = 0.1
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Of attention weights and branches, in training."""
     dtype: str = "float32"
     """Type of the arithmetic; parameters and logits stay float32."""

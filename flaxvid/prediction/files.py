@@ -1,13 +1,11 @@
 """Predictions as files, by their ending: .json, .csv, .png, .gif, .mp4."""
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.figures import attention, frames, timeline
 from flaxvid.prediction import clips, pictures
 from flaxvid.video import write
@@ -58,12 +56,9 @@ def write_table(
     ]
     if path.suffix.lower() == ".json":
         content = {"predictions": rows, "skipped": dict(skipped)}
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        files.write_json(path, content)
         return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    files.write_csv(path, COLUMNS, [row.values() for row in rows])
 
 
 def write_timeline(path: Path, said: Sequence[clips.Prediction], labels: tuple[str, ...]) -> None:
@@ -71,7 +66,7 @@ def write_timeline(path: Path, said: Sequence[clips.Prediction], labels: tuple[s
     edges = np.array([[one.start, one.end] for one in said])
     odds = np.stack([one.probabilities for one in said])
     axes = timeline.draw(edges, odds, labels, title=said[0].path.name)
-    axes.figure.savefig(path, dpi=120)
+    files.save_figure(path, axes.figure)
 
 
 def write_strip(
@@ -87,7 +82,7 @@ def write_strip(
         axes = frames.film_strip(film, title=title)
     else:
         axes = attention.film_strip(film, heat[clip.mask], title=title)
-    axes.figure.savefig(path, dpi=120)
+    files.save_figure(path, axes.figure)
 
 
 def write_moving(path: Path, film: pictures.Frames) -> None:

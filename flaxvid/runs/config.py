@@ -3,9 +3,9 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from flaxvid import errors
+from flaxvid import errors, ranges
 from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.video import transform
@@ -18,26 +18,26 @@ DTYPES = {"float32": "float32", "bf16": "bfloat16"}
 class Data:
     """What to learn from."""
 
-    data: str = "motion"
+    data: Annotated[str, ranges.Source(("motion", "tfds:"))] = "motion"
     """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
     `motion`, `motion:hard`, or `tfds:NAME`."""
-    batch_size: int = 16
+    batch_size: Annotated[int, ranges.BATCH] = 16
     """Clips in a step, over all devices together."""
-    num_frames: int = 8
+    num_frames: Annotated[int, ranges.FRAMES] = 8
     """Frames of a clip."""
-    stride: int | None = None
+    stride: Annotated[int | None, ranges.FRAMES] = None
     """Frames from one to the next; None: spread over the whole video."""
-    image_size: int = 32
+    image_size: Annotated[int, ranges.PIXELS] = 32
     """Height and width that the model sees, in pixels."""
-    resize: int | tuple[int, int] | None = None
+    resize: Annotated[int | tuple[int, int] | None, ranges.PIXELS] = None
     """Before the crop: the short side in pixels, or exactly height and width; None: the
     architecture's, in proportion to the image size."""
-    jitter: tuple[int, int] | None = None
+    jitter: Annotated[tuple[int, int] | None, ranges.PIXELS] = None
     """In training, the short side is drawn from this range of pixels; twice the same: always that
     size; None: the architecture's, in proportion to the image size."""
     flip: bool = False
     """In training, mirror half of the clips. Not where left and right make different classes."""
-    clips_per_video: int = 1
+    clips_per_video: Annotated[int, ranges.between(1, 10_000)] = 1
     """Clips of each video in an epoch, each from a place of its own."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
@@ -46,11 +46,11 @@ class Data:
     subject_[0-9]+; None: the manifest's, or what names of UCF101, HMDB51 or Kinetics tell."""
     allow_leakage: bool = False
     """Go on although a group stands in more than one split."""
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     encoder: str = "lite0"
     """What makes embeddings of frames, for models that take those: lite0, resnet18, densenet121."""
-    encoder_weights: str | None = None
+    encoder_weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """The encoder's: a file or hf:owner/name; None: its usual ones."""
 
 
@@ -58,20 +58,20 @@ class Data:
 class Run:
     """Where to keep it, and how to go on."""
 
-    out: Path | None = None
+    out: Annotated[Path | None, ranges.NewFolder()] = None
     """Run directory; None: a new one under runs/."""
-    resume: Path | None = None
+    resume: Annotated[Path | None, ranges.Folder()] = None
     """Run directory to go on with; its settings are the defaults."""
-    weights: str | None = None
+    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Weights to start from: a file, a folder or hf:owner/name[@revision]. Another number of
     classes gets a fresh head."""
-    seed: int = 0
+    seed: Annotated[int, ranges.SEED] = 0
     """Of fresh weights, the order of the videos, crops and dropout."""
-    eval_every: int | None = None
+    eval_every: Annotated[int | None, ranges.STEPS] = None
     """Steps between evaluations, each with a checkpoint; None: ten in a run."""
-    log_every: int = 20
+    log_every: Annotated[int, ranges.STEPS] = 20
     """Steps between lines of metrics.jsonl."""
-    mine: Path | None = None
+    mine: Annotated[Path | None, ranges.File()] = None
     """File with your solutions of exercises, to train with in place of flaxvid's own."""
     on_nan: Literal["stop", "rewind"] = "stop"
     """When the loss is NaN or infinite: stop, or go back to the last checkpoint and on with other
@@ -94,14 +94,14 @@ class Machine:
     """Of the arithmetic; weights, optimizer and logits are float32 always."""
     remat: bool = False
     """Compute the insides of blocks twice instead of keeping them: less memory, more work."""
-    accumulate: int = 1
+    accumulate: Annotated[int, ranges.BATCH] = 1
     """Gradient accumulation: split each batch into this many micro-batches, to use less memory."""
-    coordinator: str | None = None
+    coordinator: Annotated[str | None, ranges.Text(r"auto|\S+:\d{1,5}", "HOST:PORT or auto")] = None
     """HOST:PORT of process 0, the same for all processes; or `auto` on a TPU pod, under SLURM or
     Open MPI, which know the rest. Under srun it is `auto` by itself."""
-    num_processes: int | None = None
+    num_processes: Annotated[int | None, ranges.between(1, 2**20)] = None
     """Processes in all; each runs this same command, and reads its share of the videos."""
-    process_id: int | None = None
+    process_id: Annotated[int | None, ranges.between(0, 2**20)] = None
     """Number of this one, from 0."""
     profile: bool = False
     """Trace five steps into the run directory, to be looked at in Perfetto or XProf."""

@@ -4,13 +4,15 @@ import importlib.metadata
 import json
 from pathlib import Path
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config
 from flaxvid.video import transform
 
+# What a run writes beside its config.json.
+MADE = ("metrics.jsonl", "checkpoints", "curves.png", "skipped.json", "tensorboard", "profile")
 PACKAGES = ("flaxvid", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
@@ -34,15 +36,11 @@ def create(folder: Path, settings: config.Settings) -> None:
             f"--out {folder}: holds a run already; go on with it by --resume {folder}, "
             "or choose another --out"
         )
+    files.refuse_strangers(folder, "config.json", MADE)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = config.to_json(config.plain(settings) | {"versions": versions})
-        (folder / "config.json").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise errors.UserError(
-            f"--out {folder}: can't be written ({error.strerror}); choose another --out"
-        ) from None
+    files.make_folder(folder)
+    text = config.to_json(config.plain(settings) | {"versions": versions})
+    files.write_text(folder / "config.json", text)
 
 
 def _installed(name):

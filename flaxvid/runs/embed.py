@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import errors, progress
+from flaxvid import errors, progress, ranges
 from flaxvid.data import batches, contents, embeddings, lock, manifest
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, encoding, options
@@ -21,17 +21,17 @@ CACHE = Path("data") / "embeddings"
 class EmbeddingsOptions:
     """Every frame of every video to a vector, by an image network trained on ImageNet."""
 
-    manifest: Annotated[str, tyro.conf.Positional]
+    manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",))]
     """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
-    out: Path | None = None
+    out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder to make; None: one under data/embeddings."""
     encoder: str = config.Data.encoder
     """lite0, resnet18 or densenet121."""
-    weights: str | None = None
+    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Of the encoder: a file or hf:owner/name; None: its usual ones."""
-    num_frames: int = 20
+    num_frames: Annotated[int, ranges.FRAMES] = 20
     """Frames of a video, spread over it; a video with fewer gives all it has."""
-    image_size: int = 224
+    image_size: Annotated[int, ranges.PIXELS] = 224
     """Height and width that the encoder sees, in pixels."""
     dtype: Literal["float16", "float32"] = "float32"
     """Type on disk; float16 takes half the space and keeps three digits."""
@@ -39,7 +39,7 @@ class EmbeddingsOptions:
     """Stop at a video that can't be read, or leave it out and list it."""
     allow_leakage: bool = False
     """Go on although a group stands in more than one split."""
-    threads: int = 2
+    threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
 
 

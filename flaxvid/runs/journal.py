@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flaxvid import errors
+from flaxvid import errors, files
 
 
 class Journal:
@@ -36,14 +36,13 @@ class Journal:
         """Takes out what was written after `step`."""
         if self._writes:
             kept = [row for row in self.read() if row["step"] <= step]
-            self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            files.write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def write(self, step: int, **values: int | float) -> None:
         """Adds one line; it is on disk when this returns."""
         if not self._writes:
             return
-        with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        files.append(self.path, json.dumps({"step": step, **values}) + "\n")
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name.replace("_", "/", 1), value, step)

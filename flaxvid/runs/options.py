@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 
 import tyro
 
-from flaxvid import errors
+from flaxvid import commandline, errors
 from flaxvid.data import embeddings, from_tfds, manifest, motion
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, sampling, spoken, unused
+from flaxvid.runs import config, directory, sampling, unused
 
 Model = TypeVar("Model")
 
@@ -50,16 +50,16 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
         defaults = from_recipe(chosen.arch or "timesformer", chosen.size or "tiny")
     else:
         defaults = from_run(Path(chosen.resume))
-    said = spoken.names(arguments)
+    said = commandline.names(arguments)
     if {"steps", "epochs"} <= said:
         raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")
     if "epochs" in said:  # what is said comes before the steps of the recipe, or of the run
         recipe = dataclasses.replace(defaults.recipe, steps=None)
         defaults = dataclasses.replace(defaults, recipe=recipe)
-    options = spoken.parse(
+    options = commandline.parse(
         TrainOptions[type(defaults.model)],
+        arguments,
         default=defaults,
-        args=arguments,
         prog="python -m flaxvid.train",
         description=description,
     )

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as orbax
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.training import distributed
 from flaxvid.training import state as states
 
@@ -210,9 +210,7 @@ def _seal(folder):
             name: [(folder / name).stat().st_size, _checksum(folder / name)]
             for name in _files(folder)
         }
-        temporary = folder / (CHECKSUMS + ".partial")
-        temporary.write_text(json.dumps(sums, indent=1))
-        temporary.rename(folder / CHECKSUMS)
+        files.write_json(folder / CHECKSUMS, sums)
 
 
 def _steps(folder):

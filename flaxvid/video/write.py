@@ -4,10 +4,7 @@ A file is written under a temporary name beside its place and renamed when it is
 a half-written one never stands where the next run would read it.
 """
 
-import contextlib
-import os
 import pathlib
-from collections.abc import Iterator
 
 import cv2
 import matplotlib
@@ -15,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from flaxvid import files
 from flaxvid.video import decode
 
 Frames = UInt8[np.ndarray, "time height width 3"]
@@ -52,7 +50,8 @@ def write_video(
         raise decode.VideoError(path, f"codec {codec!r} has not four letters: use mp4v or MJPG")
     height, width = frames.shape[1:3]
     fourcc = cv2.VideoWriter.fourcc(*codec)
-    with _renamed_when_whole(path) as partial:
+    _check_folder(path)
+    with files.whole(path) as partial:
         writer = cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, fourcc, float(fps), (width, height))
         try:
             opened = writer.isOpened()
@@ -61,7 +60,7 @@ def write_video(
         finally:
             writer.release()
         # OpenCV reports no failure, so the proof is the file.
-        if not (opened and _readable(partial)):
+        if not (opened and _readable(partial, len(frames))):
             raise decode.VideoError(
                 path,
                 f"the installed OpenCV cannot write {width}x{height} pixels with codec {codec}: "
@@ -88,7 +87,8 @@ def write_gif(path: decode.PathLike, frames: Frames, fps: float | int = 10) -> N
     first, *others = map(Image.fromarray, frames)
     # Rounded here, because Pillow rounds down; players slow what asks for 10 ms or less.
     duration = max(20, 10 * round(100 / fps))
-    with _renamed_when_whole(path) as partial:
+    _check_folder(path)
+    with files.whole(path) as partial:
         first.save(
             partial, format="GIF", save_all=True, append_images=others, duration=duration, loop=0
         )
@@ -144,23 +144,16 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     return lines
 
 
-@contextlib.contextmanager
-def _renamed_when_whole(path: decode.PathLike) -> Iterator[pathlib.Path]:
-    """A temporary name with the same ending in the same folder; it takes the place of `path`."""
-    path = pathlib.Path(path)
-    if not path.parent.is_dir():
-        raise decode.VideoError(path, f"there is no folder {path.parent}: make it first")
-    partial = path.absolute().with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _check_folder(path: decode.PathLike) -> None:
+    folder = pathlib.Path(path).parent
+    if not folder.is_dir():
+        raise decode.VideoError(path, f"there is no folder {folder}: make it first")
 
 
-def _readable(path: pathlib.Path) -> bool:
+def _readable(path: pathlib.Path, frames: int) -> bool:
+    """Whether the first and the last frame are there: a full disk cuts off the end."""
     try:
-        return len(decode.read_frames(path, [0])) == 1
+        return len(decode.read_frames(path, [0, frames - 1])) == 2
     except decode.VideoError:
         return False
 

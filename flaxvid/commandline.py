@@ -1,0 +1,72 @@
+"""Command lines to options: read by tyro, checked by `ranges`, refused in one line."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from flaxvid import errors, ranges
+
+
+def parse(
+    kind: Any, arguments: list[str], *, prog: str, description: str | None, default: Any = None
+) -> Any:
+    """The options of a command, each of them inside its range.
+
+    Args:
+        kind: a dataclass, or a dictionary from the names of subcommands to theirs.
+        arguments: of the command line.
+        prog: the command, as it is typed.
+        description: of it, for --help.
+        default: an instance of `kind` with the defaults; None: those of its fields.
+
+    Raises:
+        UserError: for an unknown option, a value that can't be read, or one out of its range.
+        SystemExit: after --help.
+    """
+    if "" in arguments:
+        before = arguments[arguments.index("") - 1] if arguments[0] else "the first argument"
+        raise errors.UserError(f"{before}: its value is empty; is a variable of the shell not set?")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            if isinstance(kind, dict):
+                chosen = tyro.extras.subcommand_cli_from_dict(
+                    kind, args=arguments, prog=prog, description=description
+                )
+            else:
+                given = {} if default is None else {"default": default}
+                chosen = tyro.cli(kind, args=arguments, prog=prog, description=description, **given)
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise _own_error(end) or errors.UserError(
+            f"{in_one_line(said.getvalue())}; see {prog} --help"
+        ) from None
+    ranges.check(chosen)
+    return chosen
+
+
+def names(arguments: Sequence[str]) -> frozenset[str]:
+    """The options on a command line as their fields are called: `flip` for --no-flip."""
+    options = (word[2:].partition("=")[0] for word in arguments if word.startswith("--"))
+    return frozenset(option.replace("-", "_").removeprefix("no_") for option in options)
+
+
+def _own_error(error):
+    """The UserError of a dataclass that tyro was making, which says more than tyro's box."""
+    while error is not None and not isinstance(error, errors.UserError):
+        error = error.__context__
+    return error
+
+
+def in_one_line(box: str) -> str:
+    """What tyro says in a box of several lines: what is wrong, and the option that may be meant."""
+    inside = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    parts = [" ".join(part.split()) for part in re.split(r"─{2,}", " ".join(inside))]
+    wrong = parts[0].partition(" Got errors:")[0].removeprefix("Error parsing ").rstrip(".")
+    near = [found for part in parts for found in re.findall(r"you meant: (--[\w.-]+)", part)]
+    return f"{wrong}; did you mean {near[0]}?" if near else wrong or " ".join(box.split())
