@@ -153,8 +153,8 @@ class Folder:
     split: Literal[1, 2, 3] = 1
     """HMDB51's split."""
     group_regex: str | None = None
-    """What it finds in a video's path is the video's group, as subject_[0-9]+; None: the table's, or
-    what names of UCF101, HMDB51 or Kinetics tell."""
+    """What it finds in a video's path is the video's group, as subject_[0-9]+; None: the table's,
+    or what names of UCF101, HMDB51 or Kinetics tell."""
     test: HeldOut = None
     """Share of the training videos held out for testing, by groups. Class folders without split
     folders have a fifth held out for testing, and a fifth of the rest for validation."""

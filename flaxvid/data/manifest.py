@@ -206,8 +206,8 @@ def write(manifest: Manifest, path: Path) -> None:
     """
     path = Path(path)
     rows = rerooted(manifest, path.parent).rows
-    odd = next((row.path for row in rows if row.path != errors.printable(row.path)), None)
-    if odd is not None and not _is_utf8(odd):
+    odd = next((row.path for row in rows if not scan.is_utf8(row.path)), None)
+    if odd is not None:
         raise ManifestError(
             f"{errors.printable(odd)}: its name is not in UTF-8, as in old archives: rename it"
         )
@@ -216,14 +216,6 @@ def write(manifest: Manifest, path: Path) -> None:
         files.write_json(path, content)
         return
     files.write_csv(path, COLUMNS, map(operator.attrgetter(*COLUMNS), rows))
-
-
-def _is_utf8(name):
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -> Manifest:

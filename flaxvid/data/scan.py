@@ -28,6 +28,15 @@ class Found:
         return tuple(path for path in self.videos if is_video_name(path.name))
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name can be written into a file of text: those of old archives can't always."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_video_name(name: str) -> bool:
     """Whether a file is a video by its ending."""
     return name.lower().endswith(endings.VIDEO_SUFFIXES) and not name.startswith(".")
@@ -52,7 +61,7 @@ def _walk(folder) -> Iterator[tuple[Path, bool]]:
         path = Path(entry.path)
         if entry.name.startswith("."):
             continue
-        if entry.name != errors.printable(entry.name):
+        if not is_utf8(entry.name):
             raise errors.UserError(
                 f"{errors.printable(path)}: its name is not in UTF-8, as in old archives: rename it"
             )
