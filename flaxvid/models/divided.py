@@ -6,6 +6,8 @@ space dim` for attention over time and over space alike, rows are padded for cuD
 and norms and attention over time are kernels that pass over their inputs once.
 """
 
+from collections.abc import Sequence
+
 import einops
 import jax
 import jax.numpy as jnp
@@ -19,7 +21,7 @@ Patches = Float[Array, "batch time space dim"]
 Frames = Bool[Array, "batch time"]
 
 
-def takes(blocks: nnx.List) -> bool:
+def takes(blocks: Sequence[nnx.Module]) -> bool:
     """Whether these are blocks as flaxvid makes them, of divided attention.
 
     Not so if a function that would be passed over is no longer flaxvid's own, as in an exercise, or
@@ -45,7 +47,7 @@ def takes(blocks: nnx.List) -> bool:
 
 
 def run(
-    blocks: nnx.List,
+    blocks: Sequence[nnx.Module],
     tokens: Float[Array, "batch token dim"],
     grid: tuple[int, int, int],
     mask: Frames | None = None,

@@ -6,6 +6,7 @@ and in float32, attention is the formula as `attention.scaled_dot_product` write
 """
 
 import dataclasses
+import types
 from typing import Literal
 
 import jax
@@ -39,8 +40,8 @@ def here(tokens: Array) -> How | None:
     if not half or not all(isinstance(size, int) for size in tokens.shape):
         return None
     device = jax.config.jax_default_device
-    if isinstance(device, str):
-        device = jax.devices(device)[0]
+    if isinstance(device, str):  # the name of a platform
+        device = None if device in ("gpu", "cuda") else types.SimpleNamespace(platform=device)
     if not _has_fused_attention(device or jax.devices()[0]):
         return None
     return How(kernels=jax.device_count() == 1)

@@ -45,6 +45,7 @@ def layer_norm(
 
     found = _call(
         kernel,
+        "layer_norm",
         interpret,
         grid=(len(rows) // ROWS,),
         in_specs=[_rows(ROWS, dim), _whole(dim), _whole(dim)],
@@ -84,6 +85,7 @@ def _norm_backward(epsilon, interpret, kept, cotangent):
     partial = jax.ShapeDtypeStruct((count // share, dim), jnp.float32)
     d_inputs, d_scale, d_bias = _call(
         kernel,
+        "layer_norm_back",
         interpret,
         grid=(count // share,),
         in_specs=[_rows(share, dim), _rows(share, dim), _whole(dim)],
@@ -130,6 +132,7 @@ def attend_over_time(
 
     return _call(
         kernel,
+        "attend_over_time",
         interpret,
         grid=(batch, space // places, heads),
         in_specs=[_packed(time, places, dim), _frames(time)],
@@ -164,6 +167,7 @@ def _time_backward(interpret, kept, cotangent):
 
     found = _call(
         kernel,
+        "attend_over_time_back",
         interpret,
         grid=(batch, space // places, heads),
         in_specs=[_packed(time, places, dim), _frames(time), _tokens(time, places, dim)],
@@ -233,7 +237,7 @@ def _store(ref, rows, dim, start=0):
     triton.store(ref.at[at], rows.astype(ref.dtype), mask=inside)
 
 
-def _call(kernel, interpret, **blocks):
+def _call(kernel, name, interpret, **blocks):
     settings = triton.CompilerParams(num_warps=4, num_stages=2)
     extra = {} if interpret else {"compiler_params": settings}
-    return pl.pallas_call(kernel, interpret=interpret, **blocks, **extra)
+    return pl.pallas_call(kernel, name=name, interpret=interpret, **blocks, **extra)
