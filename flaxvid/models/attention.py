@@ -107,7 +107,7 @@ def _without_scores(query, drops):
     """
     own = scaled_dot_product.__module__ == __name__
     how = fused.here(query)
-    if drops or not own or how is None or not fused.takes(query):
+    if drops or not own or how is None or not fused.takes(query.shape[1], query.shape[3]):
         return None
     return lambda query, key, value, mask, _: fused.dot_product(query, key, value, mask, how=how)
 

@@ -41,7 +41,7 @@ def takes(blocks: Sequence[nnx.Module]) -> bool:
         block.scheme == "divided"
         and type(block.attn) is type(block.temporal_attn) is attention.Attention
         and type(block.mlp) is layers.MLP
-        and fused.takes(jax.ShapeDtypeStruct(_heads(block), block.attn.qkv.kernel.dtype))
+        and fused.takes(*_tokens_and_head_dim(block))
         for block in blocks
     )
 
@@ -150,7 +150,8 @@ def _kept(block, count, dtype, rngs):
     return block.drop_path(jnp.ones((count, 1, 1), dtype), rngs=rngs)
 
 
-def _heads(block):
+def _tokens_and_head_dim(block):
+    """Of attention over space: the CLS token and one frame's patches, and one head's width."""
     _, down, across = block.grid
     width = block.attn.qkv.kernel.shape[1] // 3
-    return 1, 1 + down * across, block.attn.num_heads, width // block.attn.num_heads
+    return 1 + down * across, width // block.attn.num_heads

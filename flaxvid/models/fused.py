@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+FEWEST = 128  # tokens over which attention is fused
 MULTIPLE = 8  # cuDNN's gradients take a number of tokens that is one of it
 
 
@@ -53,13 +54,12 @@ def _has_fused_attention(device) -> bool:
     return device.platform == "gpu" and capability.isdigit() and int(capability) >= 80
 
 
-def takes(query: Float[Array, "batch query head dim"]) -> bool:
+def takes(tokens: int, head_dim: int) -> bool:
     """Whether it is worth it, and heads are of a width that cuDNN takes.
 
-    Over few tokens the scores are small, and the formula is as fast.
+    Over few tokens the scores are small, and the formula will do.
     """
-    _, tokens, _, dim = query.shape
-    return tokens >= 128 and dim % 8 == 0 and dim <= 128
+    return tokens >= FEWEST and head_dim % 8 == 0 and head_dim <= 128
 
 
 def dot_product(

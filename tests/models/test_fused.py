@@ -7,6 +7,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from flaxvid.models import attention, fused
 from tests.models import filled
@@ -52,8 +53,10 @@ def test_it_is_the_formula(name):
 def test_padded_tokens_have_no_say():
     """Of 16 tokens the first 13 are real, whatever stands at the others."""
     query, key, value = (normal(2, 16, 3, 16, seed=seed, dtype=jnp.float32) for seed in range(3))
-    found = fused.dot_product(query, key, value, how=ON_CPU, length=13)[:, :13]
-    expected = attention.scaled_dot_product(query[:, :13], key[:, :13], value[:, :13])
+    padded = jax.jit(lambda *given: fused.dot_product(*given, how=ON_CPU, length=13)[:, :13])
+    found = padded(query, key, value)
+    real = (array[:, :13] for array in (query, key, value))
+    expected = jax.jit(attention.scaled_dot_product)(*real)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -104,8 +107,6 @@ def test_what_is_exported_is_not_fused(monkeypatch):
 # ------------------------------------------------------------------ in the module
 def module_of(dropout=0.0):
     def build():
-        from flax import nnx
-
         return attention.Attention(32, 2, dropout=dropout, dtype=HALF, rngs=nnx.Rngs(0))
 
     return filled.random(build)
@@ -124,10 +125,10 @@ def test_a_module_takes_it(taken, monkeypatch):
     """Over 128 tokens and more, with a mask, and it gives what the formula does."""
     module, tokens = module_of(), normal(2, 130, 32)
     mask = jnp.arange(130)[None] < jnp.asarray([[130], [77]])
-    found = module(tokens, mask)
+    found = jax.jit(lambda *given: module(*given))(tokens, mask)
     assert taken == [1]
     monkeypatch.setattr(fused, "here", lambda tokens: None)
-    expected = module(tokens, mask).astype(jnp.float32)
+    expected = jax.jit(lambda *given: module(*given))(tokens, mask).astype(jnp.float32)
     np.testing.assert_allclose(
         found.astype(jnp.float32), expected, atol=2e-2 * float(jnp.abs(expected).max())
     )
@@ -135,14 +136,13 @@ def test_a_module_takes_it(taken, monkeypatch):
 
 
 def test_a_module_keeps_the_formula_where_it_must(taken, monkeypatch):
-    """Few tokens, dropped weights, and a learner's formula."""
-    from flax import nnx
-
-    module_of()(normal(2, 20, 32))
-    module_of(dropout=0.5)(normal(2, 130, 32), rngs=nnx.Rngs(dropout=0))
+    """Few tokens, dropped weights, weights that are looked at, and a learner's formula."""
+    many, few = (jax.ShapeDtypeStruct((2, count, 32), HALF) for count in (130, 20))
+    jax.eval_shape(module_of(), few)
+    drops, keys = module_of(dropout=0.5), nnx.Rngs(dropout=0)
+    jax.eval_shape(lambda tokens: drops(tokens, rngs=nnx.Rngs(dropout=keys.dropout())), many)
+    seen = jax.eval_shape(lambda tokens: attention.weights(module_of(), tokens), many)
+    assert seen.shape == (2, 2, 130, 130)
     monkeypatch.setattr(attention, "scaled_dot_product", lambda *given: given[2])
-    module_of()(normal(2, 130, 32))
+    jax.eval_shape(module_of(), many)
     assert taken == []
-    attention_weights = attention.weights  # looked at, weights are those of the formula
-    monkeypatch.undo()
-    assert attention_weights(module_of(), normal(2, 130, 32)).shape == (2, 2, 130, 130)
