@@ -41,6 +41,7 @@ def takes(blocks: Sequence[nnx.Module]) -> bool:
         block.scheme == "divided"
         and type(block.attn) is type(block.temporal_attn) is attention.Attention
         and type(block.mlp) is layers.MLP
+        and {type(norm) for norm in _norms(block)} == {nnx.LayerNorm}
         and fused.takes(*_tokens_and_head_dim(block))
         for block in blocks
     )
@@ -148,6 +149,10 @@ def _thirds(linear, rows):
 def _kept(block, count, dtype, rngs):
     """What stochastic depth multiplies each of `count` rows by, drawn as a block draws it."""
     return block.drop_path(jnp.ones((count, 1, 1), dtype), rngs=rngs)
+
+
+def _norms(block):
+    return block.temporal_norm1, block.norm1, block.norm2
 
 
 def _tokens_and_head_dim(block):
