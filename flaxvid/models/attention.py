@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors
-from flaxvid.models import layers
+from flaxvid.models import fused, layers
 
 
 def scaled_dot_product(
@@ -92,10 +92,24 @@ class Attention(nnx.Module):
             head=self.num_heads,
         )
         drop = functools.partial(self.dropout, rngs=rngs)
-        attended = scaled_dot_product(query, key, value, mask, drop)
+        drops = rngs is not None and self.dropout.rate > 0
+        attend = _without_scores(query, drops) or scaled_dot_product
+        attended = attend(query, key, value, mask, drop)
         return self.proj(
             einops.rearrange(attended, "batch token head dim -> batch token (head dim)")
         )
+
+
+def _without_scores(query, drops):
+    """`scaled_dot_product` as the device has it, or None where it is not to be had.
+
+    It can drop no weights. And a learner's `scaled_dot_product` is not to be passed over.
+    """
+    own = scaled_dot_product.__module__ == __name__
+    how = fused.here(query)
+    if drops or not own or how is None or not fused.takes(query.shape[1], query.shape[3]):
+        return None
+    return lambda query, key, value, mask, _: fused.dot_product(query, key, value, mask, how=how)
 
 
 def weights(

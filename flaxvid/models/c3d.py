@@ -179,9 +179,10 @@ class C3D(nnx.Module):
         layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
         video = inputs
         for stage, names in enumerate(self.config.stages(), start=1):
-            for name in names:
+            for name in names[:-1]:
                 video = self.convolve(name, video)
-            video = convolution.max_pool(video, *self.config.pool(stage, video.shape[2]))
+            window, padding = self.config.pool(stage, video.shape[2])
+            video = self.convolve_and_pool(names[-1], video, window, padding)
         features = video.reshape(video.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             features = self.dropout(jax.nn.relu(layer(features)), rngs=rngs)
@@ -191,7 +192,24 @@ class C3D(nnx.Module):
         self, name: str, video: Float[Array, "batch time height width channel"]
     ) -> Float[Array, "batch time height width filter"]:
         """The convolution of that name, its norm if there is one, and ReLU."""
-        video = getattr(self, name)(video)
-        if self.config.batch_norm:
-            video = getattr(self, name.replace("conv", "norm"))(video)
-        return jax.nn.relu(video)
+        return jax.nn.relu(self._normalise(name, getattr(self, name)(video)))
+
+    def convolve_and_pool(
+        self,
+        name: str,
+        video: Float[Array, "batch time height width channel"],
+        window: tuple[int, int, int],
+        padding: convolution.Padding,
+    ) -> Float[Array, "batch new_time new_height new_width filter"]:
+        """`max_pool` of `convolve`, with bias and ReLU after the pool, of fewer numbers.
+
+        The largest stays the largest when all get the same bias, and through ReLU. A norm may turn
+        the order round, and comes before the pool.
+        """
+        layer = getattr(self, name)
+        filtered = self._normalise(name, layer.filter(video))
+        return jax.nn.relu(layer.shift(convolution.max_pool(filtered, window, padding)))
+
+    def _normalise(self, name, video):
+        norm = name.replace("conv", "norm")
+        return getattr(self, norm)(video) if self.config.batch_norm else video

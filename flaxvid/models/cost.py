@@ -26,7 +26,8 @@ def multiply_adds(function: Callable, *arguments) -> int:
     `arguments` are arrays or `jax.ShapeDtypeStruct`s. Papers print this figure as "FLOPs";
     elementwise work is not counted, as is the custom.
     """
-    return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
+    with jax.default_device("cpu"):  # where nothing is fused or padded, whatever else there is
+        return _count(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def training_flops(multiply_adds: int) -> int:

@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import ranges
-from flaxvid.models import attention, layers, schemes
+from flaxvid.models import attention, divided, fused, layers, schemes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,10 +158,18 @@ class TimeSformer(nnx.Module):
             features = self._frame_by_frame(inputs, mask, rngs)
         else:
             tokens = self.embed(inputs)
-            for block in self.blocks:
-                tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
-            features = tokens[:, 0]
+            features = self._encode(tokens, mask, rngs)
         return self.head(self.norm(features.astype(jnp.float32)))
+
+    def _encode(self, tokens, mask, rngs):
+        """The CLS token after all blocks."""
+        settings = dict(remat=self.config.remat, rngs=rngs)
+        how = fused.here(tokens)
+        if how is not None and divided.takes(self.blocks):
+            return divided.run(self.blocks, tokens, self.config.grid(), mask, how=how, **settings)
+        for block in self.blocks:
+            tokens = layers.run_block(block, tokens, mask, **settings)
+        return tokens[:, 0]
 
     def embed(
         self, inputs: Float[Array, "batch time height width 3"]

@@ -64,6 +64,7 @@ def flaxvid_work(chosen, native=False):
     arch, _, small = chosen.arch.partition("-")
     fields |= {} if arch == "c3d" else dict(drop_path=0.0, image_size=size)
     fields |= SMALL if small else {}
+    fields |= dict(remat=True) if chosen.remat else {}
     model = zoo.create(arch, size="base", rngs=nnx.Rngs(0), **fields)
     parts = states.split(model)
     recipe = recipes.Recipe(
@@ -236,6 +237,7 @@ def main():
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--predict", action="store_true", help="logits only, in place of training")
     parser.add_argument("--native", action="store_true", help="also XLA's own 3-D convolution")
+    parser.add_argument("--remat", action="store_true", help="flaxvid's TimeSformer saves memory")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=pathlib.Path, help="a file that the table is added to")

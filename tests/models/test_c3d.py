@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import c3d, cost
+from flaxvid.models import c3d, convolution, cost
 from flaxvid.training import state as states
 from tests.models import filled
 
@@ -211,3 +211,22 @@ def test_bfloat16_stays_close():
     expected, logits = logits_of(exact, video), logits_of(coarse, video)
     assert logits.dtype == jnp.float32
     np.testing.assert_allclose(logits, expected, atol=0.03 * float(jnp.abs(expected).max()))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_pooling_before_the_bias_is_pooling_after_it(batch_norm):
+    """Bias and ReLU keep the order of numbers; a norm whose scale is below zero does not."""
+    model = random(small(batch_norm=batch_norm))
+    video, window = clips(2, 3, 6, 6, 3), ((1, 2, 2), ((0, 0), (0, 1), (0, 1)))
+    if batch_norm:
+        model.norm1.scale[...] = -model.norm1.scale[...]
+        model.eval()
+    graphdef, values = nnx.split(model)
+
+    def both(values):
+        model = nnx.merge(graphdef, values)
+        apart = convolution.max_pool(model.convolve("conv1", video), *window)
+        return model.convolve_and_pool("conv1", video, *window), apart
+
+    found, expected = jax.jit(both)(values)
+    np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -240,14 +240,6 @@ def test_the_platform_chooses():
             assert text.count("stablehlo.convolution") >= count
 
 
-def test_the_platform_chooses_how_to_pool():
-    """A CPU's program compares, those of others reduce windows."""
-    video = normal(1, 4, 6, 4, 2)
-    for platform, windows in (("cpu", False), ("cuda", True), ("tpu", True)):
-        text = lowered(lambda x: convolution.max_pool(x, (2, 2, 2)), platform, video)
-        assert ("reduce_window" in text) == windows
-
-
 # ------------------------------------------------------------------ pooling
 POOLS = [
     ((1, 2, 2), convolution.NO_PADDING),
