@@ -9,6 +9,7 @@ TWO_AXES = "there are two axes, and the last one is axis 1"
 ROUNDING = "neither text says how a part of a step is rounded"
 NO_INIT = "the lesson says that no check asks for the first values"
 WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
+FLOAT = "a float64 of NumPy is a float"
 ALONE = "what is done here is done again in the loop below"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -28,6 +29,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "video.sample.window_indices": {
         "18: np.arange(num_samples, dtype=np.int64) -> np.arange(num_samples)": INT64,
+    },
+    "video.sample.view_indices": {
+        "3: 0 -> -1": "a window that was cut to what fits always has a start",
+        "29: np.arange(num_views, dtype=np.int64) -> np.arange(num_views)": INT64,
+    },
+    "video.transform.three_crops": {
+        "15: width >= height -> width > height": "a square has no longer side",
     },
     "models.convnet.global_average_pool": {
         "8: (1, 2) -> (2, 1)": "a mean over two axes has no order",
@@ -54,15 +62,22 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "14: 1 -> 2": "after the last step there is no other",
     },
     "training.gradients.share_of": {"3: 1.0 -> 0.5": WEIGHTS},
+    "training.gradients.accumulate": {
+        "18: jax.tree.map(jnp.add, gradients, own) -> jax.tree.map(jnp.add, own, gradients)": (
+            "a sum has no order"
+        ),
+    },
     "data.views.reorder": {
         "19: int(mask.sum()) -> mask.sum()": "NumPy's whole numbers index as Python's do",
         "33: places[:real] = rng.permutation(real) -> pass": ALONE,
     },
+    "evaluation.scores.interval": {
+        "31: float(low) -> low": FLOAT,
+        "31: float(high) -> high": FLOAT,
+    },
     "evaluation.scores.calibration_error": {
         "7: float(np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))) -> "
-        "np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))": (
-            "a float64 of NumPy is a float"
-        ),
+        "np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))": (FLOAT),
         "7: found['accuracy'] - found['confidence'] -> found['confidence'] - found['accuracy']": (
             "a distance has no sign"
         ),

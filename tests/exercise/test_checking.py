@@ -55,14 +55,14 @@ def test_a_wrong_answer_is_told_what_was_expected():
 
 
 def test_a_wrong_number_is_told_what_was_expected():
-    """NumPy's words for a single number are the number, and a settings object what it sets."""
+    """The call of what was made, NumPy's single number, and of a settings object what it sets."""
 
     def flat(recipe, steps):
         return lambda step: np.float32(recipe.learning_rate)
 
     text = verdict_of(flat, "training.optimizer.schedule").text()
-    assert re.search(r"flat\(Recipe\(learning_rate=0.2, warmup=0.1", text)
-    assert re.search(r"gave +a function\n +compared +\S+\n +expected +\S+\n", text)
+    assert re.search(r"flat\(Recipe\(learning_rate=0.2, warmup=0.1.*\), 100\)\(0\)", text, re.S)
+    assert re.search(r"gave +0.2\n +expected +\S+\n", text)
     assert "Mismatched" not in text
 
 

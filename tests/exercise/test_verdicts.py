@@ -1,0 +1,142 @@
+"""Verdicts say what a teacher would: the place, the argument, the earlier part that is to blame."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from flaxvid import exercise
+from flaxvid.exercise import board, catalogue, checking, differing, instrument, verdicts
+from flaxvid.models import bert
+from flaxvid.video import sample
+
+CROP, THREE = "video.transform.center_crop", "video.transform.three_crops"
+
+
+def text_of(function, name):
+    return checking.judge(function, name, 120.0).text()
+
+
+def test_what_the_types_forbid_is_for_the_learner_to_refuse():
+    """A version that takes floats is rejected, though the package's types would refuse them."""
+
+    def normalise(video, preprocessing):
+        video = jnp.asarray(video)
+        turned = video[..., ::-1] if preprocessing.channel_order == "bgr" else video
+        mean, std = (jnp.asarray(given) for given in (preprocessing.mean, preprocessing.std))
+        return (turned.astype(jnp.float32) * preprocessing.scale - mean) / std
+
+    text = text_of(normalise, "video.transform.normalise")
+    assert "Floats are a TypeError" in text
+    assert "DID NOT RAISE" in text
+
+
+def test_an_argument_that_was_written_into_is_named():
+    """The first test says so, and not a later one that finds its clip changed."""
+
+    def reorder(clip, mask, order, rng):
+        clip[:] = clip[::-1]
+        return clip, mask
+
+    text = text_of(reorder, "data.views.reorder")
+    assert "0 tests passed before" in text
+    assert "clip is not as it was before the call" in text
+
+
+def test_another_default_is_refused_before_any_test():
+    """Of a function and of a class."""
+
+    def calibration_error(probabilities, labels, bins=15):
+        return 0.0
+
+    class MLP(nnx.Module):
+        def __init__(self, dim, hidden_dim, *, dropout=0.1, init=None, dtype=None, rngs):
+            pass
+
+        def __call__(self, tokens, rngs=None):
+            return tokens
+
+    assert "bins=10" in text_of(calibration_error, "evaluation.scores.calibration_error")
+    assert "dropout=0.0" in text_of(MLP, "models.layers.MLP")
+
+
+def test_the_first_place_that_differs_is_told_by_its_axes():
+    """`batch 1, dim 0`, what was given there, what was expected, and how many differ."""
+
+    def masked_mean(tokens, mask=None):
+        return jnp.mean(tokens, axis=1)
+
+    name = "models.bert.masked_mean"
+    assert "batch 1, dim 0: gave" in text_of(masked_mean, name)
+
+
+def test_a_place_has_numbers_where_axes_have_no_names():
+    """What was compared need not be what was given."""
+    with pytest.raises(AssertionError) as caught:
+        np.testing.assert_allclose([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]])
+    told = differing.place(caught.tb, np.zeros(3), None)
+    assert told == "[1, 1]: gave 4, expected 5 (1 of 4 numbers differ)"
+
+
+def test_two_that_are_printed_alike():
+    """All digits are shown, so that they no longer look the same."""
+    watch = instrument.Watch(deadline=0.0, calls=1, result=np.array([0.1]))
+    watch.comparison = "==", np.array([0.1]), np.array([0.1 + 1e-12])
+    assert "0.100000000001" in "".join(verdicts._gave(AssertionError(), None, watch))
+
+
+def test_two_that_should_differ():
+    """`!=` is said in words."""
+    watch = instrument.Watch(deadline=0.0, calls=1, result=3)
+    watch.comparison = "!=", 3, 3
+    assert "should differ" in "".join(verdicts._gave(AssertionError(), None, watch))
+
+
+def test_modules_and_rngs_are_named_only():
+    """What they hold would fill the screen."""
+    assert verdicts.value(nnx.Rngs(0)) == "Rngs(...)"
+    assert verdicts.value(nnx.Linear(2, 3, rngs=nnx.Rngs(0))) == "Linear(...)"
+
+
+def test_the_earlier_part_that_is_to_blame_is_named(capsys, tmp_path, monkeypatch):
+    """A right version that fails because of the learner's own crop is told whose fault it is."""
+    from flaxvid.video import transform
+
+    monkeypatch.setenv("FLAXVID_PROGRESS", str(tmp_path / "progress.json"))
+    own = {name: catalogue.reference(name) for name in (CROP, THREE)}
+
+    def center_crop(frames, size):  # wrong, as if it had got a tick
+        return frames[:, :size, :size]
+
+    def three_crops(frames, size):
+        if frames.shape[1] == frames.shape[2] == size:
+            return np.stack([frames] * 3)
+        height, width = frames.shape[1:3]
+        room = max(height, width) - size
+        crops = []
+        for start in (0, room // 2, room):
+            rows = slice(start, start + size) if height > width else slice(None)
+            columns = slice(start, start + size) if height <= width else slice(None)
+            crops.append(transform.center_crop(frames[:, rows, columns], size))
+        return np.stack(crops)
+
+    try:
+        checking.install(center_crop, CROP)
+        exercise.check(three_crops)
+    finally:
+        for name, function in own.items():
+            checking.install(function, name)
+        catalogue.replaced.clear()
+    told = capsys.readouterr().out
+    assert f"{board.TICK} three_crops: passes with flaxvid's own {CROP}" in told
+    assert "not with yours" in told
+
+
+def test_without_earlier_parts_nobody_is_to_blame():
+    """A wrong version is wrong."""
+    assert (
+        checking.blame(lambda num_frames, num_samples: None, "video.sample.uniform_indices", 9)
+        == ""
+    )
+    assert bert.masked_mean is catalogue.reference("models.bert.masked_mean")
+    assert sample.uniform_indices is catalogue.reference("video.sample.uniform_indices")
