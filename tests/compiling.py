@@ -29,6 +29,17 @@ def quickly(environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def on_a_gpu() -> dict[str, str]:
+    """Variables with which a GPU gives the same bits each time, and lends memory as it is needed.
+
+    What XLA optimises is tested as it is used.
+    """
+    return {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
+    }
+
+
 def without_explanations() -> None:
     """JAX no longer explains where a traced value comes from, when it is asked for its sharding.
 

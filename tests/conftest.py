@@ -1,6 +1,7 @@
 """Strict ground for every test: shapes checked at run time, two devices, no silent promotion.
 
 `pytest --mine=FILE` runs the tests of the exercises that FILE defines, against its versions.
+`pytest --device=gpu` runs the tests of models, weights and training on an accelerator.
 """
 
 import atexit
@@ -11,31 +12,62 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from tests import compiling
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("MPLBACKEND", "Agg")
-# In a learner's kernel JAX has begun already; it keeps its devices and its ways.
-if (FRESH := "jax" not in sys.modules) and "PYTEST_XDIST_WORKER" not in os.environ:
-    # What one test has compiled, the others find: in all processes of this run, and in no other.
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="flaxvid-compiled-")
+ON_AN_ACCELERATOR = ("models", "weights", "training")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--mine", type=Path, help="a file with exercises, tested in flaxvid's place")
+    parser.addoption(
+        "--device",
+        choices=("cpu", "gpu"),
+        default="cpu",
+        help="gpu: the tests of models, weights and training, in full precision",
+    )
+
+
+def pytest_configure(config):
+    """Everything that must be settled before JAX begins, or before flaxvid is imported."""
+    device = config.getoption("--device")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    # In a learner's kernel JAX has begun already; it keeps its devices and its ways.
+    fresh = "jax" not in sys.modules
+    if fresh and "PYTEST_XDIST_WORKER" not in os.environ:
+        share_what_is_compiled()
+        os.environ.update(
+            compiling.on_a_gpu() if device == "gpu" else compiling.quickly(os.environ)
+        )
+    import jax
+    from jaxtyping import install_import_hook
+
+    install_import_hook("flaxvid", "beartype.beartype")
+    if fresh:
+        compiling.without_explanations()
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", 2)
+        jax.config.update("jax_platforms", "cpu" if device == "cpu" else "cuda,cpu")
+    if device == "gpu":
+        # Else a GPU multiplies float32 with 10 bits, and nothing is the same within 1e-5.
+        jax.config.update("jax_default_matmul_precision", "highest")
+    path = config.getoption("--mine")
+    if path is not None and not path.is_file():
+        raise pytest.UsageError(f"--mine {path}: there is no such file")
+    # With --mine as in a check, a learner may broadcast as in NumPy.
+    jax.config.update("jax_numpy_rank_promotion", "raise" if path is None else "allow")
+
+
+def share_what_is_compiled():
+    """What one test has compiled, the others find: in all processes of this run, and no other."""
+    folder = tempfile.mkdtemp(prefix="flaxvid-compiled-")
     # Not at the end of pytest: a check of an exercise runs pytest inside a test.
-    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-    os.environ.update(compiling.quickly(os.environ))
-
-import jax
-import pytest
-from jaxtyping import install_import_hook
-
-install_import_hook("flaxvid", "beartype.beartype")
-if FRESH:
-    compiling.without_explanations()
-with contextlib.suppress(RuntimeError):
-    jax.config.update("jax_num_cpu_devices", 2)
-    jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 @pytest.fixture(scope="session")
@@ -47,19 +79,12 @@ def small_motion(tmp_path_factory):
     return motion.open_or_draw(root=tmp_path_factory.mktemp("data"), counts=counts)
 
 
-def pytest_configure(config):
-    path = config.getoption("--mine")
-    if path is not None and not path.is_file():
-        raise pytest.UsageError(f"--mine {path}: there is no such file")
-    if path is not None:  # as in a check, a learner may broadcast as in NumPy
-        jax.config.update("jax_numpy_rank_promotion", "allow")
-
-
-def pytest_addoption(parser):
-    parser.addoption("--mine", type=Path, help="a file with exercises, tested in flaxvid's place")
-
-
 def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "gpu":
+        here = Path(__file__).parent
+        items[:] = [
+            item for item in items if item.path.relative_to(here).parts[0] in ON_AN_ACCELERATOR
+        ]
     if config.getoption("--mine") is None:
         return
     from flaxvid import errors, exercise

@@ -37,7 +37,7 @@ def trained():
         manifest="",
     )
     parts = states.split(model)
-    eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(preset.preprocessing)))
+    eval_step = jax.jit(step.make_eval_step(parts, step.pixel_inputs(preset.preprocessing)))
     return opening.Trained(
         settings, 0, 0, lambda batch: eval_step(parts.params, parts.stats, batch), model
     )

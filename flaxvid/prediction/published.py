@@ -38,7 +38,7 @@ def open_weights(spec: str) -> opening.Trained:
         manifest="",
     )
     parts = states.split(found.model)
-    eval_step = jax.jit(step.make_eval_step(parts, step.prepare_pixels(shown)))
+    eval_step = jax.jit(step.make_eval_step(parts, step.pixel_inputs(shown)))
     return opening.Trained(
         settings,
         step=0,
