@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import errors
+from flaxvid import errors, words
 from flaxvid.data import (
     archive,
     check,
@@ -20,13 +20,15 @@ from flaxvid.data import (
     packed,
     ucf101,
 )
-from flaxvid.runs import compile_cache, embed
+from flaxvid.runs import actionbert, compile_cache, embed
 
 Source = Annotated[Path, tyro.conf.Positional]
 
 
 def main() -> None:
     """The command `python -m flaxvid.prepare`."""
+    with errors.one_line_errors():
+        words.refuse(sys.argv[1:])
     chosen = tyro.extras.subcommand_cli_from_dict(
         {name: options for name, (options, _) in COMMANDS.items()},
         prog="python -m flaxvid.prepare",
@@ -66,7 +68,8 @@ class Ucf101:
     json: Path | None = None
     """Folder for the splits as ActionBERT's JSON files too."""
     organise: Literal["move", "link"] | None = None
-    """Put the clips into class folders first: move them, or link to them under `into`."""
+    """Put the clips into class folders first: move them, or link to them under `into`. Without
+    lists, and without another choice of a split, that is all."""
     into: Path | None = None
     """Where the class folders go; None: into the source."""
     dry_run: bool = False
@@ -82,7 +85,7 @@ def prepare_ucf101(options: Ucf101) -> None:
     root = options.source
     if options.organise:
         root = _organise(options)
-        if options.dry_run:
+        if options.dry_run or _only_sorts(options, root):
             return
     files = {s: f for s, f in (("train", options.train), ("test", options.test)) if f is not None}
     if files:
@@ -100,6 +103,18 @@ def prepare_ucf101(options: Ucf101) -> None:
         options.json.mkdir(parents=True, exist_ok=True)
         for split in videos.splits():
             ucf101.write_json(videos, split, options.json / f"{split}_ucf101.json")
+
+
+def _only_sorts(options, root):
+    """Whether nothing says which clips are for what, so that class folders are all there is."""
+    said = (options.lists, options.random, options.train, options.test)
+    if any(choice is not None for choice in said) or ucf101.find_lists(root) is not None:
+        return False
+    print(
+        "no split was asked for: no manifest is written; --random 0.25 draws one by groups, and "
+        "`prepare download ucf101-splits` fetches the official lists"
+    )
+    return True
 
 
 def _organise(options):
@@ -337,6 +352,8 @@ COMMANDS = {
     "check": (Check, prepare_check),
     "download": (Download, prepare_download),
     "embeddings": (embed.EmbeddingsOptions, embed.prepare_embeddings),
+    "from-actionbert": (actionbert.FromActionbert, actionbert.prepare_from_actionbert),
+    "to-actionbert": (actionbert.ToActionbert, actionbert.prepare_to_actionbert),
 }
 
 if __name__ == "__main__":
