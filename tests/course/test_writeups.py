@@ -23,7 +23,7 @@ ITEMS = [line for line in PAGE.splitlines() if re.search(r"\| (Y|Y≠|–) \|", 
 # What is said after a command of the page, so that it takes no time.
 SMALL = {
     "prepare embeddings": "--num-frames 4 --image-size 16",
-    "train": "--steps 2 --eval-every 2 --batch-size 2 --model.dim 8 --model.depth 1 "
+    "train": "--epochs 1 --eval-every 2 --batch-size 2 --model.dim 8 --model.depth 1 "
     "--model.num-heads 2 --model.mlp-dim 8",
     "evaluate": "--no-orders --batch-size 2",
 }
