@@ -99,13 +99,13 @@ def prepare_ucf101(options: Ucf101) -> None:
         root = _organise(options)
         if options.dry_run or _only_sorts(options, root):
             return
-    files = {s: f for s, f in (("train", options.train), ("test", options.test)) if f is not None}
-    if files:
-        formats = {path.suffix.lower() for path in files.values()}
+    given = {s: f for s, f in (("train", options.train), ("test", options.test)) if f is not None}
+    if given:
+        formats = {path.suffix.lower() for path in given.values()}
         read = {(".csv",): ucf101.from_csvs, (".json",): ucf101.read_json}.get(tuple(formats))
         if read is None:
             raise errors.UserError(f"--train, --test: {formats}; give two .csv or two .json files")
-        videos = read(root, files, partial=options.partial)
+        videos = read(root, given, partial=options.partial)
     elif options.random is not None:
         videos = ucf101.by_groups(root, options.random, seed=options.seed)
     else:

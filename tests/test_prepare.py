@@ -143,7 +143,7 @@ def test_folder_with_a_table(run, videos, tmp_path):
     assert "2 classes, 20 train, 20 test, 4 groups" in printed
     opened = manifest.open_data(tmp_path / "out.csv")
     assert opened.path(opened.rows[0]).exists()
-    assert "can't be the share" in run(*options, "--test", "0.7", "--overwrite")
+    assert "--test 0.7: must be more than 0" in run(*options, "--test", "0.7", "--overwrite")
 
 
 def test_frames_and_packed(run, videos, tmp_path):

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     },
     "prediction": {"video", "data", "models", "recipes", "training", "runs", "weights", "figures"},
     "exercise": set(),
+    "commandline": set(),
 }
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 

@@ -11,6 +11,7 @@ from flaxvid import errors, exercise, files
 from flaxvid.exercise import board, catalogue, mine
 
 COMMAND = "python -m flaxvid.exercise"
+GRACE = 30  # seconds to start, beside twice the time limit
 # As in pytest: what is about many devices is tested on two, and JAX is told before it begins.
 TWO_DEVICES = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
 
@@ -69,7 +70,7 @@ def check(file: Path, name: str | None, seconds: float) -> int:
         try:
             code = subprocess.run(
                 [*command, f"--seconds={seconds}"],
-                timeout=2 * seconds + 30,
+                timeout=2 * seconds + GRACE,
                 env=os.environ | TWO_DEVICES,
             ).returncode
         except subprocess.TimeoutExpired:
