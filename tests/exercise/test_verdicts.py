@@ -135,7 +135,7 @@ def test_the_earlier_part_that_is_to_blame_is_named(capsys, tmp_path, monkeypatc
 def test_without_earlier_parts_nobody_is_to_blame():
     """A wrong version is wrong."""
     assert (
-        checking.blame(lambda num_frames, num_samples: None, "video.sample.uniform_indices", 9)
+        checking.blame(lambda num_frames, num_samples: None, "video.sample.uniform_indices", 9.0)
         == ""
     )
     assert bert.masked_mean is catalogue.reference("models.bert.masked_mean")
