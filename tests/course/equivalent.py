@@ -10,6 +10,7 @@ ROUNDING = "neither text says how a part of a step is rounded"
 NO_INIT = "the lesson says that no check asks for the first values"
 WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 FLOAT = "a float64 of NumPy is a float"
+BROADCAST = "a check lets learners broadcast as in NumPy"
 ALONE = "what is done here is done again in the loop below"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -36,6 +37,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "video.transform.three_crops": {
         "15: width >= height -> width > height": "a square has no longer side",
+    },
+    "video.transform.normalise": {
+        "16: tuple(range(video.ndim - 1)) -> range(video.ndim - 1)": "a range holds the same axes",
+        "16: video.ndim - 1 -> 1 - video.ndim": BROADCAST,
+        "16: 1 -> 2": BROADCAST,
+        "17: jnp.expand_dims(jnp.array(preprocessing.mean, jnp.float32), other_axes) -> "
+        "jnp.array(preprocessing.mean, jnp.float32)": BROADCAST,
+        "18: jnp.expand_dims(jnp.array(preprocessing.std, jnp.float32), other_axes) -> "
+        "jnp.array(preprocessing.std, jnp.float32)": BROADCAST,
+        "19: video.astype(jnp.float32) -> video": "times a float, uint8 becomes float32 by itself",
     },
     "models.convnet.global_average_pool": {
         "8: (1, 2) -> (2, 1)": "a mean over two axes has no order",

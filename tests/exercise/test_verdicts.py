@@ -61,13 +61,16 @@ def test_another_default_is_refused_before_any_test():
 
 
 def test_the_first_place_that_differs_is_told_by_its_axes():
-    """`batch 1, dim 0`, what was given there, what was expected, and how many differ."""
+    """`batch 0, dim 0`, what was given there, what was expected, and how many differ."""
 
     def masked_mean(tokens, mask=None):
-        return jnp.mean(tokens, axis=1)
+        if mask is None:
+            return jnp.sum(tokens, axis=1)
+        return jnp.mean(tokens, axis=1, where=mask[:, :, None])
 
-    name = "models.bert.masked_mean"
-    assert "batch 1, dim 0: gave" in text_of(masked_mean, name)
+    text = text_of(masked_mean, "models.bert.masked_mean")
+    assert "batch 0, dim 0: gave" in text
+    assert "8 of 8 numbers differ" in text
 
 
 def test_a_place_has_numbers_where_axes_have_no_names():
@@ -135,7 +138,7 @@ def test_the_earlier_part_that_is_to_blame_is_named(capsys, tmp_path, monkeypatc
 def test_without_earlier_parts_nobody_is_to_blame():
     """A wrong version is wrong."""
     assert (
-        checking.blame(lambda num_frames, num_samples: None, "video.sample.uniform_indices", 9)
+        checking.blame(lambda num_frames, num_samples: None, "video.sample.uniform_indices", 9.0)
         == ""
     )
     assert bert.masked_mean is catalogue.reference("models.bert.masked_mean")

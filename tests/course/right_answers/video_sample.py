@@ -23,7 +23,7 @@ def natural_key_character_by_character(name):
     for is_number, run in itertools.groupby(name, str.isdecimal):
         run = "".join(run)
         key.append((0, int(run), "") if is_number else (1, 0, run))
-    return *key, (2, 0, name)
+    return tuple(key), name
 
 
 def natural_key_with_zeros_in_front(name):
