@@ -37,25 +37,35 @@ def create(
     num_classes: int | None = None,
     labels: Sequence[str] | None = None,
     seed: int = 0,
+    weights: str | os.PathLike[str] | None = None,
     **overrides: Any,
 ) -> "models.Model":
-    """A model with random weights, and the preprocessing that belongs to it.
+    """A model with random weights or published ones, and the preprocessing of its preset.
 
     Args:
         arch: an architecture, such as "timesformer" or "c3d"; see `--arch` of `flaxvid.train`.
         size: a preset of it: "tiny" for a laptop, "base" as published.
         num_classes: 1 or more; may be left out where `labels` are given.
         labels: names of the classes; None: "class 0", "class 1" and so on.
-        seed: of the weights.
+        seed: of the random weights.
+        weights: to start from: a file, a folder or `hf:owner/name[@revision]`, as `--weights` of
+            `flaxvid.train`; a head for other classes stays random. None: all are random.
         overrides: fields of the architecture's config, such as `num_frames=16` or `depth=4`.
 
     Raises:
-        UserError: for an unknown architecture, size or field, or values that do not fit.
+        UserError: for an unknown architecture, size or field, or values that do not fit;
+            WeightsError, one of them, for weights of another model.
     """
     from flaxvid.prediction import model
 
     return model.create(
-        arch, size=size, num_classes=num_classes, labels=labels, seed=seed, **overrides
+        arch,
+        size=size,
+        num_classes=num_classes,
+        labels=labels,
+        seed=seed,
+        weights=weights,
+        **overrides,
     )
 
 

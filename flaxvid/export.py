@@ -124,6 +124,8 @@ def _frames_of(settings):
     """How to choose and cut the frames, in words."""
     shown = settings.preprocessing
     spread = "spread over the video" if shown.stride is None else f"every {shown.stride}th"
+    if shown.sampling == "interval":
+        spread = f"every max(1, total // {shown.num_frames})th from the first"
     return (
         f"{shown.num_frames} frames, {spread}; resized to {shown.resize}, then the middle "
         f"{shown.crop_size} x {shown.crop_size} pixels; RGB, 0 to 255"

@@ -19,7 +19,7 @@ from flaxvid.data import (
     packed,
     ucf101,
 )
-from flaxvid.runs import compile_cache, embed
+from flaxvid.runs import actionbert, compile_cache, embed
 
 Source = Annotated[Path, tyro.conf.Positional, ranges.Folder()]
 Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
@@ -79,7 +79,8 @@ class Ucf101:
     json: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for the splits as ActionBERT's JSON files too."""
     organise: Literal["move", "link"] | None = None
-    """Put the clips into class folders first: move them, or link to them under `into`."""
+    """Put the clips into class folders first: move them, or link to them under `into`. Without
+    lists, and without another choice of a split, that is all."""
     into: Annotated[Path | None, ranges.NewFolder()] = None
     """Where the class folders go; None: into the source."""
     dry_run: bool = False
@@ -95,7 +96,7 @@ def prepare_ucf101(options: Ucf101) -> None:
     root = options.source
     if options.organise:
         root = _organise(options)
-        if options.dry_run:
+        if options.dry_run or _only_sorts(options, root):
             return
     files = {s: f for s, f in (("train", options.train), ("test", options.test)) if f is not None}
     if files:
@@ -118,6 +119,18 @@ def prepare_ucf101(options: Ucf101) -> None:
         files.make_folder(options.json)
         for split in videos.splits():
             ucf101.write_json(videos, split, options.json / splits[split])
+
+
+def _only_sorts(options, root):
+    """Whether nothing says which clips are for what, so that class folders are all there is."""
+    said = (options.lists, options.random, options.train, options.test)
+    if any(choice is not None for choice in said) or ucf101.find_lists(root) is not None:
+        return False
+    print(
+        "no split was asked for: no manifest is written; --random 0.25 draws one by groups, and "
+        "`prepare download ucf101-splits` fetches the official lists"
+    )
+    return True
 
 
 def _organise(options):
@@ -351,6 +364,8 @@ COMMANDS = {
     "check": (Check, prepare_check),
     "download": (Download, prepare_download),
     "embeddings": (embed.EmbeddingsOptions, embed.prepare_embeddings),
+    "from-actionbert": (actionbert.FromActionbert, actionbert.prepare_from_actionbert),
+    "to-actionbert": (actionbert.ToActionbert, actionbert.prepare_to_actionbert),
 }
 
 if __name__ == "__main__":

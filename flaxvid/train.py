@@ -107,7 +107,12 @@ def _train(chosen, began):
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
         print(f"{settings.run.weights}:\n{report.brief()}")
-        if stored is None and pretrained.find(settings.run.weights) is None:
+        if stored is not None:
+            print(
+                "  from which features it has learnt is not known; it is shown those of "
+                f"{stored.about.encoder}"
+            )
+        elif pretrained.find(settings.run.weights) is None:
             shown = settings.preprocessing
             print(
                 f"  not among the published files: which colours it learnt from is not known; it "

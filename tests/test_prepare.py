@@ -181,3 +181,17 @@ def test_check(run, videos, tmp_path):
 def test_download_of_an_unknown_name(run, tmp_path):
     """One line, with the names there are."""
     assert "one of ucf101-splits" in run("download", "ucf102", tmp_path / "a.zip")
+
+
+def test_ucf101_organise_without_lists_only_sorts(run, flat):
+    """Every clip into its class folder, no manifest, and the way to one."""
+    printed = run("ucf101", flat, "--organise", "move")
+    assert "32 clips put into class folders" in printed
+    assert "no split was asked for" in printed
+    assert sorted(path.name for path in flat.iterdir()) == ["Biking", "YoYo"]
+    assert "8 test" in run("ucf101", flat, "--organise", "move", "--random", "0.25")
+
+
+def test_words_of_others_are_told(run, flat):
+    """The line that says what an option is called here."""
+    assert "--num_workers is --threads 4 here" in run("frames", flat, "out", "--num_workers", "4")

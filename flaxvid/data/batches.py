@@ -21,7 +21,7 @@ from jaxtyping import Int64, UInt8
 from flaxvid import errors
 from flaxvid.data import manifest as manifests
 from flaxvid.data import packed
-from flaxvid.video import decode, sample, transform
+from flaxvid.video import decode, selection, transform
 
 Batch = dict[str, np.ndarray]
 
@@ -71,12 +71,7 @@ class VideoRows:
         """One randomly chosen and randomly cropped clip of video `index`."""
 
         def choose(num_frames):
-            settings = self.preprocessing
-            if settings.stride is None:
-                return sample.random_segment_indices(num_frames, settings.num_frames, rng)
-            return sample.random_window_indices(
-                num_frames, settings.num_frames, settings.stride, rng
-            )
+            return selection.train_indices(num_frames, self.preprocessing, rng)
 
         def cut(frames):
             return transform.train_clip(frames, self.preprocessing, rng)[None]
@@ -87,11 +82,7 @@ class VideoRows:
         """The middle clip of video `index`, cropped at the centre."""
 
         def choose(num_frames):
-            settings = self.preprocessing
-            if settings.stride is None:
-                return sample.uniform_indices(num_frames, settings.num_frames)
-            views = sample.view_indices(num_frames, settings.num_frames, settings.stride, 1)
-            return views[0]
+            return selection.test_indices(num_frames, self.preprocessing)
 
         def cut(frames):
             return transform.test_clips(frames, self.preprocessing)
@@ -135,7 +126,7 @@ class VideoRows:
             }
         crops = cut(frames)
         shots = einops.rearrange(crops, "c (w t) ... -> (w c) t ...", w=count // len(crops))
-        padded = [sample.pad_clip(shot, settings.num_frames) for shot in shots]
+        padded = [selection.pad_clip(shot, settings) for shot in shots]
         video, mask = (np.stack(parts) for parts in zip(*padded, strict=True))
         return {"video": video, "mask": mask, "label": label, "weight": np.ones(count, np.float32)}
 

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flaxvid import files
 from flaxvid.data import manifest, scan
 from flaxvid.video import endings
 
@@ -52,17 +53,23 @@ def label_and_group(path: str) -> tuple[str, str]:
 def find_videos(root: Path) -> dict[str, str]:
     """All videos below a folder, flat or in class folders: name without suffix -> path from it.
 
+    A folder of images that is named as a clip is one, as ActionBERT's `frames/v_Biking_g01_c01`.
+
     Raises:
         ManifestError: if there is none, or two have one name.
     """
     root, videos = Path(root), {}
-    for file in scan.scan(root).files():
-        path = file.relative_to(root).as_posix()
-        if file.stem in videos:
+    for found in scan.scan(root).videos:
+        is_file = scan.is_video_name(found.name)
+        stem = found.stem if is_file else found.name
+        if not is_file and not NAME.fullmatch(stem):
+            continue
+        path = found.relative_to(root).as_posix()
+        if stem in videos:
             raise manifest.ManifestError(
-                f"{root}: {videos[file.stem]} and {path} have one name; keep one of them"
+                f"{root}: {videos[stem]} and {path} have one name; keep one of them"
             )
-        videos[file.stem] = path
+        videos[stem] = path
     if not videos:
         raise manifest.ManifestError(f"{root}: holds no video; give the folder of the clips")
     return videos
@@ -82,7 +89,12 @@ def official(
     Raises:
         ManifestError: without the lists, or for a listed clip that is missing.
     """
-    lists = lists or _find_lists(Path(root))
+    lists = lists or find_lists(root)
+    if lists is None:
+        raise manifest.ManifestError(
+            f"{root}: no folder {LISTS} in it or beside it; `prepare download ucf101-splits` "
+            "fetches it, or name it with --lists, or draw a split by groups with --random 0.25"
+        )
     listed = {}
     for split, file in (("train", f"trainlist0{number}.txt"), ("test", f"testlist0{number}.txt")):
         lines = _text(Path(lists, file)).splitlines()
@@ -91,14 +103,10 @@ def official(
     return from_names(root, listed, partial=partial)
 
 
-def _find_lists(root):
-    for folder in (root / LISTS, root.parent / LISTS):
-        if folder.is_dir():
-            return folder
-    raise manifest.ManifestError(
-        f"{root}: no folder {LISTS} in it or beside it; `prepare download ucf101-splits` fetches "
-        "it, or name it with --lists, or draw a split by groups with --random 0.25"
-    )
+def find_lists(root: Path) -> Path | None:
+    """The folder of the official lists, in a data set's folder or beside it; None: not there."""
+    folders = (Path(root) / LISTS, Path(root).parent / LISTS)
+    return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def from_names(
@@ -201,6 +209,11 @@ def read_json(root: Path, files: Mapping[str, Path], *, partial: bool = False) -
     if len(set(numbers.values())) < len(numbers):
         raise manifest.ManifestError(f"{root}: two classes share a label_idx: {numbers}")
     return from_names(root, names, partial=partial)
+
+
+def bare_name(path: str) -> str:
+    """The name of a video without its folder, and without the suffix of a video file."""
+    return _stem(path)
 
 
 def write_json(videos: manifest.Manifest, split: str, path: Path) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Shaped
 
 from flaxvid import errors
 from flaxvid.data import batches
-from flaxvid.video import sample, transform
+from flaxvid.video import selection, transform
 
 ORDERS = ("shuffled", "reversed", "frozen", "single")
 
@@ -35,7 +35,7 @@ def view_batches(
     Args:
         loader: of the videos, or of embeddings, which have one view.
         batch_size: clips in a batch.
-        windows: of time, at least 1 (`sample.view_indices`).
+        windows: of time, at least 1 (`selection.view_indices`).
         crops: 1 or 3 (`transform.test_clips`).
         order: None leaves the frames as they are; else one of `ORDERS` (`reorder`).
         threads: that decode.
@@ -109,7 +109,7 @@ def _views(loader, index, windows, crops):
     shown = loader.preprocessing
 
     def choose(num_frames):
-        views = sample.view_indices(num_frames, shown.num_frames, shown.stride, windows)
+        views = selection.view_indices(num_frames, shown, windows)
         return views.reshape(-1)
 
     def cut(frames):

@@ -8,6 +8,7 @@ import matplotlib.figure
 import numpy as np
 from jaxtyping import Float
 
+from flaxvid import files
 from flaxvid.figures import frames
 
 # Okabe and Ito's palette: told apart by colour-blind eyes, and in print.

@@ -30,7 +30,7 @@ class BertConfig:
     """Width of a frame's embedding, before it is projected to `dim`."""
     dim: Annotated[int, ranges.WIDTH] = 768
     """Width of a token."""
-    layers: Annotated[int, ranges.DEPTH] = 12
+    depth: Annotated[int, ranges.DEPTH] = 12
     """Blocks."""
     num_heads: Annotated[int, ranges.WIDTH] = 12
     """Heads of attention; they share the width."""
@@ -61,7 +61,7 @@ class BertConfig:
     @classmethod
     def tiny(cls, **overrides):
         """A laptop's BERT: 2 blocks of width 64."""
-        tiny = dict(dim=64, layers=2, num_heads=4, mlp_dim=128, init_std=0.1)
+        tiny = dict(dim=64, depth=2, num_heads=4, mlp_dim=128, init_std=0.1)
         return cls(**tiny | dict(dropout=0.0, attention_dropout=0.0) | overrides)
 
     @classmethod
@@ -129,7 +129,7 @@ class BertStack(nnx.Module):
         self.token_type_embed = nnx.Param(init(rngs.params(), (config.token_types, dim)))
         dtype = jnp.dtype(config.dtype)
         self.norm = layers.layer_norm(dim, epsilon=config.epsilon, dtype=dtype, rngs=rngs)
-        self.blocks = nnx.List([BertBlock(config, rngs=rngs) for _ in range(config.layers)])
+        self.blocks = nnx.List([BertBlock(config, rngs=rngs) for _ in range(config.depth)])
         self.dropout = layers.Dropout(config.dropout)
 
     def __call__(

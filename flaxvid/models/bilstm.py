@@ -31,7 +31,7 @@ class BiLSTMConfig:
     """Width of a frame's embedding."""
     hidden_dim: Annotated[int, ranges.WIDTH] = 1024
     """Width of the state of one direction."""
-    layers: Annotated[int, ranges.DEPTH] = 1
+    depth: Annotated[int, ranges.DEPTH] = 1
     """LSTMs, one on top of another."""
     fc_dim: Annotated[int, ranges.WIDTH] = 1024
     """Width of the layer before the logits."""
@@ -143,7 +143,7 @@ class BiLSTM(nnx.Module):
     def __init__(self, config: BiLSTMConfig, *, rngs: nnx.Rngs):
         self.config = config
         hidden_dim = config.hidden_dim
-        dims = [config.embedding_dim] + [2 * hidden_dim] * (config.layers - 1)
+        dims = [config.embedding_dim] + [2 * hidden_dim] * (config.depth - 1)
         self.forwards = nnx.List([LSTM(dim, hidden_dim, rngs=rngs) for dim in dims])
         self.backwards = nnx.List([LSTM(dim, hidden_dim, rngs=rngs) for dim in dims])
         self.fc = nnx.Linear(2 * hidden_dim, config.fc_dim, rngs=rngs)

@@ -38,6 +38,9 @@ class C3DConfig:
     """Share of fc6's and fc7's outputs that training drops."""
     batch_norm: bool = False
     """Normalise after every convolution, which then needs no bias."""
+    start: Literal["he", "authors"] = "he"
+    """How weights start: convolutions after He et al. and the rest as PyTorch does, which is the
+    PyTorch port's start; or from the normal distributions of the authors' own training."""
     last_padding: Literal["around", "end"] = "around"
     """Where the last pool pads height and width: by 1 on all sides, as the ports to PyTorch do, or
     at the end and only what the last window lacks, as Caffe does."""
@@ -76,7 +79,7 @@ class C3DConfig:
     def pool(self, stage: int, size: int) -> tuple[tuple[int, int, int], convolution.Padding]:
         """Window and padding of the pool after `stage`, from 1, on frames of `size` pixels.
 
-        The first one leaves time alone, so that motion is not pooled before it is seen.
+        The first one leaves time alone, and the later ones halve it.
         """
         window = (1, 2, 2) if stage == 1 else (2, 2, 2)
         sides = (0, 0)
@@ -130,8 +133,12 @@ def shape_walk(config: C3DConfig) -> tuple[Layer, ...]:
     return tuple(walk)
 
 
-# PyTorch's own start of a linear layer, which the reference leaves as it is.
+# PyTorch's own start of a linear layer, which the port leaves as it is.
 LINEAR_INIT = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+# The authors' own: facebookarchive/C3D, examples/c3d_train_ucf101/conv3d_ucf101_train.prototxt.
+AUTHORS_DEVIATIONS = {"fc6": 0.005, "fc7": 0.005}
+AUTHORS_DEVIATION = 0.01  # of every other layer
+WITHOUT_BIAS = ("conv1", "fc8")  # at the start; every other bias is 1
 
 
 class C3D(nnx.Module):
@@ -159,6 +166,19 @@ class C3D(nnx.Module):
         self.fc7 = nnx.Linear(config.fc_dim, config.fc_dim, dtype=dtype, **settings)
         self.fc8 = nnx.Linear(config.fc_dim, config.num_classes, **settings)
         self.dropout = layers.Dropout(config.dropout)
+        if config.start == "authors":
+            self._start_as_the_authors(walk, rngs)
+
+    def _start_as_the_authors(self, walk, rngs):
+        for name in (layer.name for layer in walk if layer.parameters):
+            layer = getattr(self, name)
+            shape = layer.kernel.shape
+            rows = (math.prod(shape[:-1]), shape[-1])
+            deviation = AUTHORS_DEVIATIONS.get(name, AUTHORS_DEVIATION)
+            kernel = deviation * jax.random.normal(rngs.params(), rows)
+            layer.kernel[...] = kernel.reshape(shape)
+            if layer.bias is not None and not name.startswith(WITHOUT_BIAS):
+                layer.bias[...] = jnp.ones_like(layer.bias[...])
 
     def __call__(
         self,

@@ -24,6 +24,9 @@ class DenseNetConfig:
 
     num_classes: int | None = None
     """None: no head; the model gives features."""
+    last_relu: bool = True
+    """Rectify the last norm's output before its mean over places is taken, as torchvision's and
+    Keras' networks do; `densenet.features` of torchvision alone leaves that out."""
     dtype: str = "float32"
     """Type of the arithmetic; parameters stay float32."""
 
@@ -91,7 +94,9 @@ class DenseNet(nnx.Module):
                 maps = jnp.concatenate([maps, layer(maps)], axis=-1)
             if number < len(self.transitions):
                 maps = self.transitions[number](maps)
-        maps = jax.nn.relu(self.norm5(maps))
+        maps = self.norm5(maps)
+        if self.config.last_relu:
+            maps = jax.nn.relu(maps)
         return convnet.global_average_pool(maps).astype(jnp.float32)
 
     def __call__(

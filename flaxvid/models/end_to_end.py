@@ -129,7 +129,7 @@ class ConvLSTMConfig:
     """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
     hidden_dim: Annotated[int, ranges.WIDTH] = 64
     """Width of the state of one direction."""
-    layers: Annotated[int, ranges.DEPTH] = 1
+    depth: Annotated[int, ranges.DEPTH] = 1
     """LSTMs, one on top of another."""
     fc_dim: Annotated[int, ranges.WIDTH] = 64
     """Width of the layer before the logits."""
@@ -167,7 +167,7 @@ class ConvTransformerConfig:
     """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
     dim: Annotated[int, ranges.WIDTH] = 64
     """Width of a token."""
-    layers: Annotated[int, ranges.DEPTH] = 2
+    depth: Annotated[int, ranges.DEPTH] = 2
     """Blocks."""
     num_heads: Annotated[int, ranges.WIDTH] = 4
     """Heads of attention; they share the width."""
@@ -185,7 +185,7 @@ class ConvTransformerConfig:
     @classmethod
     def base(cls, **overrides):
         """ResNet18 and one block as wide as BERT base."""
-        wide = dict(dim=768, layers=1, num_heads=12, mlp_dim=3072, init_std=0.02)
+        wide = dict(dim=768, depth=1, num_heads=12, mlp_dim=3072, init_std=0.02)
         published = dict(encoder="resnet18", dropout=0.1, attention_dropout=0.1)
         return cls(**wide | published | {"image_size": 224} | overrides)
 

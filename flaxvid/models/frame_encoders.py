@@ -5,6 +5,7 @@ embedding = frame_encoders.time_distributed(model, video)
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,6 +67,15 @@ ENCODERS: Mapping[str, FrameEncoder] = {
         1024,
         "hf:timm/densenet121.tv_in1k",
         {"torchvision": _IMAGENET, "keras": _IMAGENET},
+    ),
+    # As a PyTorch notebook uses it: pixels only divided by 255, which the weights have not learnt
+    # from, and the mean taken before the last ReLU. It is here to do what that notebook does.
+    "densenet121_writeup": FrameEncoder(
+        functools.partial(densenet.DenseNetConfig, last_relu=False),
+        densenet.DenseNet,
+        1024,
+        "hf:timm/densenet121.tv_in1k",
+        {"torchvision": _whole_frames(mean=(0.0,) * 3, std=(1.0,) * 3)},
     ),
 }
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 
 from flaxvid.data import batches, manifest
 from flaxvid.runs import opening
-from flaxvid.video import decode, sample, times, transform
+from flaxvid.video import decode, selection, times, transform
 
 BATCH = 8  # clips that go through the model together
 SLACK = 1e-3  # seconds: containers round to milliseconds, and no window is shorter
@@ -119,7 +119,7 @@ def windows(trained: opening.Trained, path: Path, seconds: float, every: float) 
     shown = trained.settings.preprocessing
     stretches = _read(path, shown, seconds, every)
     for several in _chunks(stretches, BATCH):
-        clips = [Clip(*sample.pad_clip(frames, shown.num_frames)) for _, frames in several]
+        clips = [Clip(*selection.pad_clip(frames, shown)) for _, frames in several]
         filled = clips + clips[-1:] * (BATCH - len(clips))
         video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
         odds = probabilities(trained, video, mask)
@@ -131,7 +131,7 @@ def of_frames(trained: opening.Trained, frames: decode.Frames) -> Prediction:
     """A prediction for the frames of one video, all of them, RGB."""
     shown = trained.settings.preprocessing
     chosen = frames[choose(len(frames), shown)]
-    clip = Clip(*sample.pad_clip(transform.test_clips(chosen, shown)[0], shown.num_frames))
+    clip = Clip(*selection.pad_clip(transform.test_clips(chosen, shown)[0], shown))
     odds = probabilities(trained, clip.video[None], clip.mask[None])
     return Prediction(None, 0.0, None, odds[0], trained.settings.labels)
 
@@ -151,9 +151,7 @@ def choose(
     num_frames: int, preprocessing: transform.Preprocessing
 ) -> Int64[np.ndarray, " samples"]:
     """The frames that testing shows the model, of a stretch of so many."""
-    if preprocessing.stride is None:
-        return sample.uniform_indices(num_frames, preprocessing.num_frames)
-    return sample.view_indices(num_frames, preprocessing.num_frames, preprocessing.stride, 1)[0]
+    return selection.test_indices(num_frames, preprocessing)
 
 
 def starts(duration: times.Seconds, length: times.Seconds, every: times.Seconds) -> list[float]:

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from flaxvid.prediction import clips
 from flaxvid.runs import opening
-from flaxvid.video import sample, transform
+from flaxvid.video import selection, transform
 
 Frame = UInt8[np.ndarray, "height width 3"]
 
@@ -34,7 +34,7 @@ def predictions(
         while kept[0][0] < time - seconds:
             kept.popleft()
         recent = np.stack([kept[index][1] for index in clips.choose(len(kept), shown)])
-        clip = clips.Clip(*sample.pad_clip(recent, shown.num_frames))
+        clip = clips.Clip(*selection.pad_clip(recent, shown))
         (odds,) = clips.probabilities(trained, clip.video[None], clip.mask[None])
         labels = trained.settings.labels
         yield clips.Prediction(Path("camera"), max(0.0, time - seconds), time, odds, labels), clip

@@ -110,6 +110,7 @@ def create(
     num_classes: int | None = None,
     labels: Sequence[str] | None = None,
     seed: int = 0,
+    weights: PathLike | None = None,
     **overrides: Any,
 ) -> Model:
     """See `flaxvid.create`."""
@@ -120,7 +121,8 @@ def create(
     elif num_classes not in (None, len(labels)):
         raise errors.UserError(f"num_classes is {num_classes}, but there are {len(labels)} labels")
     config = zoo.configure(arch, size, num_classes=len(labels), **overrides)
-    return Model(opening.fresh(arch, size, config, tuple(labels), seed=seed))
+    start = None if weights is None else os.fspath(weights)
+    return Model(opening.fresh(arch, size, config, tuple(labels), seed=seed, weights=start))
 
 
 def load(source: PathLike) -> Model:

@@ -35,5 +35,14 @@ EMBEDDING_TRANSFORMER = preset.Architecture(
             batch_size=32,
             encoder="densenet121",
         ),
+        # The PyTorch notebook's: the same network and training on features of its own making.
+        "writeup_pytorch": preset.Preset(
+            _Config.writeup,
+            _Model,
+            pixels.frames(20, 224),
+            WRITEUP,
+            batch_size=32,
+            encoder="densenet121_writeup",
+        ),
     },
 )

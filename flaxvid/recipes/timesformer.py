@@ -24,6 +24,29 @@ TINY = recipes.Recipe(
     # takes half as long again to see that order matters.
     rate_factors=("(time|pos)_embed=10",),
 )
+# The notebook's own training: AdamW as it comes but for its rate, which stays where it is, on two
+# clips of 8 frames one after the other. What is wrong with it: every weight moves by about 0.01 in
+# each of AdamW's first steps, half the spread that its embeddings start with; there is no warm-up,
+# the rate never falls and nothing bounds a step; two clips make a rough gradient; 8 frames of 25 a
+# second are a third of a second. Its author broke off after a quarter of a percent of an epoch.
+WRITEUP = recipes.Recipe(
+    optimizer="adamw",
+    learning_rate=0.01,
+    epochs=1.0,
+    schedule="constant",
+    weight_decay=0.01,
+    clip_norm=None,
+)
+# The same network, trained with care: a hundredth of the rate, warmed up, falling, and bounded;
+# four times as many clips in a step, each spread over its video.
+STEADY = recipes.Recipe(optimizer="adamw", learning_rate=1e-4, weight_decay=0.01)
+
+
+def _squeezed(**changes):
+    """8 frames, squeezed to 224 x 224 without a crop; pixels / 255 and nothing more."""
+    whole = dict(num_frames=8, crop_size=224, resize=(224, 224), mean=(0.0,) * 3, std=(1.0,) * 3)
+    return transform.Preprocessing(**whole | changes)
+
 
 TIMESFORMER = preset.Architecture(
     {
@@ -40,10 +63,15 @@ TIMESFORMER = preset.Architecture(
         "writeup": preset.Preset(
             timesformer_writeup.WriteupConfig,
             timesformer_writeup.WriteupTimeSformer,
-            transform.Preprocessing(
-                num_frames=8, crop_size=224, resize=(224, 224), mean=(0.0,) * 3, std=(1.0,) * 3
-            ),
-            recipes.Recipe(optimizer="adamw", learning_rate=1e-4, weight_decay=0.01),
+            _squeezed(stride=1),
+            WRITEUP,
+            batch_size=2,
+        ),
+        "writeup_steady": preset.Preset(
+            timesformer_writeup.WriteupConfig,
+            timesformer_writeup.WriteupTimeSformer,
+            _squeezed(),
+            STEADY,
             batch_size=8,
         ),
     }

@@ -27,6 +27,12 @@ class Data:
     """Frames of a clip."""
     stride: Annotated[int | None, ranges.FRAMES] = None
     """Frames from one to the next; None: spread over the whole video."""
+    sampling: Literal["spread", "interval"] = "spread"
+    """Without a stride: middles of equal parts of the video, or, as tutorials do, every
+    max(1, total // num_frames)-th frame from the first."""
+    padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
+    """What fills up short videos: the last frame again, or black frames; both are ignored, but for
+    zeros_unmasked, which the model takes for frames."""
     image_size: Annotated[int, ranges.PIXELS] = 32
     """Height and width that the model sees, in pixels."""
     resize: Annotated[int | tuple[int, int] | None, ranges.PIXELS] = None
@@ -49,7 +55,8 @@ class Data:
     threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     encoder: str = "lite0"
-    """What makes embeddings of frames, for models that take those: lite0, resnet18, densenet121."""
+    """What makes embeddings of frames, for models that take those: lite0, resnet18, densenet121;
+    densenet121_writeup is fed and pooled as the PyTorch notebook does, without ImageNet's mean."""
     encoder_weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """The encoder's: a file or hf:owner/name; None: its usual ones."""
 

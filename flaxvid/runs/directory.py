@@ -68,7 +68,7 @@ def load(folder: Path) -> config.Settings:
         return config.Settings(
             arch=values["arch"],
             size=values["size"],
-            model=config.from_dict(kind, values["model"], str(path)),
+            model=config.from_dict(kind, _renamed(values["model"]), str(path)),
             preprocessing=_preprocessing(values["preprocessing"], path),
             data=config.from_dict(config.Data, values["data"], str(path)),
             recipe=config.from_dict(recipes.Recipe, values["recipe"], str(path)),
@@ -80,6 +80,11 @@ def load(folder: Path) -> config.Settings:
         )
     except KeyError as error:
         raise errors.UserError(f"{path}: has no {error}; train it again") from None
+
+
+def _renamed(fields):
+    """The fields of a model by the names of today: `depth` was `layers` in some."""
+    return {"depth" if name == "layers" else name: value for name, value in fields.items()}
 
 
 def _preprocessing(values, path):

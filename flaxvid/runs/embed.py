@@ -26,11 +26,18 @@ class EmbeddingsOptions:
     out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder to make; None: one under data/embeddings."""
     encoder: str = config.Data.encoder
-    """lite0, resnet18 or densenet121."""
+    """lite0, resnet18, densenet121, or densenet121_writeup: fed pixels / 255 and pooled without the
+    last ReLU, as the PyTorch notebook does."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Of the encoder: a file or hf:owner/name; None: its usual ones."""
     num_frames: Annotated[int, ranges.FRAMES] = 20
     """Frames of a video, spread over it; a video with fewer gives all it has."""
+    sampling: Literal["spread", "interval"] = "spread"
+    """Middles of equal parts of the video, or, as tutorials do, every
+    max(1, total // num_frames)-th frame from the first."""
+    padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
+    """zeros_unmasked: black frames fill up short videos, are embedded, and count as frames; the
+    others: a short video has as many embeddings as frames."""
     image_size: Annotated[int, ranges.PIXELS] = 224
     """Height and width that the encoder sees, in pixels."""
     dtype: Literal["float16", "float32"] = "float32"
@@ -56,7 +63,7 @@ def prepare_embeddings(chosen: EmbeddingsOptions) -> Path:
         chosen.weights,
         num_frames=chosen.num_frames,
         image_size=chosen.image_size,
-    )
+    ).shown(sampling=chosen.sampling, padding=chosen.padding)
     about = describe(videos, encoder, chosen.dtype)
     folder = chosen.out or cache_folder(chosen.manifest, about)
     with lock.exclusive(folder):
@@ -98,7 +105,7 @@ def for_training(
         data.encoder_weights,
         num_frames=data.num_frames,
         image_size=data.image_size,
-    )
+    ).shown(sampling=data.sampling, padding=data.padding)
     about = describe(videos, encoder)
     folder = cache_folder(data.data, about)
     if not embeddings.is_stored(folder):
@@ -144,7 +151,10 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
     """Where embeddings are kept that nobody gave a place: a folder of their own for each kind."""
     facts = {name: value for name, value in about.to_dict().items() if name != "weights"}
     shown = facts["preprocessing"].items()
-    facts["preprocessing"] = {k: v for k, v in shown if k not in transform.TRAINING_ONLY}
+    usual = dict(sampling="spread", padding="repeat")  # folders from before them keep their names
+    facts["preprocessing"] = {
+        k: v for k, v in shown if k not in transform.TRAINING_ONLY and v != usual.get(k)
+    }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     shown = about.preprocessing
     stem = Path(data).stem.replace(":", "-")

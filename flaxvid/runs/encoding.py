@@ -39,6 +39,16 @@ class Encoder:
     encode: Callable[[UInt8[Array, "batch height width 3"]], Float[Array, "batch dim"]]
     """RGB frames to embeddings, on the device; it returns before they are there."""
 
+    def shown(self, **changes) -> "Encoder":
+        """The same for frames that are chosen or filled up otherwise.
+
+        Raises:
+            UserError: for a value that a `Preprocessing` does not take.
+        """
+        return dataclasses.replace(
+            self, preprocessing=dataclasses.replace(self.preprocessing, **changes)
+        )
+
 
 def open_encoder(
     name: str, spec: str | None = None, *, num_frames: int = 20, image_size: int = 224

@@ -17,6 +17,7 @@ from flaxvid.recipes import zoo
 from flaxvid.runs import config, directory, encoding
 from flaxvid.training import checkpoint, parallel, step
 from flaxvid.training import state as states
+from flaxvid.weights import pretrained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,21 +71,33 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     )
 
 
-def fresh(arch: str, size: str, model: Any, labels: tuple[str, ...], *, seed: int) -> Trained:
-    """A model with random weights, as if it had been trained for no step.
+def fresh(
+    arch: str,
+    size: str,
+    model: Any,
+    labels: tuple[str, ...],
+    *,
+    seed: int,
+    weights: str | None = None,
+) -> Trained:
+    """A model with random weights, or those of a file, as if it had been trained for no step.
 
     Args:
         arch: its architecture.
         size: the preset that its preprocessing comes from.
         model: its config.
         labels: of its classes.
-        seed: of the weights.
+        seed: of the random weights.
+        weights: to start from, as `weights.pretrained.load` takes them; None: all are random.
 
     Raises:
-        UserError: for an unknown architecture or size, or a config that does not fit.
+        UserError: for an unknown architecture or size, or a config that does not fit;
+            WeightsError, one of them, for weights that are not such a model's.
     """
     preset = zoo.find(arch, size)
     shown = preset.preprocessing
+    if weights is not None:
+        shown = pretrained.prepared_for(weights, shown)
     module = preset.module(model, rngs=nnx.Rngs(seed))
     settings = config.Settings(
         arch=arch,
@@ -102,6 +115,8 @@ def fresh(arch: str, size: str, model: Any, labels: tuple[str, ...], *, seed: in
         manifest="",
     )
     parts = states.split(module)
+    if weights is not None:
+        parts = parts._replace(params=pretrained.load(weights, model, parts.params)[0])
     sees_pixels = zoo.ARCHITECTURES[arch].inputs == "video"
     eval_step = jax.jit(
         step.make_eval_step(

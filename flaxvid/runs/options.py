@@ -39,7 +39,7 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
     Raises:
         UserError: for an unknown architecture or size, or one that the resumed run does not have;
             for a value out of its range; for options that contradict each other, or that would
-            change nothing.
+            change nothing; for an option by the name that another project gives it.
     """
     # Which recipe or run gives the defaults has to be known before the rest can be read.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -81,6 +81,8 @@ def from_recipe(arch: str, size: str) -> TrainOptions:
         batch_size=preset.batch_size,
         num_frames=preset.preprocessing.num_frames,
         stride=preset.preprocessing.stride,
+        sampling=preset.preprocessing.sampling,
+        padding=preset.preprocessing.padding,
         image_size=preset.preprocessing.crop_size,
         flip=preset.preprocessing.flip,
         encoder=preset.encoder or config.Data.encoder,
@@ -160,6 +162,8 @@ def settle(
     if stored is None:
         if "stride" not in options.said and resumed is None:
             stride = sampling.stride_for(videos, wanted.num_frames, wanted.stride)
+            if wanted.sampling == "interval":  # which says already where the frames are
+                stride = None
             wanted = dataclasses.replace(wanted, stride=stride)
         preprocessing = _preprocessing(preset, wanted, options.recipe)
         seen = dict(image_size=wanted.image_size)
@@ -200,6 +204,8 @@ def _preprocessing(preset, wanted, recipe):
     )
     return dataclasses.replace(
         shown,
+        sampling=wanted.sampling,
+        padding=wanted.padding,
         resize=shown.resize if wanted.resize is None else wanted.resize,
         jitter=shown.jitter if wanted.jitter is None else wanted.jitter,
         flip=wanted.flip,
@@ -237,6 +243,7 @@ def _as_stored(options, stored):
     found = dict(
         num_frames=shown.num_frames, image_size=shown.crop_size, encoder=stored.about.encoder
     )
+    found |= dict(sampling=shown.sampling, padding=shown.padding)
     default = from_recipe(options.arch, options.size).data
     for name, value in found.items():
         asked = getattr(options.data, name)

@@ -20,7 +20,12 @@ Frames = UInt8[np.ndarray, "time height width 3"]
 
 TRAINING_ONLY = ("jitter", "flip", "augment", "magnitude")
 """Fields of `Preprocessing` that a clip for testing does not depend on."""
-ADDED_LATER = {"augment", "magnitude"}  # checkpoints from before them lack these: nothing changed
+ADDED_LATER = {
+    "augment",
+    "magnitude",
+    "sampling",
+    "padding",
+}  # checkpoints from before them lack these: nothing changed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +40,12 @@ class Preprocessing:
     """Frames in a clip; shorter videos are padded and masked."""
     stride: int | None = None
     """Frames from one sample to the next; None spreads the samples over the whole video."""
+    sampling: Literal["spread", "interval"] = "spread"
+    """Without a stride: the middles of equal parts, in training a random place in each; or, as
+    tutorials do, every max(1, total // num_frames)-th frame from the first, in training too."""
+    padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
+    """What fills up short clips: the last frame again, or black frames. Models ignore both, as the
+    mask says, but for `zeros_unmasked`, which they take for frames."""
     crop_size: int = 224
     """Side of the square that the model sees, in pixels."""
     resize: int | tuple[int, int] = 256
@@ -61,6 +72,17 @@ class Preprocessing:
         smallest, largest = self.jitter or (short_side, short_side)
         _require(self.num_frames >= 1, "num_frames", self.num_frames, "give 1 or more")
         _require(self.stride is None or self.stride >= 1, "stride", self.stride, "give 1 or more")
+        interval = self.sampling == "interval"
+        known = self.sampling in ("spread", "interval")
+        _require(known, "sampling", self.sampling, "give spread or interval")
+        _require(
+            not (interval and self.stride is not None),
+            "sampling",
+            self.sampling,
+            f"with a stride, {self.stride}, it says nothing; leave one of them out",
+        )
+        ways = ("repeat", "zeros", "zeros_unmasked")
+        _require(self.padding in ways, "padding", self.padding, f"give one of {', '.join(ways)}")
         _require(self.crop_size >= 1, "crop_size", self.crop_size, "give 1 or more")
         fits = f"give no less than crop_size, {self.crop_size}, or lower that"
         _require(short_side >= self.crop_size, "resize", self.resize, fits)

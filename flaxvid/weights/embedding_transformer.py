@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import PyTree
 
-from flaxvid.weights import convert
+from flaxvid.weights import convert, read
 
 
 def load(
@@ -16,7 +16,9 @@ def load(
 ) -> tuple[PyTree, convert.Report]:
     """Fills an `EmbeddingTransformer` of one block and of the embeddings' own width.
 
-    `origin` names the file in errors.
+    The head keeps its fresh value if the file's is for another number of classes, and the report
+    says so. No file tells the number of heads of attention: it is the model's. `origin` names the
+    file in errors.
 
     Raises:
         WeightsError: if the file is of another model, or holds more or less than it should.
@@ -26,8 +28,22 @@ def load(
         *_block(r"transformer_layer\.", "blocks/0/"),
         *_linear("fc", "head"),
     ]
-    ignore = (r"pos_embedding\.position_ids",)
-    return convert.convert(arrays, params, rules, ignore=ignore, origin=origin)
+    if "transformer_layer.attention.in_proj_weight" not in arrays:
+        raise read.WeightsError(
+            f"{origin}: is not of the PyTorch hybrid: its first names are "
+            f"{', '.join(list(arrays)[:3])}"
+        )
+    if "project" in params or len(params["blocks"]) != 1:
+        raise read.WeightsError(
+            f"{origin}: is for one block of the embeddings' own width; choose --size writeup"
+        )
+    ignore, fresh = [r"pos_embedding\.position_ids"], []
+    if "fc.bias" in arrays and arrays["fc.bias"].shape != params["head"]["bias"].shape:
+        ignore.append(r"fc\.(weight|bias)")
+        fresh.append("head/.*")
+    return convert.convert(
+        arrays, params, rules, ignore=tuple(ignore), fresh=tuple(fresh), origin=origin
+    )
 
 
 def load_block(

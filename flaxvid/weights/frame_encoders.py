@@ -24,6 +24,7 @@ _TELLING = {
         "torchvision": r"features\.conv0\.weight",
         "keras": r"(.*/)?conv1[/_]conv/kernel(:0)?",
     },
+    "densenet121_writeup": {"torchvision": r"features\.conv0\.weight"},
 }
 # timm's other Lite0 has the same names and shapes and computes something else with them.
 _UNLIKE = "timm/efficientnet_lite0."
@@ -212,5 +213,6 @@ _TABLES = {
     ("lite0", "timm"): _timm_lite0,
     ("resnet18", "torchvision"): _resnet,
     ("densenet121", "torchvision"): _densenet,
+    ("densenet121_writeup", "torchvision"): _densenet,
     ("densenet121", "keras"): _keras_densenet,
 }

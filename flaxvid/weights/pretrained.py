@@ -14,10 +14,20 @@ from jaxtyping import PyTree
 
 from flaxvid.models import bert as sequence_models
 from flaxvid.models import c3d as convolutional
+from flaxvid.models import embedding_transformer as hybrids
 from flaxvid.models import timesformer as models
+from flaxvid.models import timesformer_writeup as notebooks
 from flaxvid.recipes import zoo
 from flaxvid.video import transform
-from flaxvid.weights import bert, c3d, convert, read, timesformer
+from flaxvid.weights import (
+    bert,
+    c3d,
+    convert,
+    embedding_transformer,
+    read,
+    timesformer,
+    timesformer_writeup,
+)
 
 HEAD_DIM = 64  # of every ViT that was published; no weights tell it
 
@@ -53,6 +63,8 @@ PUBLISHED: Mapping[str, transform.Preprocessing] = {
 # Whose parameters can be had from elsewhere.
 LOADERS = {
     models.TimeSformerConfig: timesformer.load,
+    notebooks.WriteupConfig: timesformer_writeup.load,
+    hybrids.EmbeddingTransformerConfig: embedding_transformer.load,
     convolutional.C3DConfig: c3d.load,
     sequence_models.BertConfig: bert.load,
 }

@@ -269,3 +269,20 @@ def test_an_interrupted_move_goes_on(flat):
     organise.carry_out(organise.plan(folder, folder, left), "move")
     assert all((folder / labels[name] / name).read_text() == name for name in CLIPS)
     assert not any((folder / name).exists() for name in CLIPS)
+
+
+def test_actionberts_frames_and_splits(tmp_path):
+    """Folders of images named as clips, and its JSON files: a manifest, ready to be embedded."""
+    for name, images in (("v_Biking_g01_c01", 11), ("v_YoYo_g02_c01", 2)):
+        (tmp_path / "frames" / name).mkdir(parents=True)
+        for number in range(1, images + 1):
+            (tmp_path / "frames" / name / f"frame_{number}.jpg").touch()
+        entry = [{"video_name": name, "label_idx": int("YoYo" in name)}]
+        (tmp_path / f"{name}.json").write_text(json.dumps(entry))
+    files = {
+        "train": tmp_path / "v_Biking_g01_c01.json",
+        "test": tmp_path / "v_YoYo_g02_c01.json",
+    }
+    videos = ucf101.read_json(tmp_path / "frames", files)
+    assert [row.path for row in videos.rows] == ["v_Biking_g01_c01", "v_YoYo_g02_c01"]
+    assert videos.splits() == {"train": 1, "test": 1}

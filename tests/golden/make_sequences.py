@@ -16,10 +16,10 @@ from make_timesformer import fill, import_transformers
 
 LENGTHS = (5, 1, 3)  # the longest and the shortest there can be, in no order
 CONFIGS = {
-    "bilstm 1 layer": dict(embedding_dim=6, hidden_dim=4, layers=1),
-    "bilstm 2 layers": dict(embedding_dim=7, hidden_dim=3, layers=2),
-    "bert": dict(dim=12, layers=2, num_heads=3, mlp_dim=20, max_positions=9),
-    "roberta": dict(dim=16, layers=3, num_heads=2, mlp_dim=36, max_positions=11),
+    "bilstm 1 layer": dict(embedding_dim=6, hidden_dim=4, depth=1),
+    "bilstm 2 layers": dict(embedding_dim=7, hidden_dim=3, depth=2),
+    "bert": dict(dim=12, depth=2, num_heads=3, mlp_dim=20, max_positions=9),
+    "roberta": dict(dim=16, depth=3, num_heads=2, mlp_dim=36, max_positions=11),
 }
 
 
@@ -29,7 +29,7 @@ def lstm(config):
         torch.nn.LSTM(
             config["embedding_dim"],
             config["hidden_dim"],
-            config["layers"],
+            config["depth"],
             batch_first=True,
             bidirectional=True,
         )
@@ -62,7 +62,7 @@ def of_transformers(transformers, name, config):
             settings(
                 vocab_size=110,
                 hidden_size=config["dim"],
-                num_hidden_layers=config["layers"],
+                num_hidden_layers=config["depth"],
                 num_attention_heads=config["num_heads"],
                 intermediate_size=config["mlp_dim"],
                 max_position_embeddings=config["max_positions"],

@@ -33,7 +33,7 @@ def mask_of(*lengths, time):
 
 
 def config_of(case="bert", **overrides):
-    settings = dict(num_classes=5, embedding_dim=6, dim=12, layers=1, num_heads=3, mlp_dim=20)
+    settings = dict(num_classes=5, embedding_dim=6, dim=12, depth=1, num_heads=3, mlp_dim=20)
     return PRESETS[case](**settings | dict(max_positions=20) | overrides)
 
 

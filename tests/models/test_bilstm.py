@@ -214,7 +214,7 @@ def test_reverse_twice_is_nothing():
 # ------------------------------------------------------------------ the whole model
 @functools.cache
 def small(layers=2, **overrides):
-    settings = dict(num_classes=5, embedding_dim=6, hidden_dim=4, layers=layers, fc_dim=7)
+    settings = dict(num_classes=5, embedding_dim=6, hidden_dim=4, depth=layers, fc_dim=7)
     config = bilstm.BiLSTMConfig(**settings | overrides)
     return filled.random(lambda: bilstm.BiLSTM(config, rngs=nnx.Rngs(0)))
 

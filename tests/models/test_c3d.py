@@ -230,3 +230,15 @@ def test_pooling_before_the_bias_is_pooling_after_it(batch_norm):
 
     found, expected = jax.jit(both)(values)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_authors_start():
+    """Normal, 0.01 wide and 0.005 for fc6 and fc7; biases 1 but for conv1 and fc8, which have 0."""
+    model = fresh(small(widths=(32, 32), fc_dim=64, start="authors"))
+    for name, deviation in (("conv1", 0.01), ("conv2b", 0.01), ("fc6", 0.005), ("fc8", 0.01)):
+        assert abs(float(getattr(model, name).kernel[...].std()) / deviation - 1) < 0.1
+    biases = {n: set(np.unique(getattr(model, n).bias[...])) for n in ("conv1", "conv2a", "conv2b")}
+    assert biases == {"conv1": {0}, "conv2a": {1}, "conv2b": {1}}
+    assert (model.fc6.bias[...] == 1).all()
+    assert (model.fc7.bias[...] == 1).all()
+    assert not model.fc8.bias[...].any()

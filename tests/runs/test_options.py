@@ -19,3 +19,12 @@ def test_every_option_says_what_it_is(arch, capsys):
     assert any(name.startswith("--model.") for name in names)
     values = r"(?: \{[^}]*\}\S*| \[[^\]]*\]+| [A-Z]\S*)?"
     assert re.findall(rf"(--[a-z][\w.-]+){values} \(default", text) == []
+
+
+def test_sampling_and_padding_reach_the_model(small_motion):
+    """What is said of frames and filling is part of the preprocessing, which is saved with it."""
+    chosen = options.parse(["--arch", "c3d", "--sampling", "interval", "--padding", "zeros"], "")
+    shown = options.settle(chosen, small_motion).preprocessing
+    assert (shown.sampling, shown.padding) == ("interval", "zeros")
+    usual = options.settle(options.parse(["--arch", "c3d"], ""), small_motion).preprocessing
+    assert (usual.sampling, usual.padding) == ("spread", "repeat")

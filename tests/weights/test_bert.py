@@ -84,7 +84,7 @@ def test_gamma_and_beta_are_scale_and_bias():
 
 def test_a_model_of_fewer_blocks_takes_the_first():
     """ActionBERT's one layer, from a stack of two."""
-    params, report = bert.load(arrays_of("bert"), params_of("bert", layers=1))
+    params, report = bert.load(arrays_of("bert"), params_of("bert", depth=1))
     whole, _ = bert.load(arrays_of("bert"), params_of("bert"))
     equal(params["stack"]["blocks"][0], whole["stack"]["blocks"][0])
     assert sum(row.source.startswith("encoder.layer.1.") for row in report.rows) == 12

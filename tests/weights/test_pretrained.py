@@ -11,8 +11,8 @@ import safetensors.numpy
 from flax import nnx
 
 from flaxvid import export, predict, train
+from flaxvid.models import end_to_end
 from flaxvid.models import timesformer as models
-from flaxvid.models import timesformer_writeup
 from flaxvid.prediction import published
 from flaxvid.runs import directory, options
 from flaxvid.training import checkpoint
@@ -103,9 +103,9 @@ def test_other_heads_are_refused(folder):
 
 
 def test_models_without_loader_are_refused(folder):
-    """The compact variant has no published weights; the message lists what has."""
-    config = timesformer_writeup.WriteupConfig(num_classes=5)
-    with pytest.raises(read.WeightsError, match="Writeup takes none .* loaders for TimeSformer"):
+    """Nothing is published for convolutions and an LSTM; the message lists what there is."""
+    config = end_to_end.ConvLSTMConfig(num_classes=5)
+    with pytest.raises(read.WeightsError, match="ConvLSTM takes none .* loaders for TimeSformer"):
         pretrained.load(str(folder), config, {})
 
 

@@ -1,0 +1,119 @@
+"""ActionBERT's embeddings in and out: `prepare from-actionbert` and `prepare to-actionbert`."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from flaxvid import errors, files, ranges
+from flaxvid.data import actionbert, embeddings, manifest
+from flaxvid.models import frame_encoders
+
+Files = Annotated[tuple[Path, Path], ranges.File()]
+
+
+@dataclasses.dataclass(frozen=True)
+class FromActionbert:
+    """Embeddings that ActionBERT's prepare_data.py made, as a folder for --data."""
+
+    out: Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
+    """Folder to make."""
+    train: Files
+    """Index (.json) and array (.npy) for training ..."""
+    test: Files
+    """... and for testing."""
+    encoder: str = "resnet18"
+    """What they were made with; its files don't say."""
+    allow_leakage: bool = False
+    """Go on although a group stands in more than one split, as in its own splits it does."""
+
+
+def prepare_from_actionbert(options: FromActionbert) -> None:
+    """A folder of embeddings, video by video.
+
+    Raises:
+        UserError: for files that are no such pair, of another size than the encoder's, or of
+            splits that share groups.
+    """
+    splits = {
+        "train": actionbert.read(*options.train),
+        "test": actionbert.read(*options.test),
+    }
+    videos = actionbert.videos_of(splits)
+    if not options.allow_leakage:
+        manifest.check_leakage(videos)
+    encoder = frame_encoders.find(options.encoder)
+    for split, (_, array) in (
+        (splits["train"], options.train),
+        (splits["test"], options.test),
+    ):
+        if split.array.shape[-1] != encoder.dim:
+            raise errors.UserError(
+                f"{array}: has {split.array.shape[-1]} numbers a frame, and {options.encoder} "
+                f"gives {encoder.dim}; say what made them with --encoder"
+            )
+    longest = max(split.array.shape[1] for split in splits.values())
+    about = embeddings.About(
+        encoder=options.encoder,
+        weights=encoder.weights,
+        # Not that of the weights, which nobody wrote down: so no other weights pass for them.
+        sha256=_digest(options.train[1], options.test[1]),
+        dim=encoder.dim,
+        preprocessing=next(iter(encoder.preprocessings.values())).fitted(
+            num_frames=longest, stride=None, crop_size=224
+        ),
+        manifest=videos.fingerprint(),
+    )
+    with embeddings.Writer(options.out, videos, about) as writer:
+        rows = (
+            (row, length)
+            for split in splits.values()
+            for row, length in zip(split.array, split.lengths, strict=True)
+        )
+        for number, (row, length) in enumerate(rows):
+            writer.write(number, row[:length])
+        writer.finish()
+    print(
+        f"{options.out}: {len(videos.rows)} videos, {longest} frames each at most\n"
+        f"try  python -m flaxvid.train --arch bert --data {options.out}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ToActionbert:
+    """Embeddings as ActionBERT's main.py reads them: an index and an array for each split."""
+
+    data: Annotated[Path, tyro.conf.Positional, ranges.Folder()]
+    """Folder of embeddings."""
+    out: Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
+    """Folder to write; there must be no such files in it."""
+
+
+def prepare_to_actionbert(options: ToActionbert) -> None:
+    """`train.json`, `train.npy` and so on.
+
+    Raises:
+        UserError: if there are no embeddings, or a file is there already.
+    """
+    stored = embeddings.read(options.data)
+    pairs = {
+        split: (options.out / f"{split}.json", options.out / f"{split}.npy")
+        for split in stored.manifest.splits()
+    }
+    there = [path for pair in pairs.values() for path in pair if path.exists()]
+    if there:
+        raise errors.UserError(f"{there[0]}: is there already; choose another folder")
+    files.make_folder(options.out)
+    for split, pair in pairs.items():
+        actionbert.write(stored, split, *pair)
+        print(f"{pair[0]}, {pair[1].name}")
+
+
+def _digest(*paths):
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
