@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from flaxvid import errors, ranges
+from flaxvid import errors, ranges, words
 
 
 def parse(
@@ -24,12 +24,14 @@ def parse(
         default: an instance of `kind` with the defaults; None: those of its fields.
 
     Raises:
-        UserError: for an unknown option, a value that can't be read, or one out of its range.
+        UserError: for an unknown option, a value that can't be read, or one out of its range; for
+            an option by the name that another project gives it.
         SystemExit: after --help.
     """
     if "" in arguments:
         before = arguments[arguments.index("") - 1] if arguments[0] else "the first argument"
         raise errors.UserError(f"{before}: its value is empty; is a variable of the shell not set?")
+    words.refuse(arguments)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):

@@ -36,6 +36,8 @@ NEEDED = {
     "prepare check": ["FOLDER"],
     "prepare download": ["https://localhost/a.zip", "NEW"],
     "prepare embeddings": ["FOLDER"],
+    "prepare from-actionbert": ["NEW", "--train", "FILE", "FILE", "--test", "FILE", "FILE"],
+    "prepare to-actionbert": ["FOLDER", "NEW"],
 }
 NUMBERS = ("0", "-1", "nan", "1000000000", "inf", "-inf", "1e400")
 TEXTS = ("", " ", "x" * 300, "a\nb", "\x1b[31m", "FOLDER", "FILE", "/dev/null", "/dev/null/x")

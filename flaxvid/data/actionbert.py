@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from flaxvid import files
 from flaxvid.data import embeddings, manifest, ucf101
 
 
@@ -86,8 +87,8 @@ def write(stored: embeddings.Stored, split: str, index: Path, array: Path) -> No
     ]
     size = [len(taken), longest, stored.array.shape[-1]]
     said = {"data": entries, "memmap_size": size, "split": split}
-    stored.array[taken, :longest].astype(np.float32).tofile(array)
-    Path(index).write_text(json.dumps(said, indent=1), encoding="utf-8")
+    files.write_bytes(array, stored.array[taken, :longest].astype(np.float32).tobytes())
+    files.write_json(index, said)
 
 
 def videos_of(splits: Mapping[str, Split]) -> manifest.Manifest:

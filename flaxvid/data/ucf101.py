@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flaxvid import files
 from flaxvid.data import manifest, scan
 from flaxvid.video import endings
 

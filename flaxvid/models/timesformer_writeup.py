@@ -50,9 +50,9 @@ class WriteupConfig:
     """Groups of the GroupNorm that every attention holds and never uses."""
     mlp_dim: Annotated[int, ranges.WIDTH] = 512
     """Width between the linear layers of a block's MLP, and of the head."""
-    encoder_mlp_depth: Annotated[int, ranges.DEPTH] = 2
+    encoder_mlp_depth: Annotated[int, ranges.between(2, 1000)] = 2
     """Linear layers of a block's MLP, with a GELU between two."""
-    classification_mlp_depth: Annotated[int, ranges.DEPTH] = 2
+    classification_mlp_depth: Annotated[int, ranges.between(2, 1000)] = 2
     """Linear layers of the head; a ReLU follows each of those between the first and the last."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Of attention weights, of attention's output and inside the MLPs, in training."""

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import tyro
 
-from flaxvid import errors
+from flaxvid import errors, files, ranges
 from flaxvid.data import actionbert, embeddings, manifest
 from flaxvid.models import frame_encoders
 
-Files = tuple[Path, Path]
+Files = Annotated[tuple[Path, Path], ranges.File()]
 
 
 @dataclasses.dataclass(frozen=True)
 class FromActionbert:
     """Embeddings that ActionBERT's prepare_data.py made, as a folder for --data."""
 
-    out: Annotated[Path, tyro.conf.Positional]
+    out: Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
     """Folder to make."""
     train: Files
     """Index (.json) and array (.npy) for training ..."""
@@ -45,10 +45,13 @@ def prepare_from_actionbert(options: FromActionbert) -> None:
     if not options.allow_leakage:
         manifest.check_leakage(videos)
     encoder = frame_encoders.find(options.encoder)
-    for split, files in ((splits["train"], options.train), (splits["test"], options.test)):
+    for split, (_, array) in (
+        (splits["train"], options.train),
+        (splits["test"], options.test),
+    ):
         if split.array.shape[-1] != encoder.dim:
             raise errors.UserError(
-                f"{files[1]}: has {split.array.shape[-1]} numbers a frame, and {options.encoder} "
+                f"{array}: has {split.array.shape[-1]} numbers a frame, and {options.encoder} "
                 f"gives {encoder.dim}; say what made them with --encoder"
             )
     longest = max(split.array.shape[1] for split in splits.values())
@@ -82,9 +85,9 @@ def prepare_from_actionbert(options: FromActionbert) -> None:
 class ToActionbert:
     """Embeddings as ActionBERT's main.py reads them: an index and an array for each split."""
 
-    data: Annotated[Path, tyro.conf.Positional]
+    data: Annotated[Path, tyro.conf.Positional, ranges.Folder()]
     """Folder of embeddings."""
-    out: Annotated[Path, tyro.conf.Positional]
+    out: Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
     """Folder to write; there must be no such files in it."""
 
 
@@ -95,15 +98,15 @@ def prepare_to_actionbert(options: ToActionbert) -> None:
         UserError: if there are no embeddings, or a file is there already.
     """
     stored = embeddings.read(options.data)
-    files = {
+    pairs = {
         split: (options.out / f"{split}.json", options.out / f"{split}.npy")
         for split in stored.manifest.splits()
     }
-    there = [path for pair in files.values() for path in pair if path.exists()]
+    there = [path for pair in pairs.values() for path in pair if path.exists()]
     if there:
         raise errors.UserError(f"{there[0]}: is there already; choose another folder")
-    options.out.mkdir(parents=True, exist_ok=True)
-    for split, pair in files.items():
+    files.make_folder(options.out)
+    for split, pair in pairs.items():
         actionbert.write(stored, split, *pair)
         print(f"{pair[0]}, {pair[1].name}")
 
