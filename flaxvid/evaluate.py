@@ -15,7 +15,16 @@ from flaxvid import commandline, errors, progress, ranges
 from flaxvid.data import batches, embeddings, views
 from flaxvid.evaluation import report
 from flaxvid.models import cost
-from flaxvid.runs import compile_cache, config, embed, encoding, opening, options, sources
+from flaxvid.runs import (
+    baseline,
+    compile_cache,
+    config,
+    embed,
+    encoding,
+    opening,
+    options,
+    sources,
+)
 from flaxvid.runs import journal as journals
 from flaxvid.training import parallel
 
@@ -80,6 +89,13 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     judged = predictions(None)
     speed = len(rows) * chosen.windows * chosen.crops / (time.monotonic() - began)
     orders = {order: predictions(order) for order in views.ORDERS} if chosen.orders else {}
+    # Of other data's embeddings, it is not known that the model learnt from their training split.
+    over_embeddings = isinstance(loader, embeddings.EmbeddingRows) and chosen.data is None
+    compared = (
+        report.linear(*baseline.right(loader.stored, chosen.split), judged)
+        if (over_embeddings)
+        else None
+    )
 
     # ------------------------------------------------------------------ report
     about = {
@@ -100,6 +116,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "clips_per_second": round(speed, 1),
     }
     found = about | report.summarise(judged, settings.labels, orders)
+    if compared is not None:
+        found["linear"] = compared
     files = report.write(found, judged, chosen.out or chosen.run)
     low, high = found["interval"]
     print(
@@ -110,6 +128,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     )
     for order, top1 in found["orders"].items():
         print(f"frames {order:<9} top-1 {top1:6.1%}  {top1 - found['top1']:+.1%}")
+    if compared is not None:
+        print(report.beside_linear(found))
     if found["skipped"]:
         print(f"{len(found['skipped'])} videos could not be read and are left out: see report.json")
     print(f"{files[0].parent}: {', '.join(file.name for file in files)}")
@@ -121,7 +141,8 @@ def _open(chosen, settings):
     saved = options.from_run(chosen.run)
     data = dataclasses.replace(saved.data, bad_videos="skip", threads=chosen.threads)
     if chosen.data is not None:
-        data = dataclasses.replace(data, data=chosen.data)
+        # Nothing is learnt from these: views would be made for nothing.
+        data = dataclasses.replace(data, data=chosen.data, views=0)
     videos = options.open_data(data, settings.run.seed)
     unknown = sorted(set(videos.labels) - set(settings.labels))
     if unknown:

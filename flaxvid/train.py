@@ -14,9 +14,10 @@ from flax import nnx
 from flaxvid import errors, exercise, files, progress
 from flaxvid.data import batches
 from flaxvid.evaluation import scoring
-from flaxvid.models import cost
+from flaxvid.models import cost, linear
 from flaxvid.recipes import zoo
 from flaxvid.runs import (
+    baseline,
     compile_cache,
     config,
     directory,
@@ -103,6 +104,8 @@ def _train(chosen, began):
         settings.model, rngs=nnx.Rngs(settings.run.seed)
     )
     parts = states.split(model, axis=parallel.AXIS if how == "pmap" else None)
+    if stored is not None:
+        parts = parts._replace(stats=baseline.with_statistics(parts.stats, stored, settings.model))
     if settings.run.weights is not None and settings.run.resume is None:
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
@@ -118,7 +121,12 @@ def _train(chosen, began):
                 f"  not among the published files: which colours it learnt from is not known; it "
                 f"is shown {shown.channel_order.upper()}, mean {shown.mean}, std {shown.std}"
             )
+    if isinstance(settings.model, linear.LinearConfig) and settings.run.resume is None:
+        found = baseline.solved(parts.params, parts.stats, stored, settings.model)
+        parts = parts._replace(params=found)
     total = optimizer.total_steps(recipe, epoch_clips, batch_size)
+    if recipe.steps is None or settings.data.views:
+        print(_by_size(settings, loaders["train"], total))
     update = optimizer.create(recipe, total, parts.params)
     inputs_of = opening.inputs_of(settings)
     differentiate = parallel.differentiate(how, settings.machine.accumulate)
@@ -197,7 +205,7 @@ def _train(chosen, began):
             return folder
 
         # -------------------------------------------------------------- judge the best, once
-        best = checkpoints.best()
+        best = checkpoints.to_use(recipe.keep)
         weights, stats = checkpoints.restore_model(
             best, (state.params, state.stats), average=recipe.average is not None
         )
@@ -208,15 +216,23 @@ def _train(chosen, began):
         found = {f"{final}_{name}": value for name, value in judged.items()}
         journal.write(int(state.step), best_step=best, **found)
         print(_speed(journal.read(), settings, opening.multiply_adds(settings, parts)))
+    kept = "the last" if recipe.keep == "last" else f"best on {watched}"
     print(
         f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "
-        f"(checkpoint of step {best}, best on {watched}) after "
+        f"(checkpoint of step {best}, {kept}) after "
         f"{progress.duration(time.monotonic() - began)}\n"
         f"{folder}: config.json, metrics.jsonl, curves.png, checkpoints/\n"
         f"try  python -m flaxvid.predict {folder} "
         f"{videos.path(loaders[final].manifest.rows[0])}"
     )
     return folder
+
+
+def _by_size(settings, loader, total):
+    """What was chosen by the number of training videos, and how to choose otherwise."""
+    videos, views = len(loader.manifest.rows), settings.data.views
+    shown = f"{views} augmented views of each (--views), " if views else ""
+    return f"{videos} training videos: {shown}{total} steps (--steps)"
 
 
 def _speed(rows, settings, multiply_adds):

@@ -4,6 +4,9 @@
     FOLDER/index.json        an entry for every video, in ActionBERT's format, with what they were
                              made of and with
 
+The rows of the videos come first. After them come the augmented views of the training videos, if
+there are any: a view has no split of its own, but belongs to its video, and with it to its split.
+
 While they are made, the folder is called FOLDER.partial and has a journal with a line for every
 video that is done. It gets its name when all are, so that a folder is whole or not there, and
 making them again after a kill goes on where it stopped.
@@ -50,6 +53,12 @@ class About:
     content: str = ""
     """Fingerprint of the videos' files (`contents.fingerprint`); empty in embeddings made before
     there was one."""
+    stage: int | None = None
+    """Of the encoder, whose maps were taken; None: its top."""
+    grid: int = 1
+    """Cells along each side in which the maps were averaged."""
+    views: int = 0
+    """Augmented views of each training video, beside the video as it is."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON has them."""
@@ -72,10 +81,22 @@ class Stored:
     manifest: manifest.Manifest
     """The videos, in the order of the array."""
     lengths: Int[np.ndarray, " videos"]
-    """Real frames of each video; 0: it could not be read."""
-    array: Float[np.ndarray, "videos time dim"]
+    """Real frames of each row of the array; 0: it could not be read."""
+    array: Float[np.ndarray, "rows time dim"]
+    """The videos, and after them the views."""
     skipped: Mapping[str, str]
     """Videos that could not be read, and why."""
+
+    def views_of(self, number: int) -> Int[np.ndarray, " views"]:
+        """The rows of the array that are views of video `number`; none outside of training."""
+        return self._views.get(number, np.zeros(0, np.int64))
+
+    @functools.cached_property
+    def _views(self):
+        shown = _view_rows(self.manifest, self.about.views)
+        sources = np.array([source for source, _ in shown], np.int64)
+        numbers = len(self.manifest.rows) + np.arange(len(shown))
+        return {int(source): numbers[sources == source] for source in np.unique(sources)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,13 +119,17 @@ class EmbeddingRows:
         return [number for number, row in enumerate(rows) if row.split == self.split]
 
     def train_row(self, index: int, rng: np.random.Generator) -> batches.Batch:
-        """Video `index` of the split; nothing is random, as its frames were chosen before."""
-        del rng
-        return self.test_row(index)
+        """Video `index` of the split: as it is, or one of its views, each as likely."""
+        number = self._numbers[index]
+        readable = [n for n in self.stored.views_of(number) if self.stored.lengths[n]]
+        shown = [number, *readable]
+        return self._row(index, int(shown[rng.integers(len(shown))]))
 
     def test_row(self, index: int) -> batches.Batch:
-        """Video `index` of the split; one that could not be read has weight 0."""
-        number = self._numbers[index]
+        """Video `index` of the split, as it is; one that could not be read has weight 0."""
+        return self._row(index, self._numbers[index])
+
+    def _row(self, index, number):
         length = int(self.stored.lengths[number])
         return {
             "embedding": self.stored.array[number].astype(np.float32),
@@ -113,6 +138,16 @@ class EmbeddingRows:
             "label": np.int32(self.stored.manifest.label_index(self.manifest.rows[index])),
             "weight": np.float32(length > 0),
         }
+
+
+def _view_rows(videos, views):
+    """The number of its video and its own number, for each row that is a view."""
+    return [
+        (number, view)
+        for number, row in enumerate(videos.rows)
+        if row.split == "train"
+        for view in range(views)
+    ]
 
 
 # ------------------------------------------------------------------ reading
@@ -140,7 +175,8 @@ def read(folder: Path) -> Stored:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EmbeddingsError(f"{folder}: is damaged ({error}); make it again") from None
     expected = (*index["memmap_size"], about.dtype)
-    if (*array.shape, array.dtype) != expected or len(entries) != len(array):
+    rows = len(videos.rows) + len(_view_rows(videos, about.views))
+    if (*array.shape, array.dtype) != expected or not len(entries) == len(array) == rows:
         raise EmbeddingsError(
             f"{folder}: {ARRAY} is {array.dtype}{list(array.shape)}, and {INDEX} speaks of "
             f"{len(entries)} videos and {expected}; make it again"
@@ -192,13 +228,16 @@ def _manifest(index):
             **{name: entry[name] for name in fields},
         )
         for entry in index["data"]
+        if "view" not in entry
     )
     return manifest.Manifest(root=Path(index["root"]), rows=rows, labels=tuple(index["labels"]))
 
 
 # ------------------------------------------------------------------ writing
 class Writer:
-    """Embeddings in the making, video by video in any order; use it as a context manager.
+    """Embeddings in the making, row by row in any order; use it as a context manager.
+
+    `views` has, for each row after those of the videos, the number of its video and its own.
 
     What was done before a kill is kept. Every line of the journal has a checksum of the video's
     embeddings: one that did not reach the disk is done again.
@@ -211,9 +250,13 @@ class Writer:
         """
         self.folder, self._videos, self._about = Path(folder), videos, about
         self._partial = self.folder.with_name(self.folder.name + ".partial")
-        shape = (len(videos.rows), about.preprocessing.num_frames, about.dim)
+        entries = [_entry(number, row, videos) for number, row in enumerate(videos.rows)]
+        self.views = _view_rows(videos, about.views)
+        for source, view in self.views:
+            entries.append(entries[source] | {"video_idx": len(entries), "view": view})
+        shape = (len(entries), about.preprocessing.num_frames, about.dim)
         self._index = {
-            "data": [_entry(number, row, videos) for number, row in enumerate(videos.rows)],
+            "data": entries,
             "memmap_size": list(shape),
             "split": "all",
             "labels": list(videos.labels),
@@ -262,15 +305,15 @@ class Writer:
         self._journal.close()
 
     def left(self) -> list[int]:
-        """The numbers of the videos that are not done."""
-        return [n for n in range(len(self._videos.rows)) if n not in self._done]
+        """The numbers of the rows that are not done."""
+        return [n for n in range(len(self._index["data"])) if n not in self._done]
 
     def write(self, number: int, embedding: Float[np.ndarray, "time dim"]) -> None:
-        """Keeps the embeddings of video `number`."""
+        """Keeps the embeddings of row `number`: of a video, or of a view of one."""
         self._keep(number, embedding, reason=None)
 
     def skip(self, number: int, reason: str) -> None:
-        """Notes that video `number` can't be read."""
+        """Notes that row `number` can't be read."""
         self._keep(number, np.zeros((0, self._about.dim), np.float32), reason)
 
     def _keep(self, number, embedding, reason):
@@ -295,13 +338,13 @@ class Writer:
     def finish(self) -> Stored:
         """Gives the folder its name, when every video is done."""
         if self.left():
-            raise ValueError(f"{len(self.left())} videos are not done")
+            raise ValueError(f"{len(self.left())} rows are not done")
         self.array.flush()
         for number, entry in enumerate(self._index["data"]):
             entry["video_length"] = self._done[number]["video_length"]
             entry["crc32"] = self._done[number]["crc32"]
         self._index["skipped"] = {
-            self._videos.rows[number].path: line["reason"]
+            self._index["data"][number]["video_name"]: line["reason"]
             for number, line in sorted(self._done.items())
             if line["reason"] is not None
         }

@@ -65,6 +65,32 @@ def summarise(
     return _rounded(found)
 
 
+def linear(right: np.ndarray, videos: int, judged: Predictions) -> dict:
+    """What a linear model on the same embeddings reaches on the same videos.
+
+    Args:
+        right: whether it is, for each video of `judged`.
+        videos: that it learnt from.
+        judged: the model it stands beside.
+    """
+    groups = np.array([row.group or row.path for row in judged.rows])
+    found = {"top1": right.mean(), "interval": scores.interval(right, groups), "videos": videos}
+    return _rounded(found)
+
+
+def beside_linear(report: dict) -> str:
+    """The linear model's accuracy in a line, and what to try if it is the better one."""
+    found = report["linear"]
+    low, high = found["interval"]
+    line = (
+        f"a linear model on the same embeddings, of {found['videos']} training videos: "
+        f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%})"
+    )
+    if report["top1"] < found["top1"]:
+        line += ", which is more: try --arch linear, more --views or more --least-steps"
+    return line
+
+
 def _recalls(orders, number):
     return {
         order: changed.right()[changed.labels == number].mean()
@@ -121,6 +147,7 @@ def markdown(report: dict) -> str:
             f"- frames {order}: top-1 {top1:.1%}, {top1 - report['top1']:+.1%}"
             for order, top1 in report["orders"].items()
         ),
+        *([f"- {beside_linear(report)}"] if "linear" in report else []),
         "",
         "![confusion](confusion.png) ![calibration](calibration.png)",
         "",

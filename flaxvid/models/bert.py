@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors, ranges
-from flaxvid.models import attention, layers
+from flaxvid.models import attention, embedding_inputs, layers
 
 # In what the two differ, the words aside.
 ROBERTA = dict(epsilon=1e-5, max_positions=514, position_offset=2, token_types=1)
@@ -52,6 +52,16 @@ class BertConfig:
     """Rows of the table of token types, of which the first is added to every token."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Standard deviation of fresh linear layers and embeddings."""
+    position_std: float | None = None
+    """Standard deviation of fresh positions; None: `init_std`. At the size of the tokens, order is
+    seen from the first step."""
+    center: embedding_inputs.Center = "none"
+    """The mean of a video's frames: taken out of them and put before them as a token, taken out
+    only, or left where it is."""
+    standardise: bool = False
+    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
+    input_dropout: float = 0.0
+    """Share of the numbers of the embeddings dropped in training."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
@@ -61,12 +71,12 @@ class BertConfig:
     @classmethod
     def tiny(cls, **overrides):
         """A laptop's BERT: 2 blocks of width 64."""
-        tiny = dict(dim=64, depth=2, num_heads=4, mlp_dim=128, init_std=0.1)
+        tiny = dict(dim=64, depth=2, num_heads=4, mlp_dim=128, init_std=0.1, position_std=1.0)
         return cls(**tiny | dict(dropout=0.0, attention_dropout=0.0) | overrides)
 
     @classmethod
     def base(cls, **overrides):
-        """BERT base: 12 blocks of width 768."""
+        """BERT base: 12 blocks of width 768. Its positions start small, as published."""
         return cls(**overrides)
 
     @classmethod
@@ -125,7 +135,8 @@ class BertStack(nnx.Module):
         self.config = config
         init = nnx.initializers.truncated_normal(config.init_std)
         dim = config.dim
-        self.position_embed = nnx.Param(init(rngs.params(), (config.max_positions, dim)))
+        position_init = nnx.initializers.truncated_normal(config.position_std or config.init_std)
+        self.position_embed = nnx.Param(position_init(rngs.params(), (config.max_positions, dim)))
         self.token_type_embed = nnx.Param(init(rngs.params(), (config.token_types, dim)))
         dtype = jnp.dtype(config.dtype)
         self.norm = layers.layer_norm(dim, epsilon=config.epsilon, dtype=dtype, rngs=rngs)
@@ -164,6 +175,9 @@ class Bert(nnx.Module):
         self.config = config
         init = nnx.initializers.truncated_normal(config.init_std)
         dtype = jnp.dtype(config.dtype)
+        self.prepare = embedding_inputs.EmbeddingInputs(
+            config.embedding_dim, config.center, config.standardise, config.input_dropout
+        )
         self.project = layers.Linear(config.embedding_dim, config.dim, dtype=dtype, rngs=rngs)
         if config.pooling == "cls":
             self.cls_token = nnx.Param(init(rngs.params(), (1, 1, config.dim)))
@@ -182,7 +196,8 @@ class Bert(nnx.Module):
         Raises:
             UserError: if there are more frames than positions.
         """
-        tokens = self.project(inputs)
+        tokens, mask = self.prepare(inputs, mask, rngs)
+        tokens = self.project(tokens)
         if self.config.pooling == "mean":
             pooled = masked_mean(self.stack(tokens, mask, rngs), mask)
         else:

@@ -7,7 +7,7 @@ direction ends with the state of its last real frame.
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from flaxvid import ranges
-from flaxvid.models import layers
+from flaxvid.models import embedding_inputs, layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,15 +39,26 @@ class BiLSTMConfig:
     """Between one layer and the next."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the logits."""
+    input_start: Literal["width", "state"] = "state"
+    """What the weights on a layer's inputs start uniform by: 1 / sqrt of the inputs' width, so that
+    wide inputs don't saturate the gates, or of the state's, as in PyTorch."""
+    center: embedding_inputs.Center = "none"
+    """The mean of a video's frames: taken out of them and put before them as a token, taken out
+    only, or left where it is."""
+    standardise: bool = False
+    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
+    input_dropout: float = 0.0
+    """Share of the numbers of the embeddings dropped in training."""
 
     @classmethod
     def tiny(cls, **overrides):
         """A laptop's: a state of 64 in each direction."""
-        return cls(**{"hidden_dim": 64, "fc_dim": 64, "dropout": 0.1} | overrides)
+        tiny = dict(hidden_dim=64, fc_dim=64, dropout=0.1, input_start="width")
+        return cls(**tiny | overrides)
 
     @classmethod
     def base(cls, **overrides):
-        """ActionBERT's, for embeddings of ResNet18."""
+        """ActionBERT's, for embeddings of ResNet18. It starts as PyTorch's does."""
         return cls(**overrides)
 
 
@@ -101,21 +112,35 @@ def reverse_padded(
     return jnp.take_along_axis(sequence, order[:, :, None], axis=1)
 
 
+def _uniform(width):
+    bound = 1 / math.sqrt(width)
+
+    def init(key, shape, dtype=jnp.float32):
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
+
+
 class LSTM(nnx.Module):
     """One layer in one direction."""
 
-    def __init__(self, dim: int, hidden_dim: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        dim: int,
+        hidden_dim: int,
+        *,
+        input_start: Literal["width", "state"] = "state",
+        rngs: nnx.Rngs,
+    ):
         """Both linear layers have a bias, and all starts uniform in +-1 / sqrt(hidden_dim).
 
-        One bias would do; PyTorch's two make its weights fit.
+        With `input_start` `width`, the weights on the inputs do in +-1 / sqrt(dim). One bias would
+        do; PyTorch's two make its weights fit.
         """
-        bound = 1 / math.sqrt(hidden_dim)
-
-        def uniform(key, shape, dtype=jnp.float32):
-            return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-        start = dict(kernel_init=uniform, bias_init=uniform, rngs=rngs)
-        self.from_input = layers.Linear(dim, 4 * hidden_dim, **start)
+        by_state = _uniform(hidden_dim)
+        start = dict(kernel_init=by_state, bias_init=by_state, rngs=rngs)
+        by_input = _uniform(dim) if input_start == "width" else by_state
+        self.from_input = layers.Linear(dim, 4 * hidden_dim, **start | {"kernel_init": by_input})
         self.from_hidden = nnx.Linear(hidden_dim, 4 * hidden_dim, **start)
 
     def __call__(
@@ -144,8 +169,12 @@ class BiLSTM(nnx.Module):
         self.config = config
         hidden_dim = config.hidden_dim
         dims = [config.embedding_dim] + [2 * hidden_dim] * (config.depth - 1)
-        self.forwards = nnx.List([LSTM(dim, hidden_dim, rngs=rngs) for dim in dims])
-        self.backwards = nnx.List([LSTM(dim, hidden_dim, rngs=rngs) for dim in dims])
+        start = dict(input_start=config.input_start, rngs=rngs)
+        self.prepare = embedding_inputs.EmbeddingInputs(
+            config.embedding_dim, config.center, config.standardise, config.input_dropout
+        )
+        self.forwards = nnx.List([LSTM(dim, hidden_dim, **start) for dim in dims])
+        self.backwards = nnx.List([LSTM(dim, hidden_dim, **start) for dim in dims])
         self.fc = nnx.Linear(2 * hidden_dim, config.fc_dim, rngs=rngs)
         self.head = nnx.Linear(config.fc_dim, config.num_classes, rngs=rngs)
         self.layer_dropout = layers.Dropout(config.layer_dropout)
@@ -168,9 +197,9 @@ class BiLSTM(nnx.Module):
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch both"]:
         """The last layer's two last states: after the last real frame, and back at the first."""
+        sequence, mask = self.prepare(inputs, mask, rngs)
         if mask is None:
-            mask = jnp.ones(inputs.shape[:2], bool)
-        sequence = inputs
+            mask = jnp.ones(sequence.shape[:2], bool)
         for number, (forwards, backwards) in enumerate(
             zip(self.forwards, self.backwards, strict=True)
         ):

@@ -139,3 +139,26 @@ def global_average_pool(
     Source: Lin et al., "Network In Network" (2014), section 3.2.
     """
     return jnp.mean(images, axis=(1, 2))
+
+
+def grid_average_pool(
+    images: Float[Array, "batch height width channel"], grid: int
+) -> Float[Array, "batch places_channel"]:
+    """The mean of every channel in each cell of a grid: what is there, and roughly where.
+
+    Cells go row by row, and in each its channels stand together (`places_channel` = grid x grid x
+    channel). Where the places do not divide into the cells, neighbouring cells share some, as in
+    PyTorch's adaptive pooling; a grid finer than the maps repeats places.
+    """
+    rows, columns = (_cells(size, grid) for size in images.shape[1:3])
+    pooled = jnp.einsum("gh,bhwc,kw->bgkc", rows, images, columns)
+    return pooled.reshape(len(images), -1)
+
+
+def _cells(size, grid):
+    """For each cell, the share of every place in its mean: `grid size`."""
+    shares = np.zeros((grid, size), np.float32)
+    for cell in range(grid):
+        first, stop = cell * size // grid, -(-(cell + 1) * size // grid)
+        shares[cell, first:stop] = 1 / (stop - first)
+    return shares

@@ -59,8 +59,11 @@ class Transition(nnx.Module):
         self.conv = convnet.conv(in_dim, in_dim // 2, 1, dtype=dtype, rngs=rngs)
 
     def __call__(self, maps: convnet.Images) -> convnet.Maps:
-        maps = self.conv(jax.nn.relu(self.norm(maps)))
-        return nnx.avg_pool(maps, (2, 2), strides=(2, 2))
+        return nnx.avg_pool(self.narrow(maps), (2, 2), strides=(2, 2))
+
+    def narrow(self, maps: convnet.Images) -> convnet.Maps:
+        """Half the channels, every place."""
+        return self.conv(jax.nn.relu(self.norm(maps)))
 
 
 class DenseNet(nnx.Module):
@@ -83,21 +86,34 @@ class DenseNet(nnx.Module):
         if config.num_classes is not None:
             self.head = nnx.Linear(dim, config.num_classes, rngs=rngs)
 
+    def maps(
+        self,
+        images: Float[Array, "batch height width 3"],
+        rngs: nnx.Rngs | None = None,
+        stage: int | None = None,
+    ) -> convnet.Maps:
+        """What block `stage`, 1 to 4, makes of normalised images; None: the last.
+
+        Of the first three, with the channels halved by their transition, and all their places.
+        """
+        del rngs  # nothing here is random
+        maps = convnet.max_pool(jax.nn.relu(self.norm0(self.conv0(images))))
+        for number, block in enumerate(self.blocks, start=1):
+            for layer in block:
+                maps = jnp.concatenate([maps, layer(maps)], axis=-1)
+            if number <= len(self.transitions):
+                transition = self.transitions[number - 1]
+                if number == stage:
+                    return transition.narrow(maps)
+                maps = transition(maps)
+        maps = self.norm5(maps)
+        return jax.nn.relu(maps) if self.config.last_relu else maps
+
     def features(
         self, images: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None
     ) -> Float[Array, "batch dim"]:
         """The 1024 pooled features of normalised images of 32 pixels or more."""
-        del rngs  # nothing here is random
-        maps = convnet.max_pool(jax.nn.relu(self.norm0(self.conv0(images))))
-        for number, block in enumerate(self.blocks):
-            for layer in block:
-                maps = jnp.concatenate([maps, layer(maps)], axis=-1)
-            if number < len(self.transitions):
-                maps = self.transitions[number](maps)
-        maps = self.norm5(maps)
-        if self.config.last_relu:
-            maps = jax.nn.relu(maps)
-        return convnet.global_average_pool(maps).astype(jnp.float32)
+        return convnet.global_average_pool(self.maps(images, rngs)).astype(jnp.float32)
 
     def __call__(
         self, images: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None

@@ -120,15 +120,23 @@ class EfficientNet(nnx.Module):
         if config.num_classes is not None:
             self.head = nnx.Linear(config.dim, config.num_classes, rngs=rngs)
 
+    def maps(
+        self,
+        images: Float[Array, "batch height width 3"],
+        rngs: nnx.Rngs | None = None,
+        stage: int | None = None,
+    ) -> convnet.Maps:
+        """What stage `stage`, 1 to 7, makes of normalised images; None: the 1280 at the top."""
+        maps = jax.nn.relu6(self.stem_norm(self.stem(images)))
+        for block in self.blocks[: sum(repeats for repeats, *_ in STAGES[:stage])]:
+            maps = block(maps, rngs)
+        return maps if stage else jax.nn.relu6(self.top_norm(self.top(maps)))
+
     def features(
         self, images: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None
     ) -> Float[Array, "batch dim"]:
         """The 1280 pooled features of normalised images of 32 pixels or more."""
-        maps = jax.nn.relu6(self.stem_norm(self.stem(images)))
-        for block in self.blocks:
-            maps = block(maps, rngs)
-        maps = jax.nn.relu6(self.top_norm(self.top(maps)))
-        return convnet.global_average_pool(maps).astype(jnp.float32)
+        return convnet.global_average_pool(self.maps(images, rngs)).astype(jnp.float32)
 
     def __call__(
         self, images: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None

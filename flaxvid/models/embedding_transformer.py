@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors, ranges
-from flaxvid.models import attention, layers
+from flaxvid.models import attention, embedding_inputs, layers
 
 EPSILON = 1e-5  # of PyTorch's LayerNorm
 
@@ -40,16 +40,30 @@ class EmbeddingTransformerConfig:
     """Share of the attention weights dropped in training."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the head, in training."""
+    position_std: float = 0.02
+    """Standard deviation of fresh positions; at 1, the size of the tokens, order is seen from the
+    first step."""
+    center: embedding_inputs.Center = "none"
+    """The mean of a video's frames: taken out of them and put before them as a token, taken out
+    only, or left where it is."""
+    standardise: bool = False
+    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
+    input_dropout: float = 0.0
+    """Share of the numbers of the embeddings dropped in training."""
 
     @classmethod
     def tiny(cls, **overrides):
         """A laptop's: 2 blocks of width 128."""
-        tiny = dict(dim=128, dense_dim=256, num_heads=4, depth=2, attention_dropout=0.1)
+        tiny = dict(dim=128, dense_dim=256, num_heads=4, depth=2, position_std=1.0)
+        tiny |= dict(attention_dropout=0.1)
         return cls(**tiny | overrides)
 
     @classmethod
     def writeup(cls, **overrides):
-        """The Keras example: 4,237,321 parameters for 20 frames of DenseNet121 and 5 classes."""
+        """The Keras example: 4,237,321 parameters for 20 frames of DenseNet121 and 5 classes.
+
+        Its positions start small, as there.
+        """
         return cls(**overrides)
 
 
@@ -101,7 +115,12 @@ class EmbeddingTransformer(nnx.Module):
         dim = config.dim or config.embedding_dim
         if config.dim is not None:
             self.project = layers.Linear(config.embedding_dim, dim, rngs=rngs)
-        self.position_embed = nnx.Param(layers.INIT(rngs.params(), (config.num_frames, dim)))
+        self.prepare = embedding_inputs.EmbeddingInputs(
+            config.embedding_dim, config.center, config.standardise, config.input_dropout
+        )
+        positions = config.num_frames + embedding_inputs.extra_tokens(config.center)
+        init = nnx.initializers.truncated_normal(config.position_std)
+        self.position_embed = nnx.Param(init(rngs.params(), (positions, dim)))
         self.blocks = nnx.List(
             EncoderBlock(
                 dim,
@@ -126,7 +145,8 @@ class EmbeddingTransformer(nnx.Module):
         Raises:
             UserError: if a sequence is longer than `num_frames`.
         """
-        tokens = inputs if self.config.dim is None else self.project(inputs)
+        tokens, mask = self.prepare(inputs, mask, rngs)
+        tokens = tokens if self.config.dim is None else self.project(tokens)
         tokens = self.add_positions(tokens)
         for block in self.blocks:
             tokens = block(tokens, mask, rngs)
@@ -136,10 +156,11 @@ class EmbeddingTransformer(nnx.Module):
         self, tokens: Float[Array, "batch time dim"]
     ) -> Float[Array, "batch time dim"]:
         """Tells every frame which it is: the vector learnt for its place is added."""
-        time = tokens.shape[1]
-        if time > self.config.num_frames:
+        time, positions = tokens.shape[1], len(self.position_embed)
+        if time > positions:
+            extra = embedding_inputs.extra_tokens(self.config.center)
             raise errors.UserError(
-                f"a sequence of {time} frames is longer than the {self.config.num_frames} "
+                f"a sequence of {time - extra} frames is longer than the {positions - extra} "
                 "positions of the model: set num_frames to match"
             )
         return tokens + self.position_embed[None, :time]

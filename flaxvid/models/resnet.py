@@ -73,16 +73,25 @@ class ResNet(nnx.Module):
         if config.num_classes is not None:
             self.head = nnx.Linear(config.dim, config.num_classes, rngs=rngs)
 
+    def maps(
+        self,
+        images: Float[Array, "batch height width 3"],
+        rngs: nnx.Rngs | None = None,
+        stage: int | None = None,
+    ) -> convnet.Maps:
+        """What stage `stage`, 1 to 4, makes of normalised images; None: the last."""
+        del rngs  # nothing here is random
+        maps = convnet.max_pool(jax.nn.relu(self.bn1(self.conv1(images))))
+        for blocks in self.stages[:stage]:
+            for block in blocks:
+                maps = block(maps)
+        return maps
+
     def features(
         self, images: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None
     ) -> Float[Array, "batch dim"]:
         """The 512 pooled features of normalised images of 32 pixels or more."""
-        del rngs  # nothing here is random
-        maps = convnet.max_pool(jax.nn.relu(self.bn1(self.conv1(images))))
-        for stage in self.stages:
-            for block in stage:
-                maps = block(maps)
-        return convnet.global_average_pool(maps).astype(jnp.float32)
+        return convnet.global_average_pool(self.maps(images, rngs)).astype(jnp.float32)
 
     def __call__(
         self, images: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None

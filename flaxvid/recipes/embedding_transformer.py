@@ -1,7 +1,7 @@
 """The embedding Transformer: for a laptop, and as the write-up trains it."""
 
 from flaxvid.models import embedding_transformer
-from flaxvid.recipes import pixels, preset
+from flaxvid.recipes import own_videos, pixels, preset
 from flaxvid.recipes import recipe as recipes
 
 _Config = embedding_transformer.EmbeddingTransformerConfig
@@ -19,13 +19,15 @@ WRITEUP = recipes.Recipe(
 EMBEDDING_TRANSFORMER = preset.Architecture(
     inputs="embedding",
     sizes={
-        "tiny": preset.Preset(
-            _Config.tiny,
-            _Model,
-            pixels.frames(8, 112),
-            recipes.Recipe(steps=2000, learning_rate=5e-4),
-            batch_size=32,
-            encoder="lite0",
+        "tiny": own_videos.of(
+            preset.Preset(
+                _Config.tiny,
+                _Model,
+                pixels.frames(8, 112),
+                recipes.Recipe(steps=2000, learning_rate=5e-4),
+                batch_size=32,
+                encoder="lite0",
+            )
         ),
         "writeup": preset.Preset(
             _Config.writeup,

@@ -24,6 +24,12 @@ class Preset:
     """Clips in a step."""
     encoder: str | None = None
     """Frame encoder of a model over embeddings; None: the model sees pixels."""
+    encoder_stage: Literal["middle", "top"] = "top"
+    """Of the encoder, whose maps are taken, averaged in a grid; the top over all places."""
+    views: int | None = 0
+    """Augmented views of each training video; None: by their number."""
+    own: "Preset | None" = None
+    """For videos of one's own, which are real and few; None: this one, which is for `motion`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,6 +23,8 @@ class Recipe:
     epochs: float = 10.0
     """Passes over the training videos, above 0; counts where `steps` is None. Given on the command
     line, it takes the place of the recipe's steps."""
+    least_steps: int = 0
+    """Updates to make, 0 or more, where `steps` is None and the epochs take fewer."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
     """Sgd has momentum; adamw's decay stands apart from its gradients."""
     learning_rate: float = 1e-3
@@ -56,6 +58,9 @@ class Recipe:
     1: 0.999."""
     patience: int | None = None
     """Stop after so many evaluations without a better accuracy, 1 or more."""
+    keep: Literal["best", "last"] = "best"
+    """Checkpoint to judge and to use: the best on validation videos, or the last, where those are
+    too few to choose by."""
     layer_decay: float = 1.0
     """Each block learns at this multiple of the rate of the one above it, above 0 and up to 1."""
     rate_factors: tuple[str, ...] = ()
@@ -73,7 +78,14 @@ class Recipe:
 
         _require(self.steps is None or self.steps >= 1, "steps", self.steps, "give 1 or more")
         _require(0 < self.epochs < math.inf, "epochs", self.epochs, "give more than 0")
-        for name in ("learning_rate", "weight_decay", "mixup", "cutmix", "augment"):
+        for name in (
+            "least_steps",
+            "learning_rate",
+            "weight_decay",
+            "mixup",
+            "cutmix",
+            "augment",
+        ):
             at_least_0(name)
         below_1("momentum", self.momentum)
         below_1("label_smoothing", self.label_smoothing)

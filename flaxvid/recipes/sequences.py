@@ -1,7 +1,7 @@
 """BiLSTM, BERT and RoBERTa over embeddings of frames: tiny, and as ActionBERT trains them."""
 
 from flaxvid.models import bert, bilstm
-from flaxvid.recipes import pixels, preset
+from flaxvid.recipes import own_videos, pixels, preset
 from flaxvid.recipes import recipe as recipes
 
 TINY = recipes.Recipe(steps=1000, learning_rate=1e-3)
@@ -16,12 +16,15 @@ ACTIONBERT = recipes.Recipe(
 )
 
 
-def _architecture(module, tiny, base):
+def _architecture(module, tiny, base, **own):
     return preset.Architecture(
         inputs="embedding",
         sizes={
-            "tiny": preset.Preset(
-                tiny, module, pixels.frames(8, 112), TINY, batch_size=32, encoder="lite0"
+            "tiny": own_videos.of(
+                preset.Preset(
+                    tiny, module, pixels.frames(8, 112), TINY, batch_size=32, encoder="lite0"
+                ),
+                **own,
             ),
             "base": preset.Preset(
                 base, module, pixels.frames(20, 224), ACTIONBERT, batch_size=256, encoder="resnet18"
@@ -31,5 +34,8 @@ def _architecture(module, tiny, base):
 
 
 BILSTM = _architecture(bilstm.BiLSTM, bilstm.BiLSTMConfig.tiny, bilstm.BiLSTMConfig.base)
-BERT = _architecture(bert.Bert, bert.BertConfig.tiny, bert.BertConfig.base)
-ROBERTA = _architecture(bert.Bert, bert.BertConfig.roberta_tiny, bert.BertConfig.roberta_base)
+_DROPOUT = dict(dropout=0.1, attention_dropout=0.1)
+BERT = _architecture(bert.Bert, bert.BertConfig.tiny, bert.BertConfig.base, **_DROPOUT)
+ROBERTA = _architecture(
+    bert.Bert, bert.BertConfig.roberta_tiny, bert.BertConfig.roberta_base, **_DROPOUT
+)

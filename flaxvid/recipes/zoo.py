@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.recipes import c3d, embedding_transformer, end_to_end, preset, sequences, timesformer
+from flaxvid.recipes import (
+    c3d,
+    embedding_transformer,
+    end_to_end,
+    linear,
+    preset,
+    sequences,
+    tcn,
+    timesformer,
+)
 
 ARCHITECTURES: Mapping[str, preset.Architecture] = {
     "c3d": c3d.C3D,
@@ -21,6 +30,8 @@ ARCHITECTURES: Mapping[str, preset.Architecture] = {
     "bilstm": sequences.BILSTM,
     "bert": sequences.BERT,
     "roberta": sequences.ROBERTA,
+    "tcn": tcn.TCN,
+    "linear": linear.LINEAR,
     "conv_lstm": end_to_end.CONV_LSTM,
     "conv_transformer": end_to_end.CONV_TRANSFORMER,
 }

@@ -6,15 +6,18 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
+import grain
+import numpy as np
 import tyro
 
 from flaxvid import errors, progress, ranges
-from flaxvid.data import batches, contents, embeddings, lock, manifest
+from flaxvid.data import augmented, batches, contents, embeddings, lock, manifest
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, encoding, options
 from flaxvid.video import transform
 
 CACHE = Path("data") / "embeddings"
+MOST_VIEWS, ALL_VIEWS = 10, 5000  # of a training video, and of all of them together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +33,7 @@ class EmbeddingsOptions:
     last ReLU, as the PyTorch notebook does."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Of the encoder: a file or hf:owner/name; None: its usual ones."""
-    num_frames: Annotated[int, ranges.FRAMES] = 20
+    num_frames: Annotated[int, ranges.FRAMES] = 16
     """Frames of a video, spread over it; a video with fewer gives all it has."""
     sampling: Literal["spread", "interval"] = "spread"
     """Middles of equal parts of the video, or, as tutorials do, every
@@ -38,8 +41,15 @@ class EmbeddingsOptions:
     padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
     """zeros_unmasked: black frames fill up short videos, are embedded, and count as frames; the
     others: a short video has as many embeddings as frames."""
-    image_size: Annotated[int, ranges.PIXELS] = 224
+    image_size: Annotated[int, ranges.PIXELS] = 112
     """Height and width that the encoder sees, in pixels."""
+    encoder_stage: int | Literal["middle", "top"] = "middle"
+    """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
+    (Lite0's fifth); or `top`, which tells what things are."""
+    encoder_grid: int | None = None
+    """Cells along each side in which the maps are averaged; None: 4, and 1 of the top."""
+    views: int = 0
+    """Augmented views of each training video, beside the video as it is."""
     dtype: Literal["float16", "float32"] = "float32"
     """Type on disk; float16 takes half the space and keeps three digits."""
     bad_videos: Literal["error", "skip"] = "error"
@@ -63,14 +73,18 @@ def prepare_embeddings(chosen: EmbeddingsOptions) -> Path:
         chosen.weights,
         num_frames=chosen.num_frames,
         image_size=chosen.image_size,
+        stage=chosen.encoder_stage,
+        grid=chosen.encoder_grid,
     ).shown(sampling=chosen.sampling, padding=chosen.padding)
-    about = describe(videos, encoder, chosen.dtype)
+    about = describe(videos, encoder, chosen.dtype, chosen.views)
     folder = chosen.out or cache_folder(chosen.manifest, about)
     with lock.exclusive(folder):
         stored = make(folder, videos, encoder, about, chosen.bad_videos, chosen.threads)
     print(
-        f"{folder}: {len(stored.lengths)} videos, {stored.array.shape[1]} frames each at most, "
-        f"{about.dim} numbers a frame; {len(stored.skipped)} could not be read\n"
+        f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
+        f"most, {about.dim} numbers a frame"
+        f"{f', {about.views} views of each training video' if about.views else ''}: "
+        f"{stored.array.nbytes:,} bytes; {len(stored.skipped)} could not be read\n"
         f"try  python -m flaxvid.train --arch embedding_transformer --data {folder}"
     )
     return folder
@@ -105,8 +119,11 @@ def for_training(
         data.encoder_weights,
         num_frames=data.num_frames,
         image_size=data.image_size,
+        stage=data.encoder_stage,
+        grid=data.encoder_grid,
     ).shown(sampling=data.sampling, padding=data.padding)
-    about = describe(videos, encoder)
+    views = number_of_views(videos) if data.views is None else data.views
+    about = describe(videos, encoder, views=views)
     folder = cache_folder(data.data, about)
     if not embeddings.is_stored(folder):
         with lock.exclusive(folder):
@@ -131,8 +148,14 @@ def _refuse_changed_videos(stored):
         )
 
 
+def number_of_views(videos: manifest.Manifest) -> int:
+    """Views of each training video that are worth their time: fewer, the more videos there are."""
+    count = videos.splits().get("train", 1)
+    return min(MOST_VIEWS, ALL_VIEWS // count)
+
+
 def describe(
-    videos: manifest.Manifest, encoder: encoding.Encoder, dtype: str = "float32"
+    videos: manifest.Manifest, encoder: encoding.Encoder, dtype: str = "float32", views: int = 0
 ) -> embeddings.About:
     """What the embeddings of these videos by this encoder are made of and with."""
     return embeddings.About(
@@ -144,6 +167,9 @@ def describe(
         manifest=videos.fingerprint(),
         dtype=dtype,
         content=contents.fingerprint(videos),
+        stage=encoder.stage,
+        grid=encoder.grid,
+        views=views,
     )
 
 
@@ -155,6 +181,8 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
     facts["preprocessing"] = {
         k: v for k, v in shown if k not in transform.TRAINING_ONLY and v != usual.get(k)
     }
+    plain = {"stage": None, "grid": 1, "views": 0}
+    facts = {k: v for k, v in facts.items() if k not in plain or v != plain[k]}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     shown = about.preprocessing
     stem = Path(data).stem.replace(":", "-")
@@ -177,9 +205,10 @@ def make(
     """
     with embeddings.Writer(folder, videos, about) as writer:
         left = writer.left()
-        done = len(videos.rows) - len(left)
-        if done:
-            print(f"{folder}: goes on after {done} of {len(videos.rows)} videos")
+        whole = len(videos.rows) + len(writer.views)
+        if len(left) < whole:
+            said = "videos and views" if writer.views else "videos"
+            print(f"{folder}: goes on after {whole - len(left)} of {whole} {said}")
         if left:
             clips = _clips(writer, left, videos, encoder.preprocessing, bad_videos, threads)
             embedded = encoding.encode_clips(encoder.encode, clips)
@@ -189,17 +218,46 @@ def make(
 
 
 def _clips(writer, left, videos, preprocessing, bad_videos, threads):
-    """The number and the real frames of every video that is left; notes those that are bad."""
-    rows = tuple(videos.rows[number] for number in left)
+    """The number and the real frames of every row that is left; notes those that are bad."""
     skipped = batches.Skipped()
-    loader = batches.VideoRows(
-        dataclasses.replace(videos, rows=rows), preprocessing, bad_videos, skipped
-    )
-    decoded = batches.test_batches(loader, 1, threads=threads)
-    tracked = progress.track(decoded, len(left), "embedding", "video")
-    for number, batch in zip(left, tracked, strict=True):
-        if batch["weight"][0] == 0:
-            path = str(videos.path(videos.rows[number]))
-            writer.skip(number, skipped.reasons()[path])
+    loader = batches.VideoRows(videos, preprocessing, bad_videos, skipped)
+    jobs = _jobs(left, len(videos.rows), writer.views)
+
+    def decode(job):
+        number, source, shown = job
+        if shown:
+            return augmented.clips(loader, source, shown)
+        return {name: value[None] for name, value in _arrays(loader.test_row(number)).items()}
+
+    # The numbers of the rows are the jobs' own, as what is decoded comes in their order.
+    dataset = grain.MapDataset.source(jobs).map(decode)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+    decoded = iter(dataset.to_iter_dataset(options))
+    tracked = progress.track(decoded, len(jobs), "embedding", "video")
+    for (number, source, _), clips in zip(jobs, tracked, strict=True):
+        for offset, weight in enumerate(clips["weight"]):
+            if weight == 0:
+                path = str(videos.path(videos.rows[source]))
+                writer.skip(number + offset, skipped.reasons()[path])
+            else:
+                yield number + offset, clips["video"][offset][clips["mask"][offset]]
+
+
+def _jobs(left, count, views):
+    """First row, its video, and the numbers of the views that are decoded together, or none."""
+    jobs = [(number, number, ()) for number in left if number < count]
+    for number in left:
+        if number < count:
+            continue
+        source, view = views[number - count]
+        first, of, together = jobs[-1] if jobs else (0, 0, ())
+        follows = together and of == source and first + len(together) == number
+        if follows and len(together) < augmented.TOGETHER:
+            jobs[-1] = first, of, (*together, view)
         else:
-            yield number, batch["video"][0][batch["mask"][0]]
+            jobs.append((number, source, (view,)))
+    return jobs
+
+
+def _arrays(row):
+    return {name: np.asarray(value) for name, value in row.items()}

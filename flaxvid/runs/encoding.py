@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import jax
 import numpy as np
@@ -20,6 +21,7 @@ from flaxvid.video import transform
 from flaxvid.weights import frame_encoders as weights
 from flaxvid.weights import read
 
+GRID = 4  # cells along each side, of a stage's maps
 BLOCK = 32  # frames that go through the encoder together
 
 Clip = UInt8[np.ndarray, "time height width 3"]
@@ -38,6 +40,10 @@ class Encoder:
     preprocessing: transform.Preprocessing
     encode: Callable[[UInt8[Array, "batch height width 3"]], Float[Array, "batch dim"]]
     """RGB frames to embeddings, on the device; it returns before they are there."""
+    stage: int | None = None
+    """Of the network, whose maps are taken; None: its top."""
+    grid: int = 1
+    """Cells along each side in which the maps are averaged."""
 
     def shown(self, **changes) -> "Encoder":
         """The same for frames that are chosen or filled up otherwise.
@@ -51,14 +57,33 @@ class Encoder:
 
 
 def open_encoder(
-    name: str, spec: str | None = None, *, num_frames: int = 20, image_size: int = 224
+    name: str,
+    spec: str | None = None,
+    *,
+    num_frames: int = 20,
+    image_size: int = 224,
+    stage: int | Literal["middle", "top"] | None = "top",
+    grid: int | None = None,
 ) -> Encoder:
     """The encoder `name` with the weights `spec`, its usual ones unless given.
 
+    Args:
+        name: of the encoder.
+        spec: where its weights are.
+        num_frames: of a clip.
+        image_size: pixels, height and width.
+        stage: whose maps become the embedding, as `frame_encoders.which_stage` takes it; None is
+            `top` too.
+        grid: cells along each side in which the maps are averaged; None: `GRID` of a stage, and
+            1, all places together, of the top.
+
     Raises:
-        UserError: if there is no such encoder, its weights can't be had, or they are another's.
+        UserError: if there is no such encoder or stage, its weights can't be had, or they are
+            another's.
     """
     entry = frame_encoders.find(name)
+    stage = frame_encoders.which_stage(name, "top" if stage is None else stage)
+    grid = grid or (1 if stage is None else GRID)
     spec = spec or entry.weights
     path = weights.locate(spec)
     arrays = read.read(path)
@@ -73,15 +98,18 @@ def open_encoder(
     @jax.jit
     def encode(params, stats, frames):
         model = states.merge(parts.eval_def, params, stats)
-        return model(transform.normalise(frames, preprocessing))
+        images = transform.normalise(frames, preprocessing)
+        return frame_encoders.embed(model, images, stage=stage, grid=grid)
 
     return Encoder(
         name,
         spec,
         _sha256(path),
-        entry.dim,
+        frame_encoders.embedding_dim(name, stage, grid),
         preprocessing,
         lambda frames: encode(params, stats, frames),
+        stage,
+        grid,
     )
 
 
@@ -93,7 +121,12 @@ def reopen(about: embeddings.About) -> Encoder:
     """
     shown = about.preprocessing
     encoder = open_encoder(
-        about.encoder, about.weights, num_frames=shown.num_frames, image_size=shown.crop_size
+        about.encoder,
+        about.weights,
+        num_frames=shown.num_frames,
+        image_size=shown.crop_size,
+        stage=about.stage,
+        grid=about.grid,
     )
     if encoder.sha256 != about.sha256:
         raise errors.UserError(
@@ -111,7 +144,8 @@ def multiply_adds(about: embeddings.About) -> int:
     shape = (shown.num_frames, shown.crop_size, shown.crop_size, 3)
 
     def encode(params, stats, frames):
-        return states.merge(parts.eval_def, params, stats)(frames)
+        model = states.merge(parts.eval_def, params, stats)
+        return frame_encoders.embed(model, frames, stage=about.stage, grid=about.grid)
 
     frames = jax.ShapeDtypeStruct(shape, np.float32)
     return cost.multiply_adds(encode, parts.params, parts.stats, frames)

@@ -50,7 +50,7 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.split(abstract)
     with checkpoint.Checkpoints(Path(folder) / "checkpoints") as checkpoints:
-        best = checkpoints.best()
+        best = checkpoints.to_use(settings.recipe.keep)
         if best is None:
             raise errors.UserError(
                 f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"

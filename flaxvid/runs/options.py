@@ -9,6 +9,7 @@ import tyro
 
 from flaxvid import commandline, errors, words
 from flaxvid.data import embeddings, from_tfds, manifest, motion
+from flaxvid.models import frame_encoders
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, directory, sampling, unused
@@ -44,11 +45,13 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
     words.refuse(arguments)
     # Which recipe or run gives the defaults has to be known before the rest can be read.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--arch", "--size", "--resume"):
+    for name in ("--arch", "--size", "--resume", "--data"):
         first.add_argument(name, nargs="?")
     chosen, _ = first.parse_known_args(arguments)
     if chosen.resume is None:
-        defaults = from_recipe(chosen.arch or "timesformer", chosen.size or "tiny")
+        defaults = from_recipe(
+            chosen.arch or "timesformer", chosen.size or "tiny", chosen.data or "motion"
+        )
     else:
         defaults = from_run(Path(chosen.resume))
     said = commandline.names(arguments)
@@ -71,14 +74,17 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
     return options
 
 
-def from_recipe(arch: str, size: str) -> TrainOptions:
-    """The defaults of an architecture: its preset and its recipe.
+def from_recipe(arch: str, size: str, data: str = "motion") -> TrainOptions:
+    """The defaults of an architecture on the data named: its preset and its recipe.
 
     Raises:
         UserError: for an unknown architecture or size.
     """
     preset = zoo.find(arch, size)
+    if preset.own is not None and not is_motion(data):
+        preset = preset.own
     data = config.Data(
+        data=data,
         batch_size=preset.batch_size,
         num_frames=preset.preprocessing.num_frames,
         stride=preset.preprocessing.stride,
@@ -87,9 +93,20 @@ def from_recipe(arch: str, size: str) -> TrainOptions:
         image_size=preset.preprocessing.crop_size,
         flip=preset.preprocessing.flip,
         encoder=preset.encoder or config.Data.encoder,
+        encoder_stage=preset.encoder_stage,
+        views=preset.views,
     )
-    model = zoo.configure(arch, size, num_classes=1)
+    model = preset.config(num_classes=1)
     return TrainOptions(data, preset.recipe, config.Run(), config.Machine(), model, arch, size)
+
+
+def is_motion(data: str) -> bool:
+    """Whether `--data` names the drawn motion videos, or embeddings of them."""
+    if data.partition(":")[0] == "motion" and not Path(data).exists():
+        return True
+    if not embeddings.is_stored(Path(data)):
+        return False
+    return set(embeddings.read(Path(data)).manifest.labels) == set(motion.CLASSES)
 
 
 def from_run(folder: Path) -> TrainOptions:
@@ -180,7 +197,7 @@ def settle(
     if stored is not None and (recipe.augment or recipe.cutmix):
         raise errors.UserError(
             f"--augment {recipe.augment} --cutmix {recipe.cutmix:g}: {options.arch} learns from "
-            "embeddings, which have no pixels; --mixup works on them"
+            "embeddings, which have no pixels; --mixup works on them, and --views N augments videos"
         )
     folder = options.run.out or directory.new_folder(options.arch, options.size)
     return config.Settings(
@@ -240,15 +257,23 @@ def _same_data(saved, videos, stored):
 
 def _as_stored(options, stored):
     """The options of the data as the embeddings have them; asked for otherwise, they don't fit."""
-    shown = stored.about.preprocessing
+    about = stored.about
+    shown = about.preprocessing
     found = dict(
-        num_frames=shown.num_frames, image_size=shown.crop_size, encoder=stored.about.encoder
+        num_frames=shown.num_frames,
+        image_size=shown.crop_size,
+        encoder=about.encoder,
+        encoder_stage=about.stage or "top",
+        encoder_grid=about.grid,
+        views=about.views,
     )
     found |= dict(sampling=shown.sampling, padding=shown.padding)
-    default = from_recipe(options.arch, options.size).data
+    default = from_recipe(options.arch, options.size, options.data.data).data
     for name, value in found.items():
         asked = getattr(options.data, name)
-        if asked not in (value, getattr(default, name)):
+        if name == "encoder_stage":
+            asked = frame_encoders.which_stage(about.encoder, asked) or "top"
+        if asked != value and getattr(options.data, name) not in (None, getattr(default, name)):
             raise errors.UserError(
                 f"--{name.replace('_', '-')} {asked}: the embeddings in {stored.folder} were made "
                 f"with {value}; leave it out, or make others with `prepare embeddings`"

@@ -11,7 +11,7 @@ import shutil
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -128,6 +128,10 @@ class Checkpoints:
         return self._first_sound(
             lambda found: _worth({"step": found.step, **(found.metrics or {})})
         )
+
+    def to_use(self, keep: Literal["best", "last"]) -> int | None:
+        """The step of the checkpoint that a run leaves, by its recipe's `keep`."""
+        return self.newest() if keep == "last" else self.best()
 
     def _first_sound(self, worth):
         for found in sorted(self._orbax.checkpoints, key=worth, reverse=True):

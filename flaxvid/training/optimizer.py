@@ -14,10 +14,13 @@ BLOCK = re.compile(r"(?:^|/)blocks/(\d+)/")
 
 
 def total_steps(recipe: recipes.Recipe, num_videos: int, batch_size: int) -> int:
-    """Updates of a run: `recipe.steps`, or its epochs of `num_videos // batch_size` each."""
+    """Updates of a run: `recipe.steps`, or its epochs of `num_videos // batch_size` each.
+
+    Of epochs there are at least `recipe.least_steps`, and one.
+    """
     if recipe.steps is not None:
         return recipe.steps
-    return max(1, round(recipe.epochs * (num_videos // batch_size)))
+    return max(1, recipe.least_steps, round(recipe.epochs * (num_videos // batch_size)))
 
 
 def schedule(recipe: recipes.Recipe, steps: int) -> optax.Schedule:

@@ -13,6 +13,9 @@ from jaxtyping import UInt8
 Clip = UInt8[np.ndarray, "time height width 3"]
 
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue, by ITU-R BT.601
+# How far `another_view` goes: factors, degrees, shares of a side, of light and of a colour's light,
+# and levels of 255.
+ZOOM, ASPECT, TILT, MOVE, GAIN, COLOUR, OFFSET = 1.2, 1.1, 8.0, 0.1, 0.2, 0.1, 20.0
 LARGEST_ANGLE, LARGEST_SLANT, LARGEST_MOVE = 30.0, 0.3, 0.3  # degrees; shares of a side
 
 
@@ -28,6 +31,43 @@ def random_changes(clip: Clip, rng: np.random.Generator, count: int, magnitude: 
     for name in rng.choice(sorted(OPERATIONS), size=count):
         clip = OPERATIONS[name](clip, float(rng.uniform(-magnitude, magnitude)))
     return clip
+
+
+def another_view(
+    clip: Clip, size: int, rng: np.random.Generator
+) -> UInt8[np.ndarray, "time {size} {size} 3"]:
+    """The clip as another camera might have filmed it, in squares of `size` pixels.
+
+    Zoom, aspect, rotation and place are drawn within `ZOOM`, `ASPECT`, `TILT` and `MOVE`, gain,
+    offset and the gain of each colour within `GAIN`, `OFFSET` and `COLOUR`; once for the whole
+    clip. It is never mirrored: left and right may make different classes.
+
+    Args:
+        clip: RGB pixels of whole frames, squeezed into a square or not, larger than `size` at best.
+        size: height and width of the result.
+        rng: draws.
+    """
+    height, width = clip.shape[1:3]
+    zoom = np.exp(rng.uniform(-1, 1) * np.log(ZOOM))
+    wider = np.exp(rng.uniform(-1, 1) * np.log(ASPECT) / 2)
+    angle = np.radians(rng.uniform(-TILT, TILT))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn * zoom * size / np.array([width / wider, height * wider])
+    middle = (np.array([width, height]) - 1) / 2
+    target = (size - 1) / 2 + size * rng.uniform(-MOVE, MOVE, 2)
+    matrix = np.column_stack([linear, target - linear @ middle])
+    moved = np.stack(
+        [
+            cv2.warpAffine(
+                frame, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            for frame in clip
+        ]
+    )
+    gain = rng.uniform(1 - GAIN, 1 + GAIN) * rng.uniform(1 - COLOUR, 1 + COLOUR, 3)
+    levels = np.arange(256)[:, None] * gain + rng.uniform(-OFFSET, OFFSET)
+    tables = np.clip(np.round(levels), 0, 255).astype(np.uint8)
+    return np.stack([tables[moved[..., channel], channel] for channel in range(3)], axis=-1)
 
 
 def brightness(clip: Clip, strength: float) -> Clip:

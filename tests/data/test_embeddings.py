@@ -238,3 +238,59 @@ def test_a_video_that_could_not_be_read_counts_for_nothing(tmp_path, videos):
     assert row["mask"].any()
     assert stored.skipped == {"b/one.mp4": "b/one.mp4: empty"}
     assert dataclasses.replace(stored.about, weights="") == stored.about
+
+
+# ------------------------------------------------------------------ augmented views
+def with_views(folder, videos, views=2):
+    """Row `number` holds its own number, one frame of it."""
+    with embeddings.Writer(folder, videos, about_of(videos, views=views)) as writer:
+        for number in writer.left():
+            writer.write(number, np.full((1, 6), number, np.float32))
+        return writer.finish()
+
+
+def test_views_belong_to_training_videos_alone(tmp_path, videos):
+    """Each training video has its views behind all videos; a test video has none."""
+    stored = with_views(tmp_path / "kept", videos)
+    assert stored.array.shape == (4 + 3 * 2, 5, 6)
+    assert stored.manifest == videos
+    assert [stored.views_of(n).tolist() for n in range(4)] == [[4, 5], [], [6, 7], [8, 9]]
+    index = json.loads((tmp_path / "kept" / "index.json").read_text())
+    for number, entry in enumerate(index["data"]):
+        assert entry["video_idx"] == number
+        if "view" in entry:
+            assert entry["split"] == "train"
+
+
+def test_no_view_is_seen_outside_of_training(tmp_path, videos):
+    """Training draws a video's own views and itself; for judging it is as it is."""
+    stored = with_views(tmp_path / "kept", videos)
+    train, rng = embeddings.EmbeddingRows(stored, "train"), np.random.default_rng(0)
+    expected = ({0, 4, 5}, {2, 6, 7}, {3, 8, 9})
+    for index, numbers in enumerate(expected):
+        drawn = {int(train.train_row(index, rng)["embedding"][0, 0]) for _ in range(40)}
+        assert drawn == numbers
+        assert int(train.test_row(index)["embedding"][0, 0]) == min(numbers)
+    test = embeddings.EmbeddingRows(stored, "test")
+    assert len(test.manifest.rows) == 1
+    assert {int(test.train_row(0, rng)["embedding"][0, 0]) for _ in range(10)} == {1}
+
+
+def test_views_that_were_not_made_are_missed(tmp_path, videos):
+    """An index that speaks of other views than the array holds is refused."""
+    with_views(tmp_path / "kept", videos)
+    index = json.loads((tmp_path / "kept" / "index.json").read_text())
+    index["about"]["views"] = 3
+    (tmp_path / "kept" / "index.json").write_text(json.dumps(index))
+    with pytest.raises(embeddings.EmbeddingsError, match="make it again"):
+        embeddings.read(tmp_path / "kept")
+
+
+def test_embeddings_from_before_there_were_stages_are_still_read(tmp_path, videos):
+    """An index without stage, grid and views is of the top, pooled, of no views."""
+    write_all(tmp_path / "kept", videos)
+    index = json.loads((tmp_path / "kept" / "index.json").read_text())
+    for name in ("stage", "grid", "views"):
+        del index["about"][name]
+    (tmp_path / "kept" / "index.json").write_text(json.dumps(index))
+    assert embeddings.read(tmp_path / "kept").about == about_of(videos)

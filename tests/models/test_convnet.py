@@ -70,3 +70,16 @@ def test_batch_norm_of_far_values():
     out = np.asarray(norm(1e3 + images_of(4, 5, 6, 3)))
     np.testing.assert_allclose(out.mean(axis=(0, 1, 2)), 0, atol=1e-3)
     np.testing.assert_allclose(out.std(axis=(0, 1, 2)), 1, atol=1e-3)
+
+
+def test_grid_pooling_is_a_mean_over_each_cell():
+    """As a loop over PyTorch's adaptive windows, whether they divide the places or share some."""
+    for height, width, grid in ((7, 5, 4), (6, 6, 3), (2, 3, 4), (5, 4, 1)):
+        maps = np.random.default_rng(0).normal(size=(2, height, width, 3)).astype(np.float32)
+        found = np.asarray(convnet.grid_average_pool(jnp.asarray(maps), grid))
+        found = found.reshape(2, grid, grid, 3)
+        for row, column in np.ndindex(grid, grid):
+            rows = slice(row * height // grid, -(-(row + 1) * height // grid))
+            columns = slice(column * width // grid, -(-(column + 1) * width // grid))
+            expected = maps[:, rows, columns].mean(axis=(1, 2))
+            np.testing.assert_allclose(found[:, row, column], expected, atol=1e-5)

@@ -148,3 +148,34 @@ def test_stochastic_depth_drops_whole_branches_of_an_image():
     assert 0 < sum(dropped) < 6
     kept = np.logical_not(dropped)
     np.testing.assert_allclose(learning[kept], 2 * branch[kept], atol=1e-5)
+
+
+# ------------------------------------------------------------------ stages and grids
+@pytest.mark.parametrize("name", frame_encoders.ENCODERS)
+def test_middle_stage_has_a_sixteenth_of_the_image(name):
+    """112 pixels become 7 x 7 places, each stage has the channels stated, and the grid is 4 x 4."""
+    entry, parts = frame_encoders.find(name), abstract(name, None)
+    images = jax.ShapeDtypeStruct((2, 112, 112, 3), jnp.float32)
+
+    for stage, channels in enumerate(entry.stages, start=1):
+        maps = functools.partial(_maps, parts.eval_def, stage)
+        found = jax.eval_shape(maps, parts.params, parts.stats, images)
+        assert found.shape[-1] == channels
+        if stage == entry.middle:
+            assert found.shape == (2, 7, 7, channels)
+
+
+def _maps(definition, stage, params, stats, images):
+    return states.merge(definition, params, stats).maps(images, stage=stage)
+
+
+def test_stages_by_name_and_number():
+    """`middle` and `top` stand for every encoder's own; what there is not is refused."""
+    assert frame_encoders.which_stage("lite0", "middle") == 5
+    assert frame_encoders.which_stage("resnet18", "top") is None
+    assert frame_encoders.which_stage("resnet18", 2) == 2
+    for wrong in (0, 5, "bottom"):
+        with pytest.raises(errors.UserError, match="resnet18 has stages 1 to 4"):
+            frame_encoders.which_stage("resnet18", wrong)
+    assert frame_encoders.embedding_dim("lite0", 5, 4) == 112 * 16
+    assert frame_encoders.embedding_dim("densenet121") == 1024

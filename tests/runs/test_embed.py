@@ -17,7 +17,7 @@ from flaxvid.video import transform, write
 
 SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
 SMALL = ["--arch", "embedding_transformer", "--steps", "6", "--batch-size", "4"]
-SMALL += ["--eval-every", "3", "--num-frames", "4", "--image-size", "16"]
+SMALL += ["--eval-every", "3", "--num-frames", "4", "--image-size", "16", "--views", "0"]
 SMALL += ["--model.dim", "8", "--model.dense-dim", "8", "--model.depth", "1"]
 
 
@@ -27,11 +27,12 @@ def brightness(frames):
     return frames.mean(axis=(2, 4)).reshape(len(frames), 12)
 
 
-def fake(name="lite0", spec=None, *, num_frames=4, image_size=16):
+def fake(name="lite0", spec=None, *, num_frames=4, image_size=16, stage="top", grid=None):
     """An encoder that costs nothing."""
     shown = frame_encoders.find(name).preprocessings["package"]
     shown = shown.fitted(num_frames=num_frames, stride=None, crop_size=image_size)
-    return encoding.Encoder(name, spec or "fake", "0" * 64, 12, shown, brightness)
+    stage = frame_encoders.which_stage(name, stage or "top")
+    return encoding.Encoder(name, spec or "fake", "0" * 64, 12, shown, brightness, stage, grid or 1)
 
 
 @pytest.fixture
@@ -89,6 +90,20 @@ def test_a_kill_costs_nothing_that_was_done(small_motion, tmp_path, capsys):
     np.testing.assert_array_equal(stored.array, whole.array)
 
 
+def test_a_kill_amid_the_views_costs_nothing_either(small_motion, tmp_path):
+    """With the videos and some views done, the same views as of an unbroken run are added."""
+    rows = tuple(row for row in small_motion.rows if row.split != "validation")[:6]
+    videos = dataclasses.replace(small_motion, rows=rows)
+    about = embed.describe(videos, fake(), views=7)
+    whole = embed.make(tmp_path / "whole", videos, fake(), about)
+    assert len(whole.array) == 6 * 8
+    with embeddings.Writer(tmp_path / "kept", videos, about) as writer:
+        for number in (*range(6), 6, 7, 20):
+            writer.write(number, whole.array[number])
+    stored = embed.make(tmp_path / "kept", videos, fake(), about)
+    np.testing.assert_array_equal(stored.array, whole.array)
+
+
 def test_bad_videos_stop_it_or_are_listed(small_motion, tmp_path):
     """As in training: --bad-videos error or skip."""
     (tmp_path / "bad.mp4").write_bytes(b"no video")
@@ -140,6 +155,52 @@ def test_train_on_a_folder_of_embeddings_and_predict(small_motion, cheap):
     odds = np.exp(logits) / np.exp(logits).sum()
     video = small_motion.path(small_motion.rows[number])
     np.testing.assert_allclose(predict.predict(trained, video), odds, atol=1e-5)
+
+
+def test_views_are_made_learnt_from_and_left_alone_by_tests(small_motion, cheap, capsys):
+    """Train says how many it makes; the report is on videos as they are, beside a linear one."""
+    data = str(small_motion.root / "manifest.csv")
+    folder = run_train("--data", data, "--out", "run", "--views", "2")
+    said = capsys.readouterr().out
+    assert "40 training videos: 2 augmented views of each (--views), 6 steps (--steps)" in said
+    settings = directory.load(folder)
+    assert settings.embedding.views == settings.data.views == 2
+    (cache,) = embed.CACHE.glob("*/")
+    stored = embeddings.read(cache)
+    assert stored.array.shape == (70 + 40 * 2, 4, 12)
+    source = next(n for n, row in enumerate(small_motion.rows) if row.split == "train")
+    for number in stored.views_of(source):
+        apart = np.abs(stored.array[number] - stored.array[source]).mean()
+        assert 0.003 < apart < 0.3
+
+    found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
+    assert found["videos"] == 20
+    assert found["linear"]["videos"] == 40
+    said = capsys.readouterr().out
+    assert "a linear model on the same embeddings, of 40 training videos: top-1" in said
+    assert "linear model" in (folder / "report.md").read_text()
+
+
+def test_the_statistics_are_those_of_the_training_videos(small_motion, cheap):
+    """What standardises is kept with the run, from the training split alone, not learnt further."""
+    stored = make(embed.CACHE / "kept", small_motion)
+    folder = run_train("--data", str(stored.folder), "--out", "run")
+    train = [n for n, row in enumerate(small_motion.rows) if row.split == "train"]
+    module = opening.open_best(folder).module
+    expected = stored.array[train].mean(axis=(0, 1))
+    np.testing.assert_allclose(module.prepare.shift[...], expected, atol=1e-5)
+    assert directory.load(folder).model.center == "mean-token"
+
+
+def test_a_linear_model_is_solved(small_motion, cheap, capsys):
+    """`--arch linear` takes no steps to learn: its report is the linear model's beside it."""
+    words = ["--arch", "linear", "--num-frames", "4", "--image-size", "16", "--batch-size", "4"]
+    words += ["--data", str(small_motion.root / "manifest.csv"), "--out", "run"]
+    folder = train.train(options.parse(words, ""))
+    assert "linear, in closed form on 40 training videos" in capsys.readouterr().out
+    found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
+    assert found["top1"] == found["linear"]["top1"]
+    assert found["top1"] > 0.15  # ten classes, of mean colours
 
 
 def test_resume_ends_as_the_whole_run(small_motion, cheap):

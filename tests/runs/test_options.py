@@ -28,3 +28,29 @@ def test_sampling_and_padding_reach_the_model(small_motion):
     assert (shown.sampling, shown.padding) == ("interval", "zeros")
     usual = options.settle(options.parse(["--arch", "c3d"], ""), small_motion).preprocessing
     assert (usual.sampling, usual.padding) == ("spread", "repeat")
+
+
+# ------------------------------------------------------------------ motion, or videos of one's own
+@pytest.mark.parametrize("arch", ["embedding_transformer", "bilstm", "bert", "roberta", "tcn"])
+def test_videos_of_ones_own_get_their_own_recipe(arch, tmp_path):
+    """A folder: place kept, scene apart, views, smoothing; motion's recipe is what it was."""
+    own = options.parse(["--arch", arch, "--data", str(tmp_path)], "")
+    assert (own.data.num_frames, own.data.image_size) == (16, 112)
+    assert (own.data.encoder_stage, own.data.views) == ("middle", None)
+    assert (own.model.center, own.model.standardise) == ("mean-token", True)
+    assert (own.recipe.label_smoothing, own.recipe.least_steps) == (0.1, 300)
+    for words in ([], ["--data", "motion"], ["--data", "motion:hard"]):
+        motion = options.parse(["--arch", arch, *words], "")
+        assert (motion.data.num_frames, motion.data.encoder_stage) == (8, "top")
+        assert (motion.data.views, motion.model.center) == (0, "none")
+        assert motion.recipe.steps in (1000, 2000)
+
+
+def test_what_is_said_goes_before_what_is_chosen(tmp_path):
+    """Options beat the recipe, and a published size keeps its publication's inputs."""
+    words = ["--arch", "bert", f"--data={tmp_path}", "--views", "3", "--encoder-stage", "4"]
+    own = options.parse([*words, "--encoder-grid", "2", "--model.center", "none"], "")
+    assert (own.data.views, own.data.encoder_stage, own.data.encoder_grid) == (3, 4, 2)
+    assert own.model.center == "none"
+    base = options.parse(["--arch", "bert", "--size", "base", "--data", str(tmp_path)], "")
+    assert (base.data.encoder_stage, base.data.views, base.model.standardise) == ("top", 0, False)

@@ -1,0 +1,110 @@
+"""Temporal convolutions over embeddings of frames: few weights, and order built in.
+
+Source: Lea et al., "Temporal Convolutional Networks" (2017); blocks with a residual as in Bai et
+al., "An Empirical Evaluation of Generic Convolutional and Recurrent Networks" (2018), but looking
+both ways.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import tyro
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from flaxvid.models import embedding_inputs, layers
+
+
+@dataclasses.dataclass(frozen=True)
+class TCNConfig:
+    """What the model is made of; the defaults are a laptop's."""
+
+    # These three follow from the data, not from the command line.
+    num_classes: tyro.conf.Suppress[int]
+    num_frames: tyro.conf.Suppress[int] = 16
+    """Frames of the longest sequence; any other length will do as well."""
+    embedding_dim: tyro.conf.Suppress[int] = 1280
+    """Width of a frame's embedding."""
+    dim: int = 128
+    """Channels."""
+    depth: int = 2
+    """Blocks; each looks twice as far as the one before it."""
+    size: int = 3
+    """Frames that a convolution sees, an odd number."""
+    dropout: float = 0.3
+    """After each convolution and before the head, in training."""
+    center: embedding_inputs.Center = "none"
+    """The mean of a video's frames: taken out of them and put before them as a token, taken out
+    only, or left where it is."""
+    standardise: bool = False
+    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
+    input_dropout: float = 0.0
+    """Share of the numbers of the embeddings dropped in training."""
+
+
+class Block(nnx.Module):
+    """A convolution over time beside a shortcut; what is padding stays zero."""
+
+    def __init__(self, config: TCNConfig, dilation: int, *, rngs: nnx.Rngs):
+        self.norm = layers.layer_norm(config.dim, epsilon=1e-6, rngs=rngs)
+        self.conv = nnx.Conv(
+            config.dim, config.dim, config.size, kernel_dilation=dilation, rngs=rngs
+        )
+        self.dropout = layers.Dropout(config.dropout)
+
+    def __call__(
+        self,
+        sequence: Float[Array, "batch time dim"],
+        real: Bool[Array, "batch time 1"],
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch time dim"]:
+        branch = jnp.where(real, jax.nn.gelu(self.norm(sequence), approximate=False), 0)
+        branch = self.dropout(self.conv(branch), rngs=rngs)
+        return sequence + jnp.where(real, branch, 0)
+
+
+class TCN(nnx.Module):
+    """Embeddings to logits: projection, convolutions over time, mean and max over time, head.
+
+    The token of the mean, if there is one, takes no part in the convolutions: it has no time. It
+    is projected by itself and joins before the head.
+    """
+
+    def __init__(self, config: TCNConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        self.prepare = embedding_inputs.EmbeddingInputs(
+            config.embedding_dim, config.center, config.standardise, config.input_dropout
+        )
+        self.project = layers.Linear(config.embedding_dim, config.dim, rngs=rngs)
+        self.blocks = nnx.List(
+            Block(config, 2**number, rngs=rngs) for number in range(config.depth)
+        )
+        self.norm = layers.layer_norm(config.dim, epsilon=1e-6, rngs=rngs)
+        self.dropout = layers.Dropout(config.dropout)
+        extra = embedding_inputs.extra_tokens(config.center)
+        if extra:
+            self.project_mean = layers.Linear(config.embedding_dim, config.dim, rngs=rngs)
+        self.head = nnx.Linear((2 + extra) * config.dim, config.num_classes, rngs=rngs)
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time dim"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits of sequences of embeddings; frames whose mask is False have no say."""
+        if mask is None:
+            mask = jnp.ones(inputs.shape[:2], bool)
+        tokens, _ = self.prepare(inputs, mask, rngs)
+        extra = embedding_inputs.extra_tokens(self.config.center)
+        real = mask[:, :, None]
+        sequence = jnp.where(real, self.project(tokens[:, extra:]), 0)
+        for block in self.blocks:
+            sequence = block(sequence, real, rngs)
+        sequence = self.norm(sequence)
+        pooled = [jnp.mean(sequence, axis=1, where=real)]
+        pooled.append(jnp.max(jnp.where(real, sequence, -jnp.inf), axis=1))
+        if extra:
+            pooled.append(self.project_mean(tokens[:, 0]))
+        return self.head(self.dropout(jnp.concatenate(pooled, axis=-1), rngs=rngs))

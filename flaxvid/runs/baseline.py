@@ -1,0 +1,102 @@
+"""What is measured on the training videos' embeddings: their statistics, and a linear model."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, PyTree
+
+from flaxvid import errors
+from flaxvid.data import embeddings
+from flaxvid.models import embedding_inputs, linear
+from flaxvid.training import ridge
+
+MEASURED = 2000  # training videos that are read, at most
+
+
+def with_statistics(stats: PyTree, stored: embeddings.Stored, model: Any) -> PyTree:
+    """A model's statistics with those of the training videos' embeddings, if it uses them.
+
+    Args:
+        stats: of the fresh model.
+        stored: the embeddings; `MEASURED` of the training videos at most are read.
+        model: its config.
+
+    Raises:
+        UserError: if no training video could be read.
+    """
+    if "prepare" not in stats:
+        return stats
+    found = embedding_inputs.statistics(*_read(stored, _training(stored)), model.center)
+    return {**stats, "prepare": {name: jnp.asarray(value) for name, value in found.items()}}
+
+
+def solved(params: PyTree, stats: PyTree, stored: embeddings.Stored, config: Any) -> PyTree:
+    """The parameters of a linear model in closed form; it says what was found.
+
+    Raises:
+        UserError: if no training video could be read.
+    """
+    numbers = _training(stored)
+    found = _fit(stored, numbers, stats.get("prepare"), config)
+    print(
+        f"linear, in closed form on {len(numbers)} training videos: penalty {found.strength:g}, "
+        f"chosen at {found.validated:.1%} on groups left out"
+    )
+    return {
+        **params,
+        "head": {"kernel": jnp.asarray(found.kernel), "bias": jnp.asarray(found.bias)},
+    }
+
+
+def right(stored: embeddings.Stored, split: str) -> tuple[Bool[np.ndarray, " video"], int]:
+    """Whether a linear model gets each readable video of a split right, and on how many it learnt.
+
+    Raises:
+        UserError: if no training video could be read.
+    """
+    rows, shape = stored.manifest.rows, stored.array.shape
+    config = linear.LinearConfig(len(stored.manifest.labels), shape[1], shape[2])
+    training = _training(stored)
+    scales = embedding_inputs.statistics(*_read(stored, training), config.center)
+    found = _fit(stored, training, scales, config)
+    numbers = [n for n, row in enumerate(rows) if row.split == split and stored.lengths[n]]
+    logits = _features(stored, numbers, scales, config) @ found.kernel + found.bias
+    return logits.argmax(axis=1) == _labels(stored, numbers), len(training)
+
+
+def _training(stored):
+    rows = stored.manifest.rows
+    numbers = [n for n, row in enumerate(rows) if row.split == "train" and stored.lengths[n]]
+    if not numbers:
+        raise errors.UserError(f"{stored.folder}: has no training video that could be read")
+    # Every so-maniest: of all classes and groups.
+    return numbers[:: -(-len(numbers) // MEASURED)]
+
+
+def _read(stored, numbers):
+    mask = np.arange(stored.array.shape[1]) < stored.lengths[numbers, None]
+    return stored.array[numbers].astype(np.float32), mask
+
+
+def _labels(stored, numbers):
+    rows, manifest = stored.manifest.rows, stored.manifest
+    return np.array([manifest.label_index(rows[number]) for number in numbers])
+
+
+def _features(stored, numbers, scales, config) -> Float[np.ndarray, "video dim"]:
+    """What the linear model sees of videos, standardised and centred as it does."""
+    model = embedding_inputs.EmbeddingInputs(
+        config.embedding_dim, config.center, config.standardise, dropout=0.0
+    )
+    for name, values in (scales or {}).items():
+        getattr(model, name)[...] = jnp.asarray(values)
+    array, mask = _read(stored, numbers)
+    return np.asarray(linear.flatten(*model(jnp.asarray(array), jnp.asarray(mask))))
+
+
+def _fit(stored, numbers, scales, config):
+    rows = [stored.manifest.rows[number] for number in numbers]
+    groups = np.array([row.group or row.path for row in rows])
+    features = _features(stored, numbers, scales, config)
+    return ridge.fit(features, _labels(stored, numbers), groups, config.num_classes)
