@@ -39,17 +39,12 @@ ROWS = {
     "c3d training": ("c3d", False, None, False, ("flaxvid", "torch")),
     "memory at 128": ("timesformer", False, 128, True, ("flaxvid",)),
     "c3d predicting": ("c3d", True, None, False, ("flaxvid", "torch")),
-    "c3d by frames": ("c3d", False, None, False, ("flaxvid",)),
-    "c3d channels last": ("c3d", False, None, False, ("flaxvid",)),
 }
 # Those of a group compile at the same time; the next group starts when the first row is timed.
 GROUPS = (
     ("timesformer training", "timesformer predicting"),
     ("c3d training", "memory at 128", "c3d predicting"),
-    ("c3d by frames", "c3d channels last"),
 )
-# What XLA is told for a row alone.
-FLAGS = {"c3d channels last": "--xla_gpu_force_conv_nhwc=true"}
 ROUNDS, STEPS = 5, 10
 KINDS = {
     "attention": r"sdpa|flash|dot_do_o|dq_to_16|attend_over_time",
@@ -69,10 +64,6 @@ def serve(row, kind, batch):
         arch=arch, predict=predict, batch=own_batch or batch, remat=remat, gpu=True
     )
     make = training_step.torch_work if kind == "torch" else training_step.flaxvid_work
-    if row == "c3d by frames":
-        from flaxvid.models import convolution
-
-        convolution.conv3d = convolution.conv_by_frames
     began = time.perf_counter()
     work, about = make(chosen)
     work(2)
@@ -134,8 +125,6 @@ class Worker:
     def __init__(self, row, kind, python, batch):
         self.row, self.kind, self.said = row, kind, None
         environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        flags = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS.get(row, '')}".strip()
-        environment |= {"XLA_FLAGS": flags} if flags else {}
         self.errors = tempfile.NamedTemporaryFile("w+", suffix=".err")  # noqa: SIM115
         command = [python, __file__, "--work", row, kind, "--batch", str(batch)]
         self.process = subprocess.Popen(
