@@ -14,8 +14,7 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.video import decode, sample
-
-from . import draw
+from tests.video import draw
 
 HERE = pathlib.Path(__file__).parent
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from flaxvid.video import decode, reading
-
-from . import draw
+from tests.video import draw
 
 KINDS = {
     "h264.mp4": {"options": {"g": "12", "bf": "3"}},
