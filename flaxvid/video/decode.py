@@ -168,7 +168,7 @@ def read_frames(
         return np.arange(first, stop) if wanted is None else first + np.asarray(indices, np.int64)
 
     try:
-        return _read(path, choose, start, end)
+        return _read(path, choose, start, end, numbered=True)
     except _TooFewError as error:
         missing, there = error.args
         raise VideoError(
@@ -310,19 +310,19 @@ class _TooFewError(Exception):
     """A frame is wanted that is not there; and how many are."""
 
 
-def _read(path, choose, start, end):
+def _read(path, choose, start, end, *, numbered=False):
     """The frames that `choose` wants of a timeline, of a segment's first frame and that after."""
     with _opened(path) as source:
         if (start, end) != (0, None):
             _check_segment(path, start, end)
             _check_timed(source, path)
         try:
-            return _gathered(source, path, source.timeline(end), choose, start, end)
+            return _gathered(source, path, source.timeline(end), choose, start, end, numbered)
         except reading.DiffersError:
-            return _gathered(source, path, source.survey(), choose, start, end)
+            return _gathered(source, path, source.survey(), choose, start, end, numbered)
 
 
-def _gathered(source, path, timeline, choose, start, end):
+def _gathered(source, path, timeline, choose, start, end, numbered):
     first, stop = _segment(path, timeline, start, end)
     try:
         indices = choose(timeline, first, stop)
@@ -334,7 +334,8 @@ def _gathered(source, path, timeline, choose, start, end):
     for place, index in enumerate(indices):
         places.setdefault(int(index), []).append(place)
     clip = size = None
-    for index, frame in source.frames(timeline, sorted(places) or [first]):
+    wanted = sorted(places) or [first]
+    for index, frame in source.frames(timeline, wanted, numbered=numbered):
         size = _same_size(path, index, frame, size)
         if clip is None:
             clip = np.empty((len(indices), *frame.shape), np.uint8)

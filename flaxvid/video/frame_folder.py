@@ -132,14 +132,18 @@ class FrameFolder:
         return times.Timeline(np.arange(count), self._seconds[:count], end)
 
     def frames(
-        self, timeline: times.Timeline, wanted: Int64[np.ndarray, " wanted"] | Sequence[int]
+        self,
+        timeline: times.Timeline,
+        wanted: Int64[np.ndarray, " wanted"] | Sequence[int],
+        *,
+        numbered: bool = False,
     ) -> Iterator[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
         """The images wanted, by their numbers, in ascending order.
 
         Raises:
             DiffersError: at one that can't be decoded.
         """
-        del timeline
+        del timeline, numbered
         for number in map(int, wanted):
             bgr = self._image(number)
             if bgr is None:

@@ -155,26 +155,35 @@ class Video:
         if not ticks:
             raise container.nothing_decoded(file)
         self._frames = kept if len(kept) == len(ticks) else None
-        mended = times.mended(ticks, file.step)
+        mended = times.mended(ticks, file.step, guessed=file.format in container.GUESSED)
         listed = [t for place, t in enumerate(self._ticks) if place not in self._hidden]
         zero = min(mended[0], min(listed, default=mended[0]))
         return _timeline(file, mended, int(zero), lasts)
 
     # ---------------------------------------------------------------- frames
     def frames(
-        self, timeline: times.Timeline, wanted: Int64[np.ndarray, " wanted"] | Sequence[int]
+        self,
+        timeline: times.Timeline,
+        wanted: Int64[np.ndarray, " wanted"] | Sequence[int],
+        *,
+        numbered: bool = False,
     ) -> Iterator[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
         """The frames wanted, by their numbers, in ascending order.
 
         Args:
             timeline: what `timeline` or `survey` has just given.
             wanted: numbers of frames, ascending, each once.
+            numbered: it is the numbers that matter, and not the times: frames are decoded from the
+                first one on, so that damage before those wanted is noticed.
 
         Raises:
             DiffersError: if they are not as the packets said; `survey` tells how they are.
             VideoError: if pixels can't be converted.
         """
-        found = self._counted(wanted) if self._surveyed else self._chosen(timeline, wanted)
+        if self._surveyed:
+            found = self._counted(wanted)
+        else:
+            found = self._chosen(timeline, wanted, numbered or self.file.codec.name not in KEYED)
         for index, frame in found:
             try:
                 yield index, self._converter.rgb(frame)
@@ -193,14 +202,18 @@ class Video:
             if index == left[0]:
                 yield left.popleft(), frame
 
-    def _chosen(self, timeline, wanted):
-        """Frames by their times, from the groups of pictures that hold them."""
+    def _chosen(self, timeline, wanted, numbered):
+        """Frames by their times, from the groups of pictures that hold them, or from the first."""
         numbers = {int(timeline.ticks[index]): int(index) for index in wanted}
         file = self.file if self._kept is not None else self._fresh()
         runs = self._runs(numbers)
-        passing = file.codec.name in PASSING and file.codec.field_order in PROGRESSIVE
+        if numbered:
+            runs = [(0, runs[-1][1])]
+        passing = (
+            not numbered and file.codec.name in PASSING and file.codec.field_order in PROGRESSIVE
+        )
         bad, last, fed, needed = file.bad_packets, -1, False, True
-        left, expected = dict(numbers), iter(() if file.codec.name in KEYED else timeline.ticks)
+        left, expected = dict(numbers), iter(timeline.ticks if numbered else ())
         for packet, tick, begins, ends in self._fed(file, runs):
             if begins and fed:
                 file.codec.flush_buffers()
@@ -229,11 +242,11 @@ class Video:
 
     def _runs(self, numbers):
         """Stretches of packets, first and last, that hold the frames wanted and what they need."""
-        runs, keyed = [], self.file.codec.name in KEYED
+        runs = []
         for place, tick in enumerate(self._ticks):
             if tick not in numbers or place in self._hidden:
                 continue
-            before = bisect.bisect_right(self._keys, place) - 1 if keyed else -1
+            before = bisect.bisect_right(self._keys, place) - 1
             # A frame that is shown before its key frame may refer to the group before.
             while before >= 0 and self._ticks[self._keys[before]] > tick:
                 before -= 1

@@ -22,7 +22,9 @@ REORDERED = 16  # frames: as many as a decoder may hold back to put them in orde
 JUMP = 16  # usual steps: a clock that goes back by more was set anew
 
 
-def mended(ticks: Sequence[int | None], step: int) -> Int64[np.ndarray, " frames"]:
+def mended(
+    ticks: Sequence[int | None], step: int, *, guessed: bool = False
+) -> Int64[np.ndarray, " frames"]:
     """The times of frames in the order they are shown.
 
     Times stored in the order of decoding are sorted. One that is missing, or falls back alone, is
@@ -32,6 +34,7 @@ def mended(ticks: Sequence[int | None], step: int) -> Int64[np.ndarray, " frames
     Args:
         ticks: what the frames came with, in ticks of the container's clock; None: nothing.
         step: the usual time from frame to frame, in ticks, at least 1.
+        guessed: times were guessed by FFmpeg, and those of any frame that falls back are wrong.
     """
     if None not in ticks:
         given = np.asarray(ticks, np.int64)
@@ -48,7 +51,7 @@ def mended(ticks: Sequence[int | None], step: int) -> Int64[np.ndarray, " frames
         if found and last - (tick + added) > JUMP * step:
             added = last + step - tick
         time, after = tick + added, ticks[place + 1] if place + 1 < len(ticks) else None
-        alone = after is None or after + added > last
+        alone = guessed or after is None or after + added > last
         found.append(last + step if found and time <= last and alone else time)
     return np.asarray(found, np.int64)
 

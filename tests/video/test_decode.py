@@ -14,8 +14,7 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.video import decode, sample
-
-from . import draw
+from tests.video import draw
 
 HERE = pathlib.Path(__file__).parent
 
@@ -565,6 +564,7 @@ def test_reading_goes_on_behind_a_bad_packet(tmp_path):
     clip = decode.read_clip(path, lambda n: asked.append(n) or range(n))
     assert asked[-1] == 29
     assert np.abs(clip[-1].astype(int) - frames[29]).mean() < 8
+    np.testing.assert_array_equal(decode.read_frames(path, [27]), clip[[27]])
     streamed = list(decode.TimedFrames(path))
     np.testing.assert_allclose([second for second, _ in streamed], found.seconds)
     np.testing.assert_array_equal(np.stack([frame for _, frame in streamed]), clip)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from flaxvid.video import decode, reading
-
-from . import draw
+from tests.video import draw
 
 KINDS = {
     "h264.mp4": {"options": {"g": "12", "bf": "3"}},
@@ -47,6 +46,8 @@ def test_frames_are_those_of_decoding_everything(tmp_path, name):
     assert listed.end == pytest.approx(surveyed.end)
     for wanted in ([0], [39], [11, 12, 13], [5, 30], [23, 24], list(range(40))):
         np.testing.assert_array_equal(decode.read_frames(path, wanted), frames[wanted])
+        chosen = decode.read_clip(path, lambda num_frames, wanted=wanted: wanted)
+        np.testing.assert_array_equal(chosen, frames[wanted])
     np.testing.assert_array_equal(decode.read_frames(path, start=0.5, end=1.1), frames[13:28])
 
 
@@ -58,7 +59,7 @@ def test_packets_between_groups_are_not_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(
         reading.container.File, "decode", lambda f, p: fed.append(p) or decode_packet(f, p)
     )
-    decode.read_frames(path, [39])
+    decode.read_clip(path, lambda num_frames: [num_frames - 1])
     assert len(fed) <= 12
 
 

@@ -27,6 +27,13 @@ def test_mended(ticks, expected):
     assert times.mended(ticks, 40).tolist() == expected
 
 
+def test_guesses_are_mended():
+    """Where FFmpeg guesses, frames that fall back go on a step after the one before."""
+    assert times.mended([0, 40, 80, 40, 80, 120], 40, guessed=True).tolist() == [
+        *(0, 40, 80, 120, 160, 200),
+    ]
+
+
 def test_even_slots_of_a_constant_rate():
     """At a constant rate every frame has its turn, and rounding to milliseconds is no change."""
     for seconds in (EVEN, np.round(np.arange(100) / 30, 3), np.arange(1.0), np.arange(2.0)):
