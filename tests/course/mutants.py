@@ -79,19 +79,23 @@ class Mutant:
 
 def of(exercise: str) -> list[Mutant]:
     """Every mutant of an exercise, of its own lines and of the private functions it calls."""
-    tree = source(exercise)
+    return [Mutant(exercise, where, tree) for where, tree in changed(source(exercise))]
+
+
+def changed(tree: ast.Module) -> list[tuple[str, ast.Module]]:
+    """All that differ from a piece of code in one place, each with its line and its change."""
     found = {}
     for number, node in enumerate(_inside(tree)):
         for new, change in _changes(node):
-            changed = copy.deepcopy(tree)
-            target = next(n for i, n in enumerate(_inside(changed)) if i == number)
-            _replace(changed, target, copy.deepcopy(new))
-            text = ast.unparse(ast.fix_missing_locations(changed))
+            other = copy.deepcopy(tree)
+            target = next(n for i, n in enumerate(_inside(other)) if i == number)
+            _replace(other, target, copy.deepcopy(new))
+            text = ast.unparse(ast.fix_missing_locations(other))
             where = f"{getattr(node, 'lineno', 0)}: {change}"
-            while any(where == other.change for other in found.values()):
+            while any(where == known for known, _ in found.values()):
                 where += "'"
             if text not in found:
-                found[text] = Mutant(exercise, where, changed)
+                found[text] = where, other
     found.pop(ast.unparse(tree), None)
     return list(found.values())
 

@@ -113,6 +113,12 @@ def test_a_half_can_be_held_out():
 
 
 @held_out
+def test_a_class_of_one_group_stays_in_training():
+    """Two videos of one recording, a half wanted: one too many is no closer than one too few."""
+    assert chosen(["a", "a"], ["g", "g"], 0.5).tolist() == [False, False]
+
+
+@held_out
 def test_nothing_of_nothing():
     """No videos, none held out."""
     assert chosen([], []).shape == (0,)

@@ -23,6 +23,27 @@ def test_accuracy_of_no_rows_is_zero():
     assert float(accuracy) == 0.0
 
 
+def test_the_label_of_a_mixed_clip_is_its_largest_share():
+    """Mixed of classes 0 and 2, mostly of 2: right where logits are largest at 2."""
+    shares = jnp.array([[0.3, 0.0, 0.7]] * 4)
+    accuracy = metrics.accuracy(jnp.asarray(LOGITS), shares, jnp.ones(4))
+    np.testing.assert_allclose(accuracy, 1 / 4, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "first"),
+    [
+        (1.0, 2.0, None),
+        (np.nan, np.inf, "loss"),
+        (1.0, np.inf, "gradient_norm"),
+        (-np.inf, 2.0, "loss"),
+    ],
+)
+def test_the_first_number_that_is_not_finite(loss, norm, first):
+    """Of loss and gradient norm, in this order; None where both are numbers."""
+    assert metrics.not_finite({"loss": loss, "gradient_norm": norm, "accuracy": 0.5}) == first
+
+
 @pytest.mark.parametrize(("k", "expected"), [(1, 0.5), (2, 0.75), (3, 1.0), (5, 1.0)])
 def test_top_k_accuracy(k, expected):
     """The label is first in rows 0 and 2, second in row 1, third in row 3."""
