@@ -67,8 +67,9 @@ def _own_error(error):
 
 def in_one_line(box: str) -> str:
     """What tyro says in a box of several lines: what is wrong, and the option that may be meant."""
-    inside = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    parts = [" ".join(part.split()) for part in re.split(r"─{2,}", " ".join(inside))]
-    wrong = parts[0].partition(" Got errors:")[0].removeprefix("Error parsing ").rstrip(".")
+    # Its frame is drawn with lines or with hyphens; the title comes first.
+    parts = re.split(r"─+|-{5,}", re.sub(r"[│╭╮╰╯]", " ", box))
+    _, wrong, *parts = [" ".join(part.split()) for part in parts if part.strip()] + ["", ""]
+    wrong = wrong.partition(" Got errors:")[0].removeprefix("Error parsing ").rstrip(".")
     near = [found for part in parts for found in re.findall(r"you meant: (--[\w.-]+)", part)]
-    return f"{wrong}; did you mean {near[0]}?" if near else wrong or " ".join(box.split())
+    return f"{wrong}; did you mean {near[0]}?" if near else wrong

@@ -189,8 +189,9 @@ def said_of(option, value, parse):
     field = option.flag.rpartition(".")[2].strip("-").replace("-", "_")
     for kind in kinds(option.hint) & {int, float, str, Path} if value else ():
         with contextlib.suppress(ValueError):
-            many = typing.get_origin(option.hint) is tuple or isinstance(option.value, tuple)
-            read = (kind(value),) if many else kind(value)
+            read = kind(value)
+            if "tuple[" in str(option.hint):
+                read = (read,) if "..." in str(option.hint) else (read, read)
             changed = dataclasses.replace(option.owner, **{field: read})
             return refusal(ranges.check, changed)
     return refusal(parse, [option.flag, value])
