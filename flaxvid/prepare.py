@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from flaxvid import commandline, errors, files, ranges, words
+from flaxvid import commandline, errors, files, ranges
 from flaxvid.data import (
     archive,
     check,
@@ -31,7 +31,6 @@ HeldOut = Annotated[float | None, ranges.above(0, 0.5)]
 def main() -> None:
     """The command `python -m flaxvid.prepare`."""
     with errors.one_line_errors():
-        words.refuse(sys.argv[1:])
         chosen = parse(sys.argv[1:])
         (run,) = (run for options, run in COMMANDS.values() if options is type(chosen))
         compile_cache.use()

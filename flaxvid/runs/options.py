@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import tyro
 
-from flaxvid import commandline, errors, words
+from flaxvid import commandline, errors
 from flaxvid.data import embeddings, from_tfds, manifest, motion
 from flaxvid.models import frame_encoders
 from flaxvid.recipes import recipe as recipes
@@ -42,7 +42,6 @@ def parse(arguments: list[str], description: str) -> TrainOptions:
             for a value out of its range; for options that contradict each other, or that would
             change nothing; for an option by the name that another project gives it.
     """
-    words.refuse(arguments)
     # Which recipe or run gives the defaults has to be known before the rest can be read.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for name in ("--arch", "--size", "--resume", "--data"):

@@ -13,7 +13,7 @@ Config = timesformer_writeup.WriteupConfig
 
 
 def small(**overrides):
-    sizes = dict(num_classes=5, num_frames=3, image_size=8, patch_size=4, dim=12, mlp_dim=20)
+    sizes = dict(num_classes=5, num_frames=3, image_size=8, patch_size=4, dim=16, mlp_dim=20)
     return Config(**sizes | dict(num_heads=2) | overrides)
 
 
