@@ -220,7 +220,7 @@ def _refuse(value, option):
         return f"must not be longer than {LONGEST} letters"
     for rule in option.metadata:
         problem = ""
-        if isinstance(rule, bounds.Interval):
+        if isinstance(rule, bounds.Interval) and not isinstance(value, str):
             problem = "" if _inside(value, rule) else f"must be {_in_words(rule)}"
         elif hasattr(rule, "refuse"):
             problem = rule.refuse(value, option.owner)

@@ -202,7 +202,7 @@ def refusal(parse, arguments):
     try:
         parse(arguments)
     except errors.UserError as error:
-        return str(error)
+        return errors.printable(" ".join(str(error).split()))  # as every command prints it
     return None
 
 

@@ -52,7 +52,7 @@ class BertConfig:
     """Rows of the table of token types, of which the first is added to every token."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Standard deviation of fresh linear layers and embeddings."""
-    position_std: float | None = None
+    position_std: Annotated[float | None, ranges.between(0, 10)] = None
     """Standard deviation of fresh positions; None: `init_std`. At the size of the tokens, order is
     seen from the first step."""
     center: embedding_inputs.Center = "none"
@@ -60,7 +60,7 @@ class BertConfig:
     only, or left where it is."""
     standardise: bool = False
     """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: float = 0.0
+    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
     """Share of the numbers of the embeddings dropped in training."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"

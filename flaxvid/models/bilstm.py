@@ -47,7 +47,7 @@ class BiLSTMConfig:
     only, or left where it is."""
     standardise: bool = False
     """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: float = 0.0
+    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
     """Share of the numbers of the embeddings dropped in training."""
 
     @classmethod

@@ -40,7 +40,7 @@ class EmbeddingTransformerConfig:
     """Share of the attention weights dropped in training."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the head, in training."""
-    position_std: float = 0.02
+    position_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Standard deviation of fresh positions; at 1, the size of the tokens, order is seen from the
     first step."""
     center: embedding_inputs.Center = "none"
@@ -48,7 +48,7 @@ class EmbeddingTransformerConfig:
     only, or left where it is."""
     standardise: bool = False
     """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: float = 0.0
+    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
     """Share of the numbers of the embeddings dropped in training."""
 
     @classmethod

@@ -6,6 +6,7 @@ both ways.
 """
 
 import dataclasses
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from flaxvid import ranges
 from flaxvid.models import embedding_inputs, layers
 
 
@@ -26,20 +28,20 @@ class TCNConfig:
     """Frames of the longest sequence; any other length will do as well."""
     embedding_dim: tyro.conf.Suppress[int] = 1280
     """Width of a frame's embedding."""
-    dim: int = 128
+    dim: Annotated[int, ranges.WIDTH] = 128
     """Channels."""
-    depth: int = 2
+    depth: Annotated[int, ranges.DEPTH] = 2
     """Blocks; each looks twice as far as the one before it."""
-    size: int = 3
+    size: Annotated[int, ranges.FRAMES] = 3
     """Frames that a convolution sees, an odd number."""
-    dropout: float = 0.3
+    dropout: Annotated[float, ranges.PROBABILITY] = 0.3
     """After each convolution and before the head, in training."""
     center: embedding_inputs.Center = "none"
     """The mean of a video's frames: taken out of them and put before them as a token, taken out
     only, or left where it is."""
     standardise: bool = False
     """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: float = 0.0
+    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
     """Share of the numbers of the embeddings dropped in training."""
 
 

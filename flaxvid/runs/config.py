@@ -59,12 +59,12 @@ class Data:
     densenet121_writeup is fed and pooled as the PyTorch notebook does, without ImageNet's mean."""
     encoder_weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """The encoder's: a file or hf:owner/name; None: its usual ones."""
-    encoder_stage: int | Literal["middle", "top"] = "top"
+    encoder_stage: Annotated[int | Literal["middle", "top"], ranges.between(0, 100)] = "top"
     """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
     (Lite0's fifth); or `top`, which tells what things are."""
-    encoder_grid: int | None = None
+    encoder_grid: Annotated[int | None, ranges.between(1, 1000)] = None
     """Cells along each side in which the maps are averaged; None: 4, and 1 of the top."""
-    views: int | None = 0
+    views: Annotated[int | None, ranges.between(0, 1000)] = 0
     """Augmented views of each training video that embeddings are made of, beside the video as it
     is; None: 10, and fewer of more than 500 videos."""
 

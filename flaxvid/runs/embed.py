@@ -43,12 +43,12 @@ class EmbeddingsOptions:
     others: a short video has as many embeddings as frames."""
     image_size: Annotated[int, ranges.PIXELS] = 112
     """Height and width that the encoder sees, in pixels."""
-    encoder_stage: int | Literal["middle", "top"] = "middle"
+    encoder_stage: Annotated[int | Literal["middle", "top"], ranges.between(0, 100)] = "middle"
     """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
     (Lite0's fifth); or `top`, which tells what things are."""
-    encoder_grid: int | None = None
+    encoder_grid: Annotated[int | None, ranges.between(1, 1000)] = None
     """Cells along each side in which the maps are averaged; None: 4, and 1 of the top."""
-    views: int = 0
+    views: Annotated[int, ranges.between(0, 1000)] = 0
     """Augmented views of each training video, beside the video as it is."""
     dtype: Literal["float16", "float32"] = "float32"
     """Type on disk; float16 takes half the space and keeps three digits."""
