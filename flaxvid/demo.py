@@ -170,7 +170,8 @@ def page(gradio: ModuleType, trained: opening.Trained):
     with gradio.Blocks(title="flaxvid", analytics_enabled=False) as blocks:
         gradio.Markdown(
             f"# What happens in this video?\n{settings.arch} {settings.size}, trained on "
-            f"{settings.data.data}: {len(settings.labels)} classes, {_some(settings.labels)}"
+            f"{Path(settings.data.data).name}: {len(settings.labels)} classes, "
+            f"{_some(settings.labels)}"
         )
         with gradio.Row():
             with gradio.Column():

@@ -130,11 +130,9 @@ def read(path: Path) -> Manifest:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(
-            f"{path}: can't be read as text ({error}); give a CSV or JSON"
-        ) from None
+        text = files.read_text(path)
+    except files.FileError as error:
+        raise ManifestError(f"{error}; a manifest is a CSV or JSON") from None
     if path.suffix == ".json":
         records, labels = _read_json(path, text)
     elif path.suffix == ".csv":
@@ -159,14 +157,17 @@ def _read_csv(path, text):
             f"{path}: no column {missing[0]!r} in its first line; "
             f"columns are {', '.join(COLUMNS)}, of which path and label are required"
         )
-    return list(enumerate(reader, start=2))
+    try:
+        return list(enumerate(reader, start=2))
+    except csv.Error as error:
+        raise ManifestError(f"{path}, after line {reader.line_num}: is no CSV ({error})") from None
 
 
 def _read_json(path, text):
     try:
         content = json.loads(text)
         return list(enumerate(content["rows"], start=1)), tuple(content.get("labels", ()))
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError):
         raise ManifestError(
             f'{path}: is not a manifest in JSON; it should read {{"labels": [...], "rows": [...]}}'
         ) from None

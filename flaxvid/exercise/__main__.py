@@ -11,6 +11,8 @@ from flaxvid import errors, exercise, files
 from flaxvid.exercise import board, catalogue, mine
 
 COMMAND = "python -m flaxvid.exercise"
+# Added to the code of a check in a process of its own: without it, something else has ended it.
+VERDICT = 40
 GRACE = 30  # seconds to start, beside twice the time limit
 # As in pytest: what is about many devices is tested on two, and JAX is told before it begins.
 TWO_DEVICES = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
@@ -39,7 +41,7 @@ def run(chosen: argparse.Namespace) -> int:
         case "check":
             return check(chosen.file, chosen.name, chosen.seconds)
         case "check-here":
-            return check_here(chosen.file, chosen.name, chosen.seconds)
+            return VERDICT + check_here(chosen.file, chosen.name, chosen.seconds)
         case "show":
             exercise.show(chosen.name)
         case "hint":
@@ -76,7 +78,11 @@ def check(file: Path, name: str | None, seconds: float) -> int:
         except subprocess.TimeoutExpired:
             code, told = 1, "took too long and was stopped"
         else:
-            told = "" if code in (0, 1, 2) else f"ended Python itself, {_how(code)}"
+            if code in (VERDICT, VERDICT + 1):
+                told, code = "", code - VERDICT
+            else:
+                told = "" if code == 2 else f"ended Python itself, {_how(code)}"
+                code = code or 1
         if told:
             print(board.red(f"{board.CROSS} {full.rpartition('.')[2]}: the check {told}"))
         failed |= code != 0

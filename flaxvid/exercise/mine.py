@@ -53,7 +53,7 @@ def load(path: Path) -> dict[str, object]:
     """
     try:
         return runpy.run_path(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         told = f"{type(error).__name__}: {error}"
         raise errors.UserError(f"{path}: does not run ({told}): try `python {path}`") from error
 

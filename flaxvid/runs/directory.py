@@ -73,7 +73,7 @@ def load(folder: Path) -> config.Settings:
             data=config.from_dict(config.Data, values["data"], str(path)),
             recipe=config.from_dict(recipes.Recipe, values["recipe"], str(path)),
             run=config.from_dict(config.Run, values["run"], str(path)),
-            labels=tuple(values["labels"]),
+            labels=_labels(values["labels"], path),
             manifest=values["manifest"],
             machine=config.from_dict(config.Machine, values.get("machine", {}), str(path)),
             embedding=_about(values.get("embedding")),
@@ -85,6 +85,13 @@ def load(folder: Path) -> config.Settings:
 def _renamed(fields):
     """The fields of a model by the names of today: `depth` was `layers` in some."""
     return {"depth" if name == "layers" else name: value for name, value in fields.items()}
+
+
+def _labels(values, path):
+    """Class names are shown in terminals, which would obey what can't be printed."""
+    if not isinstance(values, list) or not all(isinstance(label, str) for label in values):
+        raise errors.UserError(f"{path}: its labels are no list of names; train anew")
+    return tuple(errors.printable(label) for label in values)
 
 
 def _preprocessing(values, path):

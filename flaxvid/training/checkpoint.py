@@ -5,6 +5,7 @@ gets a list of checksums, so that a file which a full disk or a bad one cut shor
 before it is read.
 """
 
+import contextlib
 import json
 import math
 import shutil
@@ -155,9 +156,11 @@ class Checkpoints:
             f"kept as {aside}",
             file=sys.stderr,
         )
-        aside.parent.mkdir(exist_ok=True)
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
+        # Where nothing may be written, a run is read all the same.
+        with contextlib.suppress(OSError):
+            aside.parent.mkdir(exist_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
         return False
 
     def restore(

@@ -250,3 +250,23 @@ def test_rerooted(tmp_path):
     assert inside.rows[0].path == "1.avi"
     assert outside.rows[0].path == str(tmp_path / "a/b/1.avi")
     assert inside.path(inside.rows[0]) == outside.path(outside.rows[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "path,label\n" + "x" * 200_000 + ",a\n", "after line 1: is no CSV"),
+        ("a.json", '{"rows": ' + "[" * 100_000, "is not a manifest in JSON"),
+    ],
+)
+def test_a_hostile_manifest_is_refused_in_one_line(name, text, said, tmp_path):
+    """A field beyond csv's limit, and JSON beyond Python's stack."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(manifest.ManifestError, match=said):
+        manifest.read(tmp_path / name)
+
+
+def test_a_device_is_no_manifest():
+    """It would be read for ever."""
+    with pytest.raises(manifest.ManifestError, match="is a device"):
+        manifest.read("/dev/zero")

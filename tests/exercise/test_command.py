@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from flaxvid import errors
 from flaxvid.exercise import __main__ as commands
-from flaxvid.exercise import catalogue
+from flaxvid.exercise import catalogue, mine
 
 RIGHT = "import numpy as np\ndef natural_key(name):\n    import re\n"
 RIGHT += "    parts = re.split(r'(\\d+)', name)\n    parts[1::2] = map(int, parts[1::2])\n"
@@ -125,3 +126,21 @@ def test_pytest_itself_checks_a_file(tmp_path):
     assert done.returncode == 1
     assert "test_natural_order_counts" in done.stdout
     assert "uniform" not in done.stdout
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "raise SystemExit(0)"])
+def test_who_ends_python_has_not_passed(end, command, tmp_path):
+    """A version that exits with code 0 gives no verdict, and is not taken for a right one."""
+    path = tmp_path / "mine.py"
+    path.write_text(f"import os\ndef natural_key(name):\n    {end}\n")
+    code, out, _ = command("check", path)
+    assert code == 1
+    assert "✗ natural_key" in out
+
+
+def test_a_file_that_exits_trains_nothing_and_says_so(tmp_path):
+    """`train --mine` does not end with code 0 before it has begun."""
+    path = tmp_path / "mine.py"
+    path.write_text("import sys\ndef natural_key(name):\n    return name\nsys.exit(0)\n")
+    with pytest.raises(errors.UserError, match="does not run .SystemExit"):
+        mine.load(path)
