@@ -188,7 +188,7 @@ def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     assert first["head"]["kernel"].shape == (12, 10)
     assert np.any(first["head"]["kernel"] != second["head"]["kernel"])
 
-    said = command(capsys, train.main, "--resume", out, "--weights", "other.pth")
+    said = command(capsys, train.main, "--resume", out, "--weights", folder / "config.json")
     assert f"that run has started already, from {spec}" in said
 
 
@@ -206,8 +206,11 @@ def test_predict_with_weights(folder, small_motion, capsys):
 
 
 @pytest.mark.parametrize("given", [[], ["--weights", "w.pth"], ["video.mp4"]])
-def test_predict_wants_one_way_of_asking(given, capsys):
+def test_predict_wants_one_way_of_asking(given, capsys, tmp_path, monkeypatch):
     """A run and a video, or weights and a video: anything else is one line."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("w.pth", "video.mp4"):
+        (tmp_path / name).touch()
     said = command(capsys, predict.main, *given)
     assert "give a run directory and a video, or --weights and a video" in said
 
@@ -226,6 +229,9 @@ def test_export_with_weights(folder, tmp_path):
 
 
 @pytest.mark.parametrize("given", [[], ["run", "--weights", "w.pth"]])
-def test_export_wants_one_way_of_asking(given, capsys):
+def test_export_wants_one_way_of_asking(given, capsys, tmp_path, monkeypatch):
     """A run or weights: neither, and both, is one line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "w.pth").touch()
     assert "give a run directory, or --weights" in command(capsys, export.main, *given)
