@@ -82,7 +82,7 @@ def export(chosen: ExportOptions) -> Path:
         "platforms": exported.platforms,
         "step": trained.step,
     }
-    files.write_bytes(folder / "model.jax", exported.serialize())
+    files.write_bytes(folder / "model.jax", bytes(exported.serialize()))
     files.write_json(folder / "model.json", about)
     size = (folder / "model.jax").stat().st_size / 2**20
     print(

@@ -88,7 +88,8 @@ def _frames(settings, videos, stored):
         found = sampling.lengths(rows)
     else:
         split = np.array([row.split == "train" for row in stored.manifest.rows])
-        found = stored.lengths[split & (stored.lengths > 0)]
+        lengths = stored.lengths[: len(split)]  # after them come the views
+        found = lengths[split & (lengths > 0)]
     if not len(found):
         return how
     usual = zoo.find(settings.arch, settings.size).preprocessing.stride

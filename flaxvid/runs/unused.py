@@ -32,8 +32,10 @@ def _refuse_frozen_chance(options):
     """Parameters that were never trained are noise; freezing them keeps it."""
     if options.run.weights is not None or options.run.resume is not None:
         return
+    # What a preset freezes has its numbers otherwise: of the linear model, in closed form.
+    by_preset = zoo.find(options.arch, options.size).recipe.freeze
     frozen = {
-        "--freeze": " ".join(options.recipe.freeze),
+        "--freeze": "" if options.recipe.freeze == by_preset else " ".join(options.recipe.freeze),
         "--model.frozen": getattr(options.model, "frozen", None),
     }
     for option, value in frozen.items():

@@ -13,6 +13,7 @@ from flaxvid.recipes import zoo
 WRONG = {
     "steps": (0, -1),
     "epochs": (0.0, -1.0, math.nan, math.inf),
+    "least_steps": (-1,),
     "learning_rate": (-1e-3, math.nan, math.inf),
     "warmup": (-0.1, 1.5, math.nan, math.inf),
     "milestones": ((0.9, 0.7), (0.5, 0.5), (0.5, 700.0), (-0.1,), (700.5,), (math.nan,)),
@@ -34,7 +35,7 @@ WRONG = {
 
 def test_every_field_is_known_here():
     """A new field is checked too: it has values above that are refused, or a list of choices."""
-    choices = {"optimizer", "schedule"}
+    choices = {"optimizer", "schedule", "keep"}
     assert {field.name for field in dataclasses.fields(recipes.Recipe)} == set(WRONG) | choices
 
 
