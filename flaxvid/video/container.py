@@ -28,8 +28,13 @@ UNTIMED = {
 # Containers that don't say of every packet when it is shown, and FFmpeg guesses ...
 GUESSED = {"mpeg", *UNTIMED}
 # ... or not of codecs that reorder frames.
-IN_STORED_ORDER, REORDERING = {"avi"}, {"h264", "hevc", "vc1"}
+IN_STORED_ORDER = {"avi"}
+REORDERING = {"h264", "hevc", "vc1", "mpeg1video", "mpeg2video"}
+# There the guess is off for the first frame; the place of the packet that completed it is right.
+BY_PLACE = {"mpeg1video", "mpeg2video"}
 KEPT_PACKETS = 64 * 2**20  # bytes of a file that are kept in memory rather than read twice
+# Decoders that make up a grey picture where the one referred to is missing, and don't say so.
+PREDICTING = {"mpeg4", "h263", "flv", "wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4"}
 ERRORS_IN_A_ROW = 1000  # of packets that can't be had, after which a file has ended
 
 
@@ -43,6 +48,7 @@ class File:
         self.codec = stream.codec_context
         self.codec.thread_count = 1
         self.bad_packets = 0
+        self._begun = self.codec.name not in PREDICTING
 
     @property
     def format(self) -> str:
@@ -78,6 +84,11 @@ class File:
         shuffled = self.format in IN_STORED_ORDER and self.codec.name in REORDERING
         return not (shuffled or self.format in GUESSED)
 
+    def tick(self, frame: av.VideoFrame) -> int | None:
+        """When a decoded frame is shown, up to a delay that is the same for all."""
+        placed = self.format in IN_STORED_ORDER and self.codec.name in BY_PLACE
+        return frame.dts if placed else frame.pts
+
     def packets(self) -> Iterator[av.Packet]:
         """The packets of the stream, in decoding order; what can't be had is counted and passed."""
         failed = 0
@@ -95,11 +106,20 @@ class File:
     def decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
         """The frames that a packet completes; None at the end, for those held back."""
         try:
-            return self.codec.decode(packet)
+            return self._from_a_key(self.codec.decode(packet))
         except av.FFmpegError as error:
             if not isinstance(error, EOFError):
                 self.bad_packets += 1
             return []
+
+    def _from_a_key(self, frames):
+        """The frames but those before the first that refers to none, as where a file was cut."""
+        while frames and not self._begun:
+            self._begun = frames[0].key_frame
+            if not self._begun:
+                self.bad_packets += 1
+                frames = frames[1:]
+        return frames
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """All frames that can be decoded, in the order they are shown."""

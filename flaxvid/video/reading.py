@@ -146,7 +146,7 @@ class Video:
         file, self._surveyed = self._fresh(), True
         kept, size, ticks, lasts = [], 0, [], 0
         for frame in file.frames():
-            ticks.append(frame.pts)
+            ticks.append(file.tick(frame))
             lasts = frame.duration or 0
             self.sizes.add((frame.height, frame.width))
             if keep and size < KEPT_FRAMES:
