@@ -1,6 +1,7 @@
 """Train a model. Without further options, draw the motion videos into data/motion, train the
 architecture's tiny size on them, and leave a run directory under runs/."""
 
+import contextlib
 import dataclasses
 import functools
 import sys
@@ -172,9 +173,8 @@ def _train(chosen, began):
 
     # ------------------------------------------------------------------ learn, or go on with it
     folder = settings.run.out
-    if settings.run.resume is None and distributed.first():
-        directory.create(folder, settings)
     with (
+        directory.training(settings) if distributed.first() else contextlib.nullcontext(),
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
     ):
@@ -195,8 +195,11 @@ def _train(chosen, began):
         if settings.run.resume is not None:
             newest = checkpoints.newest()
             if newest is not None:
+                _refuse_fewer_steps(settings, total, newest)
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
+            if distributed.first() and (changed := directory.update(folder, settings, newest or 0)):
+                print(changed)
         print(introduce(start=int(state.step)), flush=True)
         state = loop.learn(job, state)
         _list_skipped(skipped, folder)
@@ -226,6 +229,15 @@ def _train(chosen, began):
         f"{videos.path(loaders[final].manifest.rows[0])}"
     )
     return folder
+
+
+def _refuse_fewer_steps(settings, total, done):
+    """What was trained can't be taken back."""
+    if total < done:
+        raise errors.UserError(
+            f"--resume {settings.run.resume}: that run has done {done} steps, and now {total} are "
+            "asked for; give more by --steps or --epochs, or start a new run"
+        )
 
 
 def _by_size(settings, loader, total):

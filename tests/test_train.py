@@ -19,7 +19,7 @@ from flax import nnx
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest
 from flaxvid.recipes import zoo
-from flaxvid.runs import directory, options
+from flaxvid.runs import config, directory, options
 from flaxvid.runs import journal as journals
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
@@ -70,13 +70,13 @@ def whole(small_motion, tmp_path_factory):
 
 
 def test_run_directory_is_complete(whole, small_motion):
-    """config.json, metrics.jsonl, curves.png and checkpoints, with what is in them."""
+    """config.json, metrics.jsonl, curves.png and checkpoints, with what is in them; and a lock."""
     names = sorted(path.name for path in whole.iterdir())
-    assert names == ["checkpoints", "config.json", "curves.png", "metrics.jsonl"]
-    config = json.loads((whole / "config.json").read_text())
-    assert config["labels"] == list(small_motion.labels)
-    assert config["manifest"] == small_motion.fingerprint()
-    assert config["versions"]["jax"]
+    assert names == ["checkpoints", "config.json", "curves.png", "metrics.jsonl", "training.lock"]
+    written = json.loads((whole / "config.json").read_text())
+    assert written["labels"] == list(small_motion.labels)
+    assert written["manifest"] == small_motion.fingerprint()
+    assert written["versions"]["jax"]
     rows = journals.read(whole / "metrics.jsonl")
     assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
     assert {"test_accuracy", "test_loss", "best_step"} <= rows[-1].keys()
@@ -316,6 +316,38 @@ def test_resume_of_another_model_is_refused(whole, words, message, capsys):
     code, said = command(capsys, "--resume", whole, *words)
     assert (code, said.count("\n")) == (2, 1)
     assert message in said
+
+
+def test_resume_with_other_steps_is_written_down_or_refused(whole, tmp_path, capsys):
+    """12 steps and then 15: config.json says both, and fewer than were done is refused."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    code, said = command(capsys, "--resume", folder, "--steps", "6")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "that run has done 12 steps, and now 6 are asked for" in said
+    assert directory.load(folder) == directory.load(whole)
+    run_train("--resume", str(folder), "--steps", "15", "--learning-rate", "0.25")
+    said = capsys.readouterr().out
+    assert "from step 12 on: recipe." in said
+    assert "recipe.steps 12 to 15" in said
+    resumed, saved = directory.load(folder), directory.load(whole)
+    assert (resumed.recipe.steps, resumed.recipe.learning_rate) == (15, 0.25)
+    before = {"recipe.steps": 12, "recipe.learning_rate": saved.recipe.learning_rate}
+    assert resumed.changes == ({"step": 12, "before": before},)
+    assert "run.changes" in config.made_of(resumed)  # no seed of a run with 15 from the start
+    assert "run.changes" not in config.made_of(saved)
+    run_train("--resume", str(folder))
+    assert directory.load(folder) == resumed
+
+
+def test_resume_of_a_run_that_is_being_trained_is_refused(whole, capsys):
+    """Two that write one run would mix their numbers; whoever dies leaves the lock."""
+    with directory.training(
+        dataclasses.replace(directory.load(whole), run=options.from_run(whole).run)
+    ):
+        code, said = command(capsys, "--resume", whole)
+    assert (code, said.count("\n")) == (2, 1)
+    assert "another process is training this run" in said
 
 
 def test_second_run_does_not_overwrite_the_first(whole, small_motion, capsys):

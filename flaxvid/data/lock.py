@@ -1,4 +1,4 @@
-"""What is made once and kept: one process makes it, and others that want it wait for that."""
+"""Folders that one process at a time writes: others wait until it is made, or are refused."""
 
 import contextlib
 from collections.abc import Iterator
@@ -30,6 +30,34 @@ def exclusive(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise errors.UserError(
             f"{folder}: can't be made there ({error.strerror}); choose another place, or permit it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def held(path: Path, refusal: str) -> Iterator[None]:
+    """Inside, this process alone has the lock at `path`, an empty file, which stays.
+
+    A process that dies leaves the lock to the next.
+
+    Args:
+        path: of the lock, in a folder that is there.
+        refusal: what a second process is told, in one line.
+
+    Raises:
+        UserError: with `refusal`, if another process has it; or if nothing can be written there.
+    """
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise errors.UserError(refusal) from None
+    except OSError as error:
+        raise errors.UserError(
+            f"{path}: can't be written ({error.strerror}); permit it, or choose another place"
         ) from None
     try:
         yield

@@ -140,6 +140,9 @@ class Settings:
     machine: Machine = dataclasses.field(default_factory=Machine)
     embedding: embeddings.About | None = None
     """How frames become what the model sees; None: it sees their pixels."""
+    changes: tuple[dict[str, Any], ...] = ()
+    """What was said otherwise when the run was resumed, so that these settings hold only from then
+    on: the `step` that it was resumed after, and `before`, by name as in `made_of`."""
 
 
 def made_of(settings: Settings) -> dict[str, Any]:
@@ -147,7 +150,8 @@ def made_of(settings: Settings) -> dict[str, Any]:
     seed have the same, and their accuracies may be averaged.
 
     That is the model's config, its preprocessing and encoder, the recipe, the batches, the weights
-    it started from, the arithmetic and the data trained on; not where, or on how many devices.
+    it started from, the arithmetic and the data trained on; not where, or on how many devices. If
+    some of it was changed on the way, that is told apart from a run that had it from the start.
     """
     data, run = settings.data, settings.run
     parts = {
@@ -161,9 +165,10 @@ def made_of(settings: Settings) -> dict[str, Any]:
     }
     parts["embedding"].pop("weights", None)  # where they lay; what they are, its SHA-256 says
     parts = json.loads(to_json(parts))
-    return {
-        f"{part}.{name}": value for part, found in parts.items() for name, value in found.items()
+    found = {
+        f"{part}.{name}": value for part, inside in parts.items() for name, value in inside.items()
     }
+    return found | ({"run.changes": list(settings.changes)} if settings.changes else {})
 
 
 def plain(value: object) -> dict:
