@@ -292,7 +292,7 @@ def command(capsys, *words):
         (["--mine", "nobody.py"], "nobody.py"),
         (["--arch", "c3d", "--remat"], "--remat: c3d has no such choice"),
         (["--arch", "c3d", "--layer-decay", "0.5"], "--layer-decay 0.5: this model has no blocks"),
-        (["--augment", "2", "--magnitude", "3"], "magnitude is 3.0: give 0 to 1"),
+        (["--augment", "2", "--magnitude", "3"], "--magnitude 3.0: give 0 to 1"),
         (["--batch-size", "6", "--accumulate", "2"], "times --accumulate 2: choose a multiple of"),
     ],
 )
@@ -402,7 +402,7 @@ def test_video_of_one_frame_is_padded_and_masked(tmp_path):
     assert np.isfinite(journals.read(folder / "metrics.jsonl")[-1]["test_loss"])
 
 
-def broken(kind, path, av1):
+def broken(kind, path):
     if kind == "empty":
         path.write_bytes(b"")
     elif kind == "truncated":
@@ -411,28 +411,25 @@ def broken(kind, path, av1):
         path.write_text("this is no video")
     elif kind == "missing":
         path.unlink()
-    elif kind == "av1":
-        shutil.copy(av1, path)
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
         ("empty", "the file is empty"),
-        ("truncated", "OpenCV cannot open it"),
-        ("text", "OpenCV cannot open it"),
+        ("truncated", "can't be opened as a video"),
+        ("text", "(can't be opened as a video|this is a text file)"),
         ("missing", "there is no such file"),
-        ("av1", "it opens, but no frame"),
     ],
 )
-def test_bad_video_stops_training_in_one_line(kind, reason, tmp_path, request, capsys):
+def test_bad_video_stops_training_in_one_line(kind, reason, tmp_path, capsys):
     """The line names the file; nothing is trained on black frames in its place."""
     root = folder_of_videos(tmp_path / "videos")
     videos = manifest.open_data(root)
     index = tmp_path / "manifest.csv"
     manifest.write(videos, index)
     for path in root.rglob("clip *.avi"):
-        broken(kind, path, request.path.parent / "video" / "av1.mp4")
+        broken(kind, path)
     code, said = command(capsys, "--data", index, *SMALL, "--batch-size", "2",
                          "--out", tmp_path / "run")  # fmt: skip
     assert (code, said.count("\n")) == (2, 1)

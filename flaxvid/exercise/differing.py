@@ -31,7 +31,7 @@ def place(traceback: types.TracebackType, result: object, annotation: object) ->
     if wrong.ndim == 0 or wrong.size == 1 or not wrong.any():
         return ""
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
-    names = _axes(annotation) if np.shape(result) == wrong.shape else []
+    names = _axes(annotation) if getattr(result, "shape", None) == wrong.shape else []
     if len(names) == len(index):
         told = ", ".join(f"{name} {i}" for name, i in zip(names, index, strict=True))
     else:

@@ -162,7 +162,7 @@ def _gave(error, traceback, watch) -> list[str]:
         seen, due = (
             re.sub(r"array\((.*?)(, dtype=.*)?\)", r"\1", n.strip()) for n in single.groups()
         )
-        of_more = callable(watch.result) or np.ndim(watch.result) > 0
+        of_more = callable(watch.result) or getattr(watch.result, "ndim", 0) > 0
         return lines + (_pair("compared", seen) if of_more else []) + _pair("expected", due)
     # NumPy and pytest say what was expected, and then repeat what was given.
     told = re.split("ACTUAL:|Actual message:", str(error))[0].splitlines()

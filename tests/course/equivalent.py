@@ -65,8 +65,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "models.bilstm.lstm_update": {"12: -1 -> 1": TWO_AXES},
     "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
     "training.optimizer.schedule": {
-        "8: round(share * steps) -> share * steps": ROUNDING,
-        "11: round(recipe.warmup * steps) -> recipe.warmup * steps": ROUNDING,
         "14: 0.0 if warmup else peak -> 0.0 if True else peak": (
             "where nothing warms up, no step is taken at the first value"
         ),

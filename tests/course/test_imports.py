@@ -29,9 +29,7 @@ def test_a_file_imports_modules_only(path):
         if node.module.partition(".")[0] == "flaxvid":
             for alias in node.names:
                 bound = f"{node.module}.{alias.name}"
-                assert is_module(bound), (
-                    f"{where}: {bound} is no module; import {node.module}"
-                )
+                assert is_module(bound), f"{where}: {bound} is no module; import {node.module}"
 
 
 CODE = [*FILES, *sorted((catalogue.ROOT / "tests").rglob("*.py"))]

@@ -155,7 +155,7 @@ def test_pieces_find_the_gradient_of_the_batch(number, weight):
     """However many rows count in each piece, loss and gradient are those of all."""
     batch = batch_of(weight)
     in_turn = gradients.accumulate(number)(loss_of, has_aux=True)
-    (loss, _), slopes = in_turn(PARAMS, STATS, batch, KEY)
+    (loss, _), slopes = in_turn(*jax.tree.map(jnp.asarray, (PARAMS, STATS, batch)), KEY)
     expected_loss, expected = by_hand(batch)
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     np.testing.assert_allclose(slopes["kernel"], expected, rtol=1e-4, atol=1e-5)

@@ -231,7 +231,8 @@ def test_step_leaves_compiling_to_its_caller():
         return batch["pixels"]
 
     train_step = step.make_train_step(parts, optax.sgd(0.1), inputs_of)
-    train_step(states.create(parts, optax.sgd(0.1), seed=0), batch_of())
+    state = states.create(parts, optax.sgd(0.1), seed=0)
+    train_step(state, jax.tree.map(jnp.asarray, batch_of()))
     assert not any(seen), "what inputs_of was given is traced: leave jax.jit out of the step"
 
 
