@@ -6,7 +6,6 @@ one of the definition.
 
 INT64 = "NumPy's own whole numbers are int64"
 TWO_AXES = "there are two axes, and the last one is axis 1"
-ROUNDING = "neither text says how a part of a step is rounded"
 NO_INIT = "the lesson says that no check asks for the first values"
 WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 FLOAT = "a float64 of NumPy is a float"
