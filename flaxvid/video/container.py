@@ -183,6 +183,12 @@ def _video_stream(path, container):
 
 def nothing_decoded(file: File) -> errors.VideoError:
     """The error of a file that opens, and gives no frame."""
+    if file.codec.name == "webp":
+        return errors.VideoError(
+            file.path,
+            "FFmpeg can't decode animated WebP: convert it to GIF with another program, such as "
+            "Pillow or ImageMagick",
+        )
     return errors.VideoError(
         file.path,
         f"it opens, but no frame can be read: it holds none, or its {file.codec.name} is damaged "

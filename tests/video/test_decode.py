@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from flaxvid import errors
 from flaxvid.video import decode, sample
@@ -577,6 +578,14 @@ def test_a_name_that_is_not_utf_8(video):
     with pytest.raises(decode.VideoError, match="not in UTF-8") as caught:
         decode.read_frames(odd)
     assert "caf" in str(caught.value).encode().decode()
+
+
+def test_animated_webp_is_refused(tmp_path, frames):
+    """With a remedy that works, which FFmpeg would not be."""
+    first, *others = map(Image.fromarray, frames[:3])
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others)
+    with pytest.raises(decode.VideoError, match="animated WebP: convert it to GIF"):
+        decode.read_frames(tmp_path / "a.webp")
 
 
 def test_sound_alone_is_no_video(tmp_path):
