@@ -35,7 +35,7 @@ HEIGHT, WIDTH, BITS = 64, 96, 6
 CORNERS = np.array([[(190, 70, 60), (70, 170, 80)], [(60, 80, 180), (180, 170, 70)]])
 MIXED, SEED = 60, 0
 # What FFmpeg 8 itself does not tell: it stops before the second recording of an FLV without a word,
-# and FFV1 in an AVI file whose bytes are gone gives whatever memory held.
+# and FFV1 in an AVI file whose bytes are gone reads differently each time.
 KNOWN = ("h264 flv joined", "ffv1 avi torn")
 
 # ------------------------------------------------------------------- what is drawn

@@ -7,7 +7,7 @@ from flaxvid.video import decode
 from tests.benchmarks import kinds
 
 ALL = kinds.kinds()
-# Every one of these was wrong once; the others are drawn.
+# Most of these were wrong once; the others are drawn at random.
 ONCE_WRONG = ("mpeg1 avi", "wmv2 wmv torn")
 DRAWN = [ALL[place] for place in np.random.default_rng(1).choice(len(ALL), 14, replace=False)]
 CHOSEN = [
