@@ -217,7 +217,7 @@ def test_options_that_do_something_are_not_refused():
     for words in (
         "--schedule step --milestones 0.5 --optimizer sgd --momentum 0.8",
         "--augment 2 --magnitude 0.5 --warmup 0.1 --flip",
-        "--arch bert --encoder resnet18 --encoder-weights file.pth",
+        "--arch bert --encoder resnet18 --encoder-weights hf:one/two",
         "--weights file.pth --freeze ^blocks",
     ):
         options.parse(words.split(), "")
