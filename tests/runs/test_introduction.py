@@ -218,6 +218,6 @@ def test_options_that_do_something_are_not_refused():
         "--schedule step --milestones 0.5 --optimizer sgd --momentum 0.8",
         "--augment 2 --magnitude 0.5 --warmup 0.1 --flip",
         "--arch bert --encoder resnet18 --encoder-weights hf:one/two",
-        "--weights file.pth --freeze ^blocks",
+        "--weights hf:one/two --freeze ^blocks",
     ):
         options.parse(words.split(), "")
