@@ -1,5 +1,5 @@
 """Make one file of a trained model: StableHLO with weights and preprocessing inside, for a CPU or a
-GPU and batches of any size. It needs JAX and nothing else:
+GPU and batches of any size. To use it takes JAX and flatbuffers (`pip install jax flatbuffers`):
 
     from jax import export
     model = export.deserialize(open("model.jax", "rb").read())

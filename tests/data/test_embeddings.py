@@ -125,7 +125,7 @@ def test_unfinished_is_not_finished(tmp_path, videos):
     """A folder that lacks a video never gets its name."""
     with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         writer.write(0, embedding_of(0))
-        with pytest.raises(ValueError, match="3 videos are not done"):
+        with pytest.raises(ValueError, match="3 rows are not done"):
             writer.finish()
 
 

@@ -68,10 +68,9 @@ def test_a_value_out_of_range_is_one_line_and_no_box(capsys):
     """The recipe's own message, from the command line as well."""
     with pytest.raises(errors.UserError, match=r"^--mixup -1\.0: give 0 or more$"):
         options.parse(["--mixup=-1"], "")
-    assert capsys.readouterr().err == ""
-    with pytest.raises(SystemExit):
+    with pytest.raises(errors.UserError, match=r"^--mixup: could not convert .*'much'"):
         options.parse(["--mixup", "much"], "")
-    assert "--mixup" in capsys.readouterr().err
+    assert capsys.readouterr().err == ""
 
 
 def test_steps_epochs_and_the_rate_are_said(short):
@@ -198,7 +197,7 @@ def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
         ("--milestones 0.5", "--milestones: the cosine schedule has none"),
         ("--momentum 0.8", "--momentum: is of sgd, and the optimizer is adamw"),
         ("--magnitude 0.5", "--magnitude: is of --augment"),
-        ("--encoder-weights file.pth", "--encoder-weights: is of models over embeddings"),
+        ("--encoder-weights hf:one/two", "--encoder-weights: is of models over embeddings"),
         ("--arch bert --flip", "--flip: bert sees embeddings"),
         ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
         ("--group-regex a", "--group-regex: --data motion has groups of its own"),
@@ -218,7 +217,7 @@ def test_options_that_do_something_are_not_refused():
     for words in (
         "--schedule step --milestones 0.5 --optimizer sgd --momentum 0.8",
         "--augment 2 --magnitude 0.5 --warmup 0.1 --flip",
-        "--arch bert --encoder resnet18 --encoder-weights file.pth",
-        "--weights file.pth --freeze ^blocks",
+        "--arch bert --encoder resnet18 --encoder-weights hf:one/two",
+        "--weights hf:one/two --freeze ^blocks",
     ):
         options.parse(words.split(), "")
