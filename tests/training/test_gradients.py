@@ -148,6 +148,11 @@ def test_the_gradient_comes_back_from_other_devices():
 
 
 # --------------------------------------------------------------------------------- accumulate
+def on_device(batch):
+    """Parameters, statistics and batch as a step has them: jax.Array, and not of NumPy."""
+    return jax.tree.map(jnp.asarray, (PARAMS, STATS, batch))
+
+
 @pytest.mark.exercise("training.gradients.accumulate")
 @pytest.mark.parametrize("weight", [[1] * 6, [1, 1, 1, 0, 0, 1], [1, 0, 0, 0, 0, 0]])
 @pytest.mark.parametrize("number", [2, 3])
@@ -155,7 +160,7 @@ def test_pieces_find_the_gradient_of_the_batch(number, weight):
     """However many rows count in each piece, loss and gradient are those of all."""
     batch = batch_of(weight)
     in_turn = gradients.accumulate(number)(loss_of, has_aux=True)
-    (loss, _), slopes = in_turn(*jax.tree.map(jnp.asarray, (PARAMS, STATS, batch)), KEY)
+    (loss, _), slopes = in_turn(*on_device(batch), KEY)
     expected_loss, expected = by_hand(batch)
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     np.testing.assert_allclose(slopes["kernel"], expected, rtol=1e-4, atol=1e-5)
@@ -170,7 +175,7 @@ def test_one_piece_is_worked_on_at_a_time():
         rows.add(batch["inputs"].shape[0])
         return loss_of(params, stats, batch, key)
 
-    gradients.accumulate(3)(watched, has_aux=True)(PARAMS, STATS, batch_of([1] * 6), KEY)
+    gradients.accumulate(3)(watched, has_aux=True)(*on_device(batch_of([1] * 6)), KEY)
     assert rows == {2}
 
 
@@ -185,7 +190,8 @@ def test_all_pieces_are_one_program():
             calls.append(None)
             return loss_of(*arguments)
 
-        gradients.accumulate(number)(counted, has_aux=True)(PARAMS, STATS, batch_of([1] * 6), KEY)
+        given = on_device(batch_of([1] * 6))
+        gradients.accumulate(number)(counted, has_aux=True)(*given, KEY)
         asked[number] = len(calls)
     assert asked[6] == asked[2]
 
@@ -195,7 +201,7 @@ def test_logits_are_in_the_order_of_the_batch():
     """Row 3's logits stand in row 3, whichever piece it was in."""
     batch = batch_of([1] * 6)
     in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
-    (_, (logits, _)), _ = in_turn(PARAMS, STATS, batch, KEY)
+    (_, (logits, _)), _ = in_turn(*on_device(batch), KEY)
     assert logits.shape == (6, 2)
     np.testing.assert_allclose(logits[:, 0], batch["inputs"] @ PARAMS["kernel"], rtol=1e-5)
 
@@ -204,7 +210,7 @@ def test_logits_are_in_the_order_of_the_batch():
 def test_pieces_have_chances_of_their_own():
     """Dropout draws anew for each piece."""
     in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
-    (_, (logits, _)), _ = in_turn(PARAMS, STATS, batch_of([1] * 6), KEY)
+    (_, (logits, _)), _ = in_turn(*on_device(batch_of([1] * 6)), KEY)
     assert len(set(np.asarray(logits[:, 1]).tolist())) == 6
 
 
@@ -213,7 +219,7 @@ def test_statistics_go_from_piece_to_piece():
     """Three pieces update the running statistics three times, and all rows are in them."""
     batch = batch_of([1] * 6)
     in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
-    (_, (_, stats)), _ = in_turn(PARAMS, STATS, batch, KEY)
+    (_, (_, stats)), _ = in_turn(*on_device(batch), KEY)
     assert stats["calls"] == 3
     np.testing.assert_allclose(stats["sum"], batch["inputs"].sum(), rtol=1e-5)
 
@@ -231,5 +237,5 @@ def test_pieces_are_differentiated_as_asked():
 
     batch = batch_of([1, 1, 1, 0, 0, 1])
     in_turn = gradients.accumulate(2, tenfold)(loss_of, has_aux=True)
-    _, slopes = in_turn(PARAMS, STATS, batch, KEY)
+    _, slopes = in_turn(*on_device(batch), KEY)
     np.testing.assert_allclose(slopes["kernel"], 10 * by_hand(batch)[1], rtol=1e-4, atol=1e-4)

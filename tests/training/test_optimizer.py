@@ -92,7 +92,7 @@ def test_schedules_take_steps_as_well():
 @pytest.mark.exercise("training.optimizer.schedule")
 def test_a_run_that_is_all_warm_up():
     """Half the rate half-way, and all of it at the end: there is nothing to fall through."""
-    rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=10), 10)
+    rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=10.0), 10)
     np.testing.assert_allclose([rate(0), rate(5), rate(10)], [0.0, 0.5, 1.0], atol=1e-6)
 
 

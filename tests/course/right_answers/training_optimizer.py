@@ -1,20 +1,19 @@
 """Right answers for the exercises of flaxvid.training.optimizer, in other ways."""
 
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 
 # --- schedule ---------------------------------------------------------------------------
 def schedule_by_hand(recipe, steps):
     peak = recipe.learning_rate
-    warmup = round(recipe.warmup * steps)
+    warmup = recipe.warmup_steps(steps)
 
     def rate(step):
         if recipe.schedule == "constant":
             return peak
         if recipe.schedule == "step":
-            return peak * 0.1 ** sum(step >= round(part * steps) for part in recipe.milestones)
+            return peak * 0.1 ** sum(step >= fall for fall in recipe.milestone_steps(steps))
         done = jnp.clip((step - warmup) / max(1, steps - warmup), 0, 1)
         falling = peak * (0.01 + 0.99 * (1 + jnp.cos(jnp.pi * done)) / 2)
         return jnp.where(step < warmup, peak * step / max(1, warmup), falling)
@@ -27,10 +26,10 @@ def schedule_of_joined_parts(recipe, steps):
     if recipe.schedule == "constant":
         return lambda step: peak
     if recipe.schedule == "step":
-        borders = [int(part * steps) for part in recipe.milestones]
+        borders = list(recipe.milestone_steps(steps))
         levels = [optax.constant_schedule(peak / 10**n) for n in range(len(borders) + 1)]
         return optax.join_schedules(levels, borders)
-    warmup = int(recipe.warmup * steps)
+    warmup = recipe.warmup_steps(steps)
     rising = optax.linear_schedule(0.0, peak, max(1, warmup))
     falling = optax.cosine_decay_schedule(peak, max(1, steps - warmup), alpha=0.01)
     return optax.join_schedules([rising, falling], [warmup]) if warmup else falling
@@ -41,9 +40,9 @@ def schedule_with_numpy(recipe, steps):
     if kind == "constant":
         return optax.constant_schedule(peak)
     if kind == "step":
-        falls = {int(np.round(part * steps)): 0.1 for part in recipe.milestones}
+        falls = dict.fromkeys(recipe.milestone_steps(steps), 0.1)
         return optax.piecewise_constant_schedule(init_value=peak, boundaries_and_scales=falls)
-    warmup = int(np.round(recipe.warmup * steps))
+    warmup = recipe.warmup_steps(steps)
     if warmup == 0:
         return optax.cosine_decay_schedule(peak, steps, 0.01)
     whole = max(steps, warmup + 1)
