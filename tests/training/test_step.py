@@ -236,6 +236,19 @@ def test_step_leaves_compiling_to_its_caller():
     assert not any(seen), "what inputs_of was given is traced: leave jax.jit out of the step"
 
 
+@pytest.mark.exercise("training.step.make_train_step")
+def test_step_keeps_nothing_outside():
+    """The same state and batch give the same new state, however often they are given."""
+    parts = states.split(Linear())
+    train_step = step.make_train_step(parts, optax.sgd(0.1), lambda batch: batch["pixels"])
+    state = states.create(parts, optax.sgd(0.1), seed=0)
+    batch = jax.tree.map(jnp.asarray, batch_of())
+    (first, _), (second, _) = train_step(state, batch), train_step(state, batch)
+    assert (int(first.step), int(second.step)) == (1, 1)
+    for name in ("kernel", "bias"):
+        np.testing.assert_allclose(second.params["fc"][name], first.params["fc"][name], atol=1e-7)
+
+
 def test_evaluation_drops_nothing():
     """Without rngs the logits are those of the bare layer."""
     parts, state, _ = stepper(Linear(dropout=0.9), optax.sgd(0.1))
