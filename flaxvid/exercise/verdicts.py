@@ -108,6 +108,8 @@ def value(thing: object) -> str:
         return f"({inside},)" if len(thing) == 1 else f"({inside})"
     if isinstance(thing, os.PathLike):
         return repr(Path(thing).name)
+    if isinstance(thing, np.inexact):
+        return str(thing)  # in the digits of its own precision
     if isinstance(thing, np.generic):
         thing = thing.item()  # 0.5 and not np.float64(0.5)
     return _short(re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing)))

@@ -269,4 +269,4 @@ def test_a_hostile_manifest_is_refused_in_one_line(name, text, said, tmp_path):
 def test_a_device_is_no_manifest():
     """It would be read for ever."""
     with pytest.raises(manifest.ManifestError, match="is a device"):
-        manifest.read(Path("/dev/zero"))
+        manifest.read(pathlib.Path("/dev/zero"))
