@@ -184,7 +184,8 @@ def test_views_are_made_learnt_from_and_left_alone_by_tests(small_motion, cheap,
 def test_the_statistics_are_those_of_the_training_videos(small_motion, cheap):
     """What standardises is kept with the run, from the training split alone, not learnt further."""
     stored = make(embed.CACHE / "kept", small_motion)
-    folder = run_train("--data", str(stored.folder), "--out", "run")
+    inputs = ["--model.center", "mean-token", "--model.standardise"]
+    folder = run_train("--data", str(stored.folder), "--out", "run", *inputs)
     train = [n for n, row in enumerate(small_motion.rows) if row.split == "train"]
     module = opening.open_best(folder).module
     expected = stored.array[train].mean(axis=(0, 1))
@@ -279,7 +280,7 @@ def test_evaluate_refuses_embeddings_of_another_encoder(few, cheap):
     embed.make(Path("other"), videos, encoder, embed.describe(videos, encoder))
     with pytest.raises(errors.UserError, match=r"other: was made with sha256 111.* is wanted"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="other"))
-    longer = fake(num_frames=5)
+    longer = dataclasses.replace(fake(num_frames=5), stage=5, grid=4)
     embed.make(Path("longer"), videos, longer, embed.describe(videos, longer))
     with pytest.raises(errors.UserError, match="longer: was made with num_frames 5, and 4"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="longer"))
