@@ -280,7 +280,7 @@ def test_evaluate_refuses_embeddings_of_another_encoder(few, cheap):
     embed.make(Path("other"), videos, encoder, embed.describe(videos, encoder))
     with pytest.raises(errors.UserError, match=r"other: was made with sha256 111.* is wanted"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="other"))
-    longer = dataclasses.replace(fake(num_frames=5), stage=5, grid=4)
+    longer = dataclasses.replace(fake(num_frames=5), stage=5, grid=1)
     embed.make(Path("longer"), videos, longer, embed.describe(videos, longer))
     with pytest.raises(errors.UserError, match="longer: was made with num_frames 5, and 4"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="longer"))
