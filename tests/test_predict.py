@@ -85,7 +85,7 @@ def test_several_videos(trained, small_motion, tmp_path, capsys):
     assert code == 1
     assert len(said.out.splitlines()) == videos + 1
     assert f"{videos} of {videos + 1} videos in " in said.out
-    assert "text.mp4: OpenCV cannot open it" in said.err
+    assert "text.mp4: can't be opened as a video" in said.err
     assert len(out.read_text().splitlines()) == 1 + 5 * videos
     code, _ = command(capsys, folder, small_motion.root / "grow")
     assert code == 0
@@ -129,15 +129,15 @@ def test_mistakes_are_one_line(trained, tmp_path, small_motion, capsys):
     text = tmp_path / "text.mp4"
     text.write_text("no video")
     for words, message in (
-        ((tmp_path / "none", video), "is not a run directory"),
+        ((tmp_path / "none", video), "there is no such file or folder"),
         ((folder, tmp_path / "none.mp4"), "there is no such file"),
-        ((folder, text), "text.mp4: OpenCV cannot open it"),
+        ((folder, text), "text.mp4: can't be opened as a video"),
         ((young, video), "has no checkpoint yet"),
         ((folder,), "give a run directory and a video"),
         ((folder, video, "--out", "a.txt"), "--out a.txt: give a name that ends in"),
         ((folder, video, video, "--out", "a.gif"), "shows one video, and there are 2"),
         ((folder, video, "--every", "1"), "needs a --window"),
-        ((folder, video, "--window", "0"), "--window 0: give more than 0"),
+        ((folder, video, "--window", "0"), "--window 0: must be more than 0"),
         ((folder, video, "--explain"), "say where to, as --out attention.gif"),
         ((folder, "camera", "--explain"), "not from a camera"),
         ((folder, "99"), "camera 99: there is none"),

@@ -1,6 +1,5 @@
 """What the tests themselves promise: which warnings are errors, and how they compile."""
 
-import os
 import warnings
 
 import jax
@@ -40,4 +39,3 @@ def test_two_devices_and_no_silent_promotion(request):
     assert jax.config.jax_numpy_rank_promotion == "raise"
     if request.config.getoption("--device") == "cpu":
         assert jax.default_backend() == "cpu"
-        assert "JAX_COMPILATION_CACHE_DIR" in os.environ

@@ -43,7 +43,7 @@ def clips(tmp_path, monkeypatch):
             write.write_video(path, frames, fps=4)
 
 
-def encoder(name, spec=None, *, num_frames=4, image_size=16):
+def encoder(name, spec=None, *, num_frames=4, image_size=16, stage="top", grid=None):
     """As `test_embed.fake`, under the name that was asked for."""
     (shown,) = frame_encoders.find(name).preprocessings.values()
     shown = shown.fitted(num_frames=num_frames, stride=None, crop_size=image_size)
