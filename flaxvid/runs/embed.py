@@ -11,9 +11,9 @@ import numpy as np
 import tyro
 
 from flaxvid import errors, progress, ranges
-from flaxvid.data import augmented, batches, contents, embeddings, lock, manifest
+from flaxvid.data import augmented_views, batches, content_hash, embeddings, lock, manifest
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, encoding, options
+from flaxvid.runs import datasets, encoding, options
 from flaxvid.video import transform
 
 CACHE = Path("data") / "embeddings"
@@ -28,7 +28,7 @@ class EmbeddingsOptions:
     """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder to make; None: one under data/embeddings."""
-    encoder: str = config.Data.encoder
+    encoder: str = options.Data.encoder
     """lite0, resnet18, densenet121, or densenet121_writeup: fed pixels / 255 and pooled without the
     last ReLU, as the PyTorch notebook does."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
@@ -66,8 +66,8 @@ def prepare_embeddings(chosen: EmbeddingsOptions) -> Path:
     Raises:
         UserError: for a manifest, a video, an encoder or weights that can't be used.
     """
-    data = config.Data(data=chosen.manifest, allow_leakage=chosen.allow_leakage)
-    videos = options.open_data(data, seed=0)
+    data = options.Data(data=chosen.manifest, allow_leakage=chosen.allow_leakage)
+    videos = datasets.open_data(data, seed=0)
     encoder = encoding.open_encoder(
         chosen.encoder,
         chosen.weights,
@@ -141,7 +141,7 @@ def _refuse_changed_videos(stored):
     videos, made_of = stored.manifest, stored.about.content
     if not made_of or not all(videos.path(row).exists() for row in videos.rows):
         return
-    if contents.fingerprint(videos) != made_of:
+    if content_hash.fingerprint(videos) != made_of:
         raise errors.UserError(
             f"--data {stored.folder}: the videos under {videos.root} have changed since these "
             "embeddings were made of them; make others with `prepare embeddings`"
@@ -166,7 +166,7 @@ def describe(
         preprocessing=encoder.preprocessing,
         manifest=videos.fingerprint(),
         dtype=dtype,
-        content=contents.fingerprint(videos),
+        content=content_hash.fingerprint(videos),
         stage=encoder.stage,
         grid=encoder.grid,
         views=views,
@@ -226,7 +226,7 @@ def _clips(writer, left, videos, preprocessing, bad_videos, threads):
     def decode(job):
         number, source, shown = job
         if shown:
-            return augmented.clips(loader, source, shown)
+            return augmented_views.clips(loader, source, shown)
         return {name: value[None] for name, value in _arrays(loader.test_row(number)).items()}
 
     # The numbers of the rows are the jobs' own, as what is decoded comes in their order.
@@ -252,7 +252,7 @@ def _jobs(left, count, views):
         source, view = views[number - count]
         first, of, together = jobs[-1] if jobs else (0, 0, ())
         follows = together and of == source and first + len(together) == number
-        if follows and len(together) < augmented.TOGETHER:
+        if follows and len(together) < augmented_views.TOGETHER:
             jobs[-1] = first, of, (*together, view)
         else:
             jobs.append((number, source, (view,)))
