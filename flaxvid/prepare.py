@@ -13,10 +13,13 @@ from flaxvid.data import (
     check,
     download,
     frames,
+    groups,
     layouts,
     manifest,
     organise,
     packed,
+    sources,
+    splits,
     ucf101,
 )
 from flaxvid.runs import actionbert, compile_cache, embed
@@ -202,12 +205,12 @@ def prepare_folder(options: Folder) -> None:
             print(f"{missing} annotated clips are not there")
         case "classes" if options.table is None:
             regex = options.group_regex
-            videos = manifest.from_folders(options.source, seed=options.seed, group_regex=regex)
+            videos = sources.from_folders(options.source, seed=options.seed, group_regex=regex)
         case "classes":
-            table = manifest.regrouped(manifest.read(options.table), options.group_regex)
+            table = groups.regrouped(manifest.read(options.table), options.group_regex)
             videos = dataclasses.replace(table, root=options.source)
     if options.test is not None:
-        rows = manifest.hold_out(videos.rows, options.test, seed=options.seed)
+        rows = splits.hold_out_rows(videos.rows, options.test, seed=options.seed)
         videos = dataclasses.replace(videos, rows=rows)
     _finish(videos, options)
 
@@ -215,7 +218,7 @@ def prepare_folder(options: Folder) -> None:
 def _finish(videos, options):
     """Holds out validation rows, refuses leaks, writes the manifest and says what is in it."""
     if options.validation is not None:
-        rows = manifest.hold_out(
+        rows = splits.hold_out_rows(
             videos.rows, options.validation, seed=options.seed, split="validation"
         )
         videos = dataclasses.replace(videos, rows=rows)
@@ -256,7 +259,7 @@ class Frames:
 def prepare_frames(options: Frames) -> None:
     """Frame folders, and a manifest of them."""
     skipped = frames.write(
-        manifest.open_data(Path(options.data), allow_leakage=True),
+        sources.open_data(Path(options.data), allow_leakage=True),
         options.out,
         fps=options.fps,
         short_side=options.short_side,
@@ -287,7 +290,7 @@ class Packed:
 def prepare_packed(options: Packed) -> None:
     """A packed folder, ready for --data."""
     skipped = packed.pack(
-        manifest.open_data(Path(options.data)),
+        sources.open_data(Path(options.data)),
         options.out,
         options.settings,
         threads=options.threads,
@@ -324,7 +327,7 @@ class Check:
 
 def prepare_check(options: Check) -> None:
     """The table; exit code 1 if anything in it is wrong, and not only noted."""
-    videos = manifest.open_data(Path(options.data), allow_leakage=True)
+    videos = sources.open_data(Path(options.data), allow_leakage=True)
     findings = check.check(videos, num_frames=options.num_frames, threads=options.threads)
     if options.json is not None:
         files.write_json(options.json, check.to_json(findings, videos))

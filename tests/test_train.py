@@ -17,7 +17,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors, progress, train
-from flaxvid.data import manifest
+from flaxvid.data import manifest, sources
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, directory, metrics_log, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
@@ -424,7 +424,7 @@ def broken(kind, path):
 def test_bad_video_stops_training_in_one_line(kind, reason, tmp_path, capsys):
     """The line names the file; nothing is trained on black frames in its place."""
     root = folder_of_videos(tmp_path / "videos")
-    videos = manifest.open_data(root)
+    videos = sources.open_data(root)
     index = tmp_path / "manifest.csv"
     manifest.write(videos, index)
     for path in root.rglob("clip *.avi"):
@@ -448,7 +448,7 @@ def test_bad_videos_are_left_out_and_listed(small_motion, tmp_path, capsys):
     """--bad-videos skip goes on and writes down which ones and why."""
     root = folder_of_videos(tmp_path / "videos")
     index = tmp_path / "manifest.csv"
-    manifest.write(manifest.open_data(root), index)
+    manifest.write(sources.open_data(root), index)
     bad = sorted(root.rglob("clip *.avi"))[::4]
     for path in bad:
         path.write_bytes(b"")

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from flaxvid import errors, files, ranges
-from flaxvid.data import actionbert, embeddings, manifest
+from flaxvid.data import actionbert, embeddings, embeddings_writer, manifest
 from flaxvid.models import frame_encoders
 
 Files = Annotated[tuple[Path, Path], ranges.File()]
@@ -66,7 +66,7 @@ def prepare_from_actionbert(options: FromActionbert) -> None:
         ),
         manifest=videos.fingerprint(),
     )
-    with embeddings.Writer(options.out, videos, about) as writer:
+    with embeddings_writer.Writer(options.out, videos, about) as writer:
         rows = (
             (row, length)
             for split in splits.values()

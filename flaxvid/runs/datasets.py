@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flaxvid.data import batches, embeddings, from_tfds, manifest, motion
+from flaxvid.data import batches, embeddings, from_tfds, manifest, motion, sources
 from flaxvid.runs import config, options
 
 
@@ -19,7 +19,7 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
         return from_tfds.open_tfds(level)
     if embeddings.is_stored(Path(chosen.data)):
         return embeddings.read(Path(chosen.data)).manifest
-    return manifest.open_data(
+    return sources.open_data(
         Path(chosen.data),
         allow_leakage=chosen.allow_leakage,
         seed=seed,

@@ -1,4 +1,4 @@
-"""What earlier versions of flaxvid wrote of a run, in today's names: old runs open like new ones."""
+"""What earlier versions of flaxvid wrote of a run, by today's names: old runs open as before."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -11,7 +11,15 @@ import numpy as np
 import tyro
 
 from flaxvid import errors, progress, ranges
-from flaxvid.data import augmented_views, batches, content_hash, embeddings, lock, manifest
+from flaxvid.data import (
+    augmented_views,
+    batches,
+    content_hash,
+    embeddings,
+    embeddings_writer,
+    lock,
+    manifest,
+)
 from flaxvid.recipes import zoo
 from flaxvid.runs import datasets, encoding, options
 from flaxvid.video import transform
@@ -203,7 +211,7 @@ def make(
     Raises:
         UserError: if the folder exists or was begun with something else, or for a bad video.
     """
-    with embeddings.Writer(folder, videos, about) as writer:
+    with embeddings_writer.Writer(folder, videos, about) as writer:
         left = writer.left()
         whole = len(videos.rows) + len(writer.views)
         if len(left) < whole:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, predict, train
-from flaxvid.data import batches, embeddings, manifest
+from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sources
 from flaxvid.models import frame_encoders
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
 from flaxvid.video import transform, write
@@ -97,7 +97,7 @@ def test_a_kill_amid_the_views_costs_nothing_either(small_motion, tmp_path):
     about = embed.describe(videos, fake(), views=7)
     whole = embed.make(tmp_path / "whole", videos, fake(), about)
     assert len(whole.array) == 6 * 8
-    with embeddings.Writer(tmp_path / "kept", videos, about) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about) as writer:
         for number in (*range(6), 6, 7, 20):
             writer.write(number, whole.array[number])
     stored = embed.make(tmp_path / "kept", videos, fake(), about)
@@ -264,7 +264,7 @@ def test_embeddings_of_changed_videos_are_made_again(few, cheap, capsys):
 
 def test_given_embeddings_of_changed_videos_are_refused(few, cheap):
     """A folder of embeddings is held to its videos, while those are there."""
-    stored = make(Path("kept"), manifest.open_data(few))
+    stored = make(Path("kept"), sources.open_data(few))
     run_train("--data", "kept", "--out", "first")
     encode_anew(few / "3.avi")
     with pytest.raises(errors.UserError, match="--data kept: the videos under .* have changed"):
@@ -276,7 +276,7 @@ def test_given_embeddings_of_changed_videos_are_refused(few, cheap):
 def test_evaluate_refuses_embeddings_of_another_encoder(few, cheap):
     """Of the same shape, but other numbers: the model knows nothing of them."""
     run_train("--data", str(few / "manifest.csv"), "--out", "run")
-    videos, encoder = manifest.open_data(few), dataclasses.replace(fake(), sha256="1" * 64)
+    videos, encoder = sources.open_data(few), dataclasses.replace(fake(), sha256="1" * 64)
     embed.make(Path("other"), videos, encoder, embed.describe(videos, encoder))
     with pytest.raises(errors.UserError, match=r"other: was made with sha256 111.* is wanted"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="other"))
