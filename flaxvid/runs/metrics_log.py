@@ -6,7 +6,7 @@ from pathlib import Path
 from flaxvid import errors, files
 
 
-class Journal:
+class MetricsLog:
     """A run's `metrics.jsonl`: one JSON object a line, each with its `step`."""
 
     def __init__(

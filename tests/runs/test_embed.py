@@ -12,6 +12,7 @@ import pytest
 from flaxvid import errors, evaluate, predict, train
 from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sources
 from flaxvid.models import frame_encoders
+from flaxvid.preparation import embeddings as preparation
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
 from flaxvid.video import transform, write
 
@@ -119,7 +120,7 @@ def test_bad_videos_stop_it_or_are_listed(small_motion, tmp_path):
 def test_the_command(small_motion, cheap, capsys):
     """`prepare embeddings MANIFEST` makes the folder and says what to do with it."""
     path = str(small_motion.root / "manifest.csv")
-    folder = embed.prepare_embeddings(embed.EmbeddingsOptions(path, num_frames=4, image_size=16))
+    folder = preparation.prepare(preparation.Embeddings(path, num_frames=4, image_size=16))
     assert f"--data {folder}" in capsys.readouterr().out
     assert folder.parent == embed.CACHE
     assert embeddings.read(folder).manifest.splits() == small_motion.splits()

@@ -1,4 +1,4 @@
-"""ActionBERT's embeddings in and out: `prepare from-actionbert` and `prepare to-actionbert`."""
+"""`prepare from-actionbert` and `prepare to-actionbert`: its embeddings in and out."""
 
 import dataclasses
 import hashlib
@@ -30,7 +30,7 @@ class FromActionbert:
     """Go on although a group stands in more than one split, as in its own splits it does."""
 
 
-def prepare_from_actionbert(options: FromActionbert) -> None:
+def prepare_from(options: FromActionbert) -> None:
     """A folder of embeddings, video by video.
 
     Raises:
@@ -91,7 +91,7 @@ class ToActionbert:
     """Folder to write; there must be no such files in it."""
 
 
-def prepare_to_actionbert(options: ToActionbert) -> None:
+def prepare_to(options: ToActionbert) -> None:
     """`train.json`, `train.npy` and so on.
 
     Raises:
