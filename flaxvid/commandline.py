@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from flaxvid import errors, ranges, words
+from flaxvid import errors, option_aliases, ranges
 
 
 def parse(
@@ -31,7 +31,7 @@ def parse(
     if "" in arguments:
         before = arguments[arguments.index("") - 1] if arguments[0] else "the first argument"
         raise errors.UserError(f"{before}: its value is empty; is a variable of the shell not set?")
-    words.refuse(arguments)
+    option_aliases.refuse(arguments)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):

@@ -13,6 +13,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.figures import leaderboard as figure
+from flaxvid.runs import earlier_versions
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
 SHOWN = 3  # differences in the name of a model; the rest is counted
@@ -207,7 +208,7 @@ def read_report(folder: Path) -> dict:
             f"{path}: does not say what its model is made of, as it is of an earlier flaxvid; make "
             f"it again with `python -m flaxvid.evaluate {folder}`"
         )
-    return report
+    return report | {"made_of": earlier_versions.made_of(report["made_of"])}
 
 
 def _refuse_unlike(reports):

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from flaxvid import commandline, errors, progress, ranges
 from flaxvid.figures import attention
 from flaxvid.prediction import clips, explain, files, pictures
-from flaxvid.runs import compile_cache, opening
+from flaxvid.runs import compile_cache, trained_model
 from flaxvid.video import decode
 
 LONGEST = 600  # seconds: what is decoded while somebody waits
@@ -56,7 +56,7 @@ def main() -> None:
         chosen = parse(sys.argv[1:])
         compile_cache.use()
         gradio = import_gradio()
-        trained = opening.open_best(chosen.run)
+        trained = trained_model.open_best(chosen.run)
         print(f"the page is at http://{chosen.host}:{chosen.port}; Ctrl-C ends it", flush=True)
         page(gradio, trained).launch(
             server_name=chosen.host, server_port=chosen.port, quiet=True, footer_links=[]
@@ -88,7 +88,7 @@ def import_gradio() -> ModuleType:
         ) from None
 
 
-def open_answering(trained: opening.Trained) -> Callable[[str], Answer]:
+def open_answering(trained: trained_model.Trained) -> Callable[[str], Answer]:
     """The function from the path of an uploaded file to what is shown.
 
     It raises a UserError whose message is for the one who uploaded: for a file that is no video,
@@ -147,7 +147,7 @@ def _share_seen(info, shown):
     return (shown.crop_size / shown.resize) ** 2 * short / long
 
 
-def page(gradio: ModuleType, trained: opening.Trained):
+def page(gradio: ModuleType, trained: trained_model.Trained):
     """The page, as Gradio's Blocks, ready to be launched."""
     answer_of = open_answering(trained)
     settings = trained.settings

@@ -19,13 +19,13 @@ from flaxvid.runs import (
     baseline,
     compile_cache,
     config,
+    datasets,
     embed,
     encoding,
-    opening,
-    options,
-    sources,
+    metrics_log,
+    parsing,
+    trained_model,
 )
-from flaxvid.runs import journal as journals
 from flaxvid.training import parallel
 
 
@@ -75,7 +75,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
     mesh = parallel.data_mesh(chosen.batch_size)
-    trained = opening.open_best(chosen.run, mesh)
+    trained = trained_model.open_best(chosen.run, mesh)
     settings = trained.settings
     loader = _open(chosen, settings)
     rows = loader.manifest.rows
@@ -138,12 +138,12 @@ def evaluate(chosen: EvaluateOptions) -> dict:
 
 def _open(chosen, settings):
     """The rows to judge on, as the model sees them."""
-    saved = options.from_run(chosen.run)
+    saved = parsing.from_run(chosen.run)
     data = dataclasses.replace(saved.data, bad_videos="skip", threads=chosen.threads)
     if chosen.data is not None:
         # Nothing is learnt from these: views would be made for nothing.
         data = dataclasses.replace(data, data=chosen.data, views=0)
-    videos = options.open_data(data, settings.run.seed)
+    videos = datasets.open_data(data, settings.run.seed)
     unknown = sorted(set(videos.labels) - set(settings.labels))
     if unknown:
         raise errors.UserError(
@@ -154,7 +154,7 @@ def _open(chosen, settings):
     stored = embed.for_training(dataclasses.replace(saved, data=data), videos)
     if stored is not None:
         _refuse_other_embeddings(chosen, stored, settings.embedding)
-    loaders = sources.loaders(
+    loaders = datasets.loaders(
         dataclasses.replace(settings, data=data), videos, stored, batches.Skipped()
     )
     if chosen.split not in loaders:
@@ -190,8 +190,8 @@ def _sees(settings):
 
 
 def _training_seconds(folder):
-    journal = folder / "metrics.jsonl"
-    return journals.training_seconds(journals.read(journal)) if journal.exists() else None
+    log = folder / "metrics.jsonl"
+    return metrics_log.training_seconds(metrics_log.read(log)) if log.exists() else None
 
 
 def _compile(trained, loader, chosen, mesh):

@@ -18,7 +18,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, ranges
 from flaxvid.prediction import published
-from flaxvid.runs import opening
+from flaxvid.runs import trained_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def export(chosen: ExportOptions) -> Path:
             f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
         )
     if chosen.run is not None:
-        trained = opening.open_best(chosen.run)
+        trained = trained_model.open_best(chosen.run)
     else:
         trained = published.open_weights(chosen.weights)
     folder = chosen.out or (chosen.run or Path()) / "export"
@@ -94,7 +94,7 @@ def export(chosen: ExportOptions) -> Path:
 _NAMES = ("video", "mask")
 
 
-def to_stablehlo(trained: opening.Trained, platforms: tuple[str, ...]) -> jax.export.Exported:
+def to_stablehlo(trained: trained_model.Trained, platforms: tuple[str, ...]) -> jax.export.Exported:
     """The function from uint8 clips and their masks to logits, with the batch left open.
 
     A model that sees embeddings takes those, float32 `batch time dim`, in the place of clips.

@@ -24,7 +24,7 @@ import tyro
 from flaxvid import commandline, errors, ranges
 from flaxvid.data import batches
 from flaxvid.prediction import clips, explain, files, inputs, live, pictures, published
-from flaxvid.runs import compile_cache, opening
+from flaxvid.runs import compile_cache, trained_model
 from flaxvid.video import camera, decode
 
 BAR = 30  # characters
@@ -100,7 +100,9 @@ def report(chosen: PredictOptions) -> int:
     videos = inputs.videos(chosen.paths[given:]) if number is None else []
     ending = _check(chosen, videos)
     trained = (
-        opening.open_best(chosen.paths[0]) if given else published.open_weights(chosen.weights)
+        trained_model.open_best(chosen.paths[0])
+        if given
+        else published.open_weights(chosen.weights)
     )
     labels = trained.settings.labels
     if number is not None:
@@ -217,7 +219,7 @@ def _watch(trained, number, chosen):
     return 0
 
 
-def predict(trained: opening.Trained, video: Path) -> np.ndarray:
+def predict(trained: trained_model.Trained, video: Path) -> np.ndarray:
     """The probability of every class for the clip of a video that evaluation shows, `classes`.
 
     Raises:

@@ -14,24 +14,26 @@ from flax import nnx
 
 from flaxvid import errors, exercise, files, progress
 from flaxvid.data import batches
-from flaxvid.evaluation import scoring
+from flaxvid.evaluation import inference
 from flaxvid.models import cost, linear
 from flaxvid.recipes import zoo
 from flaxvid.runs import (
     baseline,
     compile_cache,
     config,
+    datasets,
     directory,
     dry_run,
     embed,
     interrupt,
-    introduction,
     loop,
-    opening,
+    metrics_log,
     options,
-    sources,
+    parsing,
+    resolve,
+    summary,
+    trained_model,
 )
-from flaxvid.runs import journal as journals
 from flaxvid.training import (
     averaging,
     checkpoint,
@@ -60,7 +62,7 @@ def parse(arguments: list[str]) -> options.TrainOptions:
     Raises:
         UserError: for one that can't be.
     """
-    return options.parse(arguments, __doc__)
+    return parsing.parse(arguments, __doc__)
 
 
 def train(chosen: options.TrainOptions) -> Path | None:
@@ -81,15 +83,15 @@ def _train(chosen, began):
 
     # ------------------------------------------------------------------ data
     with distributed.first_alone():  # what is drawn or embedded is so once
-        videos = options.open_data(chosen.data, chosen.run.seed)
+        videos = datasets.open_data(chosen.data, chosen.run.seed)
         stored = embed.for_training(chosen, videos)
-    settings = options.settle(chosen, videos, stored)
+    settings = resolve.settings(chosen, videos, stored)
     if settings.run.weights is not None:
         colours = pretrained.prepared_for(settings.run.weights, settings.preprocessing)
         settings = dataclasses.replace(settings, preprocessing=colours)
-    batch_size, threads = settings.data.batch_size, settings.data.threads
+    batch_size, threads = settings.recipe.batch_size, settings.data.threads
     skipped = batches.Skipped()
-    loaders = sources.loaders(settings, videos, stored, skipped)
+    loaders = datasets.loaders(settings, videos, stored, skipped)
     # Without validation videos the best checkpoint is chosen on the test split, and that is said.
     watched = "validation" if "validation" in loaders else "test"
     if not {"train", watched} <= set(loaders):
@@ -129,7 +131,7 @@ def _train(chosen, began):
     if recipe.steps is None or settings.data.views:
         print(_by_size(settings, loaders["train"], total))
     update = optimizer.create(recipe, total, parts.params)
-    inputs_of = opening.inputs_of(settings)
+    inputs_of = trained_model.inputs_of(settings)
     differentiate = parallel.differentiate(how, settings.machine.accumulate)
     train_step = step.make_train_step(
         parts, update, inputs_of, recipe.label_smoothing, differentiate
@@ -142,7 +144,7 @@ def _train(chosen, began):
     state = states.create(parts, update, settings.run.seed, average=recipe.average is not None)
     eval_step = step.make_eval_step(parts, inputs_of)
     introduce = functools.partial(
-        introduction.text,
+        summary.text,
         settings,
         videos,
         stored,
@@ -168,7 +170,7 @@ def _train(chosen, began):
         processes=jax.process_count(),
     )
     judge = functools.partial(
-        scoring.judge, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
+        inference.judge, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
     )
 
     # ------------------------------------------------------------------ learn, or go on with it
@@ -198,7 +200,7 @@ def _train(chosen, began):
                 _refuse_fewer_steps(settings, total, newest)
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
-            if distributed.first() and (changed := directory.update(folder, settings, newest or 0)):
+            if distributed.first() and (changed := config.update(folder, settings, newest or 0)):
                 print(changed)
         print(introduce(start=int(state.step)), flush=True)
         state = loop.learn(job, state)
@@ -215,10 +217,10 @@ def _train(chosen, began):
     final = "test" if "test" in loaders else watched
     judged = judge(weights, stats, loaders[final])
     if distributed.first():
-        journal = journals.Journal(folder / "metrics.jsonl", resume_step=int(state.step))
+        log = metrics_log.MetricsLog(folder / "metrics.jsonl", resume_step=int(state.step))
         found = {f"{final}_{name}": value for name, value in judged.items()}
-        journal.write(int(state.step), best_step=best, **found)
-        print(_speed(journal.read(), settings, opening.multiply_adds(settings, parts)))
+        log.write(int(state.step), best_step=best, **found)
+        print(_speed(log.read(), settings, trained_model.multiply_adds(settings, parts)))
     kept = "the last" if recipe.keep == "last" else f"best on {watched}"
     print(
         f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "
@@ -251,7 +253,7 @@ def _speed(rows, settings, multiply_adds):
     """How fast the run was, and how much of the devices that took, where their peak is known."""
     clips = np.median([row["clips_per_second"] for row in rows if "clips_per_second" in row])
     flops = cost.training_flops(multiply_adds) * clips
-    kind, dtype = jax.devices()[0].device_kind, config.DTYPES[settings.machine.precision]
+    kind, dtype = jax.devices()[0].device_kind, options.DTYPES[settings.machine.precision]
     peak = cost.peak_flops(kind, dtype)
     share = f", {flops / peak / jax.device_count():.1%} of the peak (MFU)" if peak else ""
     return f"{clips:.1f} clips/s, {flops / 1e9:,.2f} GFLOP/s of the model{share}"

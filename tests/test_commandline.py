@@ -17,7 +17,7 @@ import flaxvid
 from flaxvid import commandline, errors, prepare, ranges
 from flaxvid.exercise import __main__ as exercise_command
 from flaxvid.recipes import recipe, zoo
-from flaxvid.runs import options as train_options
+from flaxvid.runs import parsing
 
 PACKAGE = Path(flaxvid.__file__).parent
 # What makes a command line whole; in it FOLDER, FILE and NEW stand for paths. A command or
@@ -95,7 +95,7 @@ def parsers(place):
             continue
         words = [*name.split()[1:], *map(place, NEEDED[name])]
         yield name, lambda more, m=module, w=words: m.parse([*w, *more]), module.parse(words)
-    parts = dataclasses.replace(train_options.from_recipe("timesformer", "tiny"))
+    parts = dataclasses.replace(parsing.from_recipe("timesformer", "tiny"))
     kinds = [getattr(parts, field) for field in ("data", "recipe", "run", "machine")]
     kinds += [zoo.configure(arch, num_classes=2) for arch in zoo.ARCHITECTURES]
     for part in kinds:
@@ -224,7 +224,7 @@ def test_any_positional_argument_is_legal_or_refused(place, tmp_path, value):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("train --batch-size 0", "--batch-size 0: must be at least 1"),
+        ("train --batch-size 0", "--batch-size 0: give 1 or more"),
         ("train --threads -1", "--threads -1: must be"),
         ("train --log-every 0", "--log-every 0: must be"),
         ("train --model.dim 0", "--model.dim 0: must be"),

@@ -13,7 +13,7 @@ from flaxvid import demo, errors
 from flaxvid.data import motion
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, opening
+from flaxvid.runs import config, options, trained_model
 from flaxvid.training import state as states
 from flaxvid.training import step
 from flaxvid.video import write
@@ -30,15 +30,15 @@ def trained():
         size="tiny",
         model=model.config,
         preprocessing=preset.preprocessing,
-        data=config.Data(),
+        data=options.Data(),
         recipe=recipes.Recipe(),
-        run=config.Run(),
+        run=options.Run(),
         labels=motion.CLASSES,
         manifest="",
     )
     parts = states.split(model)
     eval_step = jax.jit(step.make_eval_step(parts, step.pixel_inputs(preset.preprocessing)))
-    return opening.Trained(
+    return trained_model.Trained(
         settings, 0, 0, lambda batch: eval_step(parts.params, parts.stats, batch), model
     )
 

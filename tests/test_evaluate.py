@@ -1,4 +1,4 @@
-"""Evaluation: the numbers of the journal again, whatever the batch size and the devices."""
+"""Evaluation: the numbers of metrics.jsonl again, whatever the batch size and the devices."""
 
 import json
 import os
@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, train
-from flaxvid.runs import journal as journals
-from flaxvid.runs import options
+from flaxvid.runs import metrics_log, parsing
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +22,7 @@ def folder(small_motion, tmp_path_factory):
     words = ["--data", str(small_motion.root / "manifest.csv"), "--out", str(folder)]
     words += ["--steps", "20", "--batch-size", "8", "--eval-every", "20"]
     words += ["--model.dim", "16", "--model.depth", "1", "--model.mlp-dim", "16"]
-    train.train(options.parse(words, ""))
+    train.train(parsing.parse(words, ""))
     return folder
 
 
@@ -42,7 +41,7 @@ def report(folder, tmp_path_factory):
 
 def test_numbers_are_those_of_the_run(folder, report):
     """Top-1, top-5 and loss on the test split are what training wrote last."""
-    last = journals.read(folder / "metrics.jsonl")[-1]
+    last = metrics_log.read(folder / "metrics.jsonl")[-1]
     assert report["videos"] == 20
     assert report["top1"] == pytest.approx(last["test_accuracy"])
     assert report["top5"] == pytest.approx(last["test_top5"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flaxvid import export, train
-from flaxvid.runs import opening, options
+from flaxvid.runs import parsing, trained_model
 
 # Nothing but JAX and NumPy may be imported: the rest is as if it were not installed.
 ALONE = """
@@ -38,12 +38,12 @@ def test_file_alone_gives_the_logits_of_the_run(arch, small_motion, tmp_path):
     """Batches of 1 and 5 in a Python that has neither flaxvid nor Flax: the same logits."""
     words = ["--arch", arch, "--data", str(small_motion.root / "manifest.csv"), *SMALL[arch]]
     words += ["--steps", "1", "--batch-size", "10", "--out", str(tmp_path / "run")]
-    train.train(options.parse(words, ""))
+    train.train(parsing.parse(words, ""))
     folder = export.export(export.ExportOptions(run=tmp_path / "run"))
     about = json.loads((folder / "model.json").read_text())
     assert about["labels"] == list(small_motion.labels)
     assert about["platforms"] == ["cpu", "cuda"]
-    trained = opening.open_best(tmp_path / "run")
+    trained = trained_model.open_best(tmp_path / "run")
     shown = trained.settings.preprocessing
     for batch in (1, 5):
         shape = (batch, shown.num_frames, shown.crop_size, shown.crop_size, 3)

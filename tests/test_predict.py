@@ -7,8 +7,7 @@ import pytest
 
 from flaxvid import predict, train
 from flaxvid.data import batches
-from flaxvid.runs import journal as journals
-from flaxvid.runs import opening, options
+from flaxvid.runs import metrics_log, parsing, trained_model
 from flaxvid.video import decode
 
 
@@ -19,8 +18,8 @@ def trained(small_motion, tmp_path_factory):
     words = ["--data", str(small_motion.root / "manifest.csv"), "--out", str(folder)]
     words += ["--steps", "2", "--batch-size", "4", "--eval-every", "2"]
     words += ["--model.dim", "8", "--model.depth", "1", "--model.mlp-dim", "8"]
-    train.train(options.parse(words, ""))
-    return opening.open_best(folder), folder
+    train.train(parsing.parse(words, ""))
+    return trained_model.open_best(folder), folder
 
 
 def test_probabilities_are_those_of_the_evaluation(trained, small_motion):
@@ -35,14 +34,14 @@ def test_probabilities_are_those_of_the_evaluation(trained, small_motion):
 
 
 def test_evaluation_in_one_row_or_in_many(trained, small_motion):
-    """The journal's test accuracy is what predicting every test video alone gives."""
+    """The run's test accuracy is what predicting every test video alone gives."""
     opened, folder = trained
     videos = small_motion.split("test")
     right = [
         predict.predict(opened, videos.path(row)).argmax() == videos.label_index(row)
         for row in videos.rows
     ]
-    assert journals.read(folder / "metrics.jsonl")[-1]["test_accuracy"] == np.mean(right)
+    assert metrics_log.read(folder / "metrics.jsonl")[-1]["test_accuracy"] == np.mean(right)
 
 
 def test_table_has_the_likeliest_first():

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from flaxvid import prepare
-from flaxvid.data import manifest, motion
+from flaxvid.data import manifest, motion, sources
 
 CLIPS = [
     f"v_{c}_g{g:02d}_c{n:02d}.avi" for c in ("Biking", "YoYo") for g in range(8) for n in (1, 2)
@@ -50,7 +50,7 @@ def test_ucf101_by_groups(run, flat):
     """A manifest in the folder, that --data opens; a second run writes nothing over."""
     printed = run("ucf101", flat, "--random", "0.25", "--validation", "0.2")
     assert "2 classes, 20 train, 4 validation, 8 test, 16 groups" in printed
-    assert manifest.open_data(flat).splits() == {"train": 20, "validation": 4, "test": 8}
+    assert sources.open_data(flat).splits() == {"train": 20, "validation": 4, "test": 8}
     assert "is there already; pass --overwrite" in run("ucf101", flat, "--random", "0.25")
     assert "24 train, 8 test" in run("ucf101", flat, "--random", "0.25", "--overwrite")
 
@@ -66,7 +66,7 @@ def test_ucf101_with_lists_and_actionberts_files(run, flat, tmp_path):
     (lists / "testlist01.txt").write_text("".join(f"x/{name}\n" for name in test))
     out = tmp_path / "out" / "split1.json"
     assert "28 train, 4 test" in run("ucf101", flat, "--out", out, "--json", tmp_path / "json")
-    assert manifest.open_data(out).splits() == {"train": 28, "test": 4}
+    assert sources.open_data(out).splits() == {"train": 28, "test": 4}
     files = [tmp_path / "json" / f"{split}_ucf101.json" for split in ("train", "test")]
     assert len(json.loads(files[1].read_text())) == 4
     again = tmp_path / "again.json"
@@ -99,7 +99,7 @@ def test_organise(run, flat):
     assert (flat / "YoYo" / "v_YoYo_g03_c01.avi").exists()
     again = run("ucf101", flat, "--organise", "move", "--random", "0.25", "--overwrite")
     assert "0 clips put into class folders, 32 in all" in again
-    assert len(manifest.open_data(flat).rows) == 32
+    assert len(sources.open_data(flat).rows) == 32
 
 
 def test_organise_by_links(run, flat, tmp_path):
@@ -118,7 +118,7 @@ def test_organise_by_links(run, flat, tmp_path):
         "--out",
         linked / "manifest.csv",
     )
-    assert len(manifest.open_data(linked).rows) == 32
+    assert len(sources.open_data(linked).rows) == 32
 
 
 def test_folder_of_classes(run, videos, tmp_path):
@@ -141,7 +141,7 @@ def test_folder_with_a_table(run, videos, tmp_path):
     options = ("folder", videos, "--table", table, "--out", tmp_path / "out.csv")
     printed = run(*options, "--test", "0.5")
     assert "2 classes, 20 train, 20 test, 4 groups" in printed
-    opened = manifest.open_data(tmp_path / "out.csv")
+    opened = sources.open_data(tmp_path / "out.csv")
     assert opened.path(opened.rows[0]).exists()
     assert "--test 0.7: must be more than 0" in run(*options, "--test", "0.7", "--overwrite")
 
@@ -151,7 +151,7 @@ def test_frames_and_packed(run, videos, tmp_path):
     assert "try  --data" in run("frames", videos, tmp_path / "frames", "--fps", "2")
     assert "try  --data" in run("packed", videos, tmp_path / "packed", "--short-side", "32")
     for name in ("frames", "packed"):
-        assert len(manifest.open_data(tmp_path / name).rows) == 20
+        assert len(sources.open_data(tmp_path / name).rows) == 20
 
 
 def test_bad_videos_are_left_out_and_told(run, videos, tmp_path):

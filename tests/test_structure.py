@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "weights",
         "figures",
     },
+    "preparation": {"video", "data", "models", "runs"},
     "prediction": {"video", "data", "models", "recipes", "training", "runs", "weights", "figures"},
     "exercise": set(),
     "commandline": set(),

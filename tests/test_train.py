@@ -17,10 +17,9 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors, progress, train
-from flaxvid.data import manifest
+from flaxvid.data import manifest, sources
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, options
-from flaxvid.runs import journal as journals
+from flaxvid.runs import config, directory, metrics_log, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
@@ -36,12 +35,12 @@ def arguments(small_motion, folder, *more):
 
 
 def run_train(*words):
-    return train.train(options.parse(list(words), ""))
+    return train.train(parsing.parse(list(words), ""))
 
 
 def final_state(folder, step=12):
     """Parameters and optimizer state of a step, and the place in the data."""
-    settings = directory.load(folder)
+    settings = config.load(folder)
     module = zoo.find(settings.arch, settings.size).module(settings.model, rngs=nnx.Rngs(5))
     parts = states.split(module)
     update = optimizer.create(settings.recipe, settings.recipe.steps, parts.params)
@@ -57,7 +56,7 @@ def assert_same_bits(left, right):
 
 
 def without_times(folder):
-    rows, times = journals.read(folder / "metrics.jsonl"), {"clips_per_second", "seconds"}
+    rows, times = metrics_log.read(folder / "metrics.jsonl"), {"clips_per_second", "seconds"}
     return [{k: v for k, v in row.items() if k not in times} for row in rows]
 
 
@@ -77,13 +76,13 @@ def test_run_directory_is_complete(whole, small_motion):
     assert written["labels"] == list(small_motion.labels)
     assert written["manifest"] == small_motion.fingerprint()
     assert written["versions"]["jax"]
-    rows = journals.read(whole / "metrics.jsonl")
+    rows = metrics_log.read(whole / "metrics.jsonl")
     assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
     assert {"test_accuracy", "test_loss", "best_step"} <= rows[-1].keys()
     assert all(np.isfinite(list(row.values())).all() for row in rows)
 
 
-def test_same_seed_same_journal(whole, small_motion, tmp_path):
+def test_same_seed_same_metrics(whole, small_motion, tmp_path):
     """A second run writes the same numbers, speeds aside, and ends in the same bits."""
     run_train(*arguments(small_motion, tmp_path / "again"))
     assert without_times(tmp_path / "again") == without_times(whole)
@@ -131,9 +130,9 @@ def test_killed_run_goes_on_to_the_same_bits(whole, small_motion, tmp_path):
     words = [sys.executable, "-m", "flaxvid.train", *arguments(small_motion, folder)]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
     process = subprocess.Popen(words, env=environment, cwd=Path(__file__).parents[1])
-    journal, deadline = folder / "metrics.jsonl", time.monotonic() + 120
+    log, deadline = folder / "metrics.jsonl", time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if journal.exists() and any(row["step"] >= 9 for row in journals.read(journal)):
+        if log.exists() and any(row["step"] >= 9 for row in metrics_log.read(log)):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -173,7 +172,7 @@ def exploding(monkeypatch, steps):
 
 
 def test_rewind_goes_back_and_on_with_other_clips(small_motion, tmp_path, monkeypatch, capsys):
-    """NaN at step 11: back to the checkpoint of step 6; steps 7 to 9 stand in the journal once."""
+    """NaN at step 11: back to the checkpoint of step 6; steps 7 to 9 are written once."""
     exploding(monkeypatch, {11})
     folder = run_train(*arguments(small_motion, tmp_path / "run", "--on-nan", "rewind"))
     said = capsys.readouterr().err
@@ -181,7 +180,7 @@ def test_rewind_goes_back_and_on_with_other_clips(small_motion, tmp_path, monkey
     assert "back at step 6, and on with other clips" in said
     state, _ = final_state(folder)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
-    rows = journals.read(folder / "metrics.jsonl")
+    rows = metrics_log.read(folder / "metrics.jsonl")
     assert [row["step"] for row in rows] == [3, 6, 6, 9, 12, 12, 12]
 
 
@@ -202,14 +201,14 @@ def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, capsys)
     said = capsys.readouterr().out
     assert "stopped at step 4: 1 evaluations without a better accuracy" in said
     assert "test top-1" in said
-    assert journals.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
+    assert metrics_log.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
 
 
 def test_damaged_newest_checkpoint_costs_only_its_steps(whole, small_motion, tmp_path, capsys):
     """Resumed from the one before, the run ends in the same bits."""
     folder = tmp_path / "damaged"
     shutil.copytree(whole, folder)
-    rows = journals.read(folder / "metrics.jsonl")
+    rows = metrics_log.read(folder / "metrics.jsonl")
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))
     next((folder / "checkpoints" / "12" / "state" / "d").iterdir()).write_bytes(b"")
     run_train("--resume", str(folder))
@@ -325,25 +324,25 @@ def test_resume_with_other_steps_is_written_down_or_refused(whole, tmp_path, cap
     code, said = command(capsys, "--resume", folder, "--steps", "6")
     assert (code, said.count("\n")) == (2, 1)
     assert "that run has done 12 steps, and now 6 are asked for" in said
-    assert directory.load(folder) == directory.load(whole)
+    assert config.load(folder) == config.load(whole)
     run_train("--resume", str(folder), "--steps", "15", "--learning-rate", "0.25")
     said = capsys.readouterr().out
     assert "from step 12 on: recipe." in said
     assert "recipe.steps 12 to 15" in said
-    resumed, saved = directory.load(folder), directory.load(whole)
+    resumed, saved = config.load(folder), config.load(whole)
     assert (resumed.recipe.steps, resumed.recipe.learning_rate) == (15, 0.25)
     before = {"recipe.steps": 12, "recipe.learning_rate": saved.recipe.learning_rate}
     assert resumed.changes == ({"step": 12, "before": before},)
     assert "run.changes" in config.made_of(resumed)  # no seed of a run with 15 from the start
     assert "run.changes" not in config.made_of(saved)
     run_train("--resume", str(folder))
-    assert directory.load(folder) == resumed
+    assert config.load(folder) == resumed
 
 
 def test_resume_of_a_run_that_is_being_trained_is_refused(whole, capsys):
     """Two that write one run would mix their numbers; whoever dies leaves the lock."""
     with directory.training(
-        dataclasses.replace(directory.load(whole), run=options.from_run(whole).run)
+        dataclasses.replace(config.load(whole), run=parsing.from_run(whole).run)
     ):
         code, said = command(capsys, "--resume", whole)
     assert (code, said.count("\n")) == (2, 1)
@@ -391,7 +390,7 @@ def test_folder_with_spaces_and_umlauts_trains(tmp_path):
     folder = run_train("--data", str(folder_of_videos(tmp_path / "my vídeos")), *SMALL[2:],
                        "--steps", "2", "--eval-every", "2", "--batch-size", "2",
                        "--out", str(tmp_path / "a run"))  # fmt: skip
-    assert directory.load(folder).labels == ("nod", "wäve hello")
+    assert config.load(folder).labels == ("nod", "wäve hello")
 
 
 def test_video_of_one_frame_is_padded_and_masked(tmp_path):
@@ -399,7 +398,7 @@ def test_video_of_one_frame_is_padded_and_masked(tmp_path):
     folder = run_train("--data", str(folder_of_videos(tmp_path / "short", frames=1)), *SMALL[2:],
                        "--steps", "2", "--eval-every", "2", "--batch-size", "2",
                        "--out", str(tmp_path / "run"))  # fmt: skip
-    assert np.isfinite(journals.read(folder / "metrics.jsonl")[-1]["test_loss"])
+    assert np.isfinite(metrics_log.read(folder / "metrics.jsonl")[-1]["test_loss"])
 
 
 def broken(kind, path):
@@ -425,7 +424,7 @@ def broken(kind, path):
 def test_bad_video_stops_training_in_one_line(kind, reason, tmp_path, capsys):
     """The line names the file; nothing is trained on black frames in its place."""
     root = folder_of_videos(tmp_path / "videos")
-    videos = manifest.open_data(root)
+    videos = sources.open_data(root)
     index = tmp_path / "manifest.csv"
     manifest.write(videos, index)
     for path in root.rglob("clip *.avi"):
@@ -449,7 +448,7 @@ def test_bad_videos_are_left_out_and_listed(small_motion, tmp_path, capsys):
     """--bad-videos skip goes on and writes down which ones and why."""
     root = folder_of_videos(tmp_path / "videos")
     index = tmp_path / "manifest.csv"
-    manifest.write(manifest.open_data(root), index)
+    manifest.write(sources.open_data(root), index)
     bad = sorted(root.rglob("clip *.avi"))[::4]
     for path in bad:
         path.write_bytes(b"")

@@ -4,11 +4,13 @@ UCF101 and HMDB51 cut many clips from one video, Kinetics few: where the files o
 named as theirs, their names tell. For other names a regular expression does.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
 from flaxvid import errors
+from flaxvid.data import manifest
 
 UCF101 = re.compile(r"v_(?P<label>.+)_g(?P<group>\d+)_c\d+")
 HMDB51 = re.compile(r"(?P<film>.+)_[hulf]_(?:cm|nm)_np\d_(?:fr|ba|le|ri)_(?:goo|med|bad)_\d+")
@@ -60,3 +62,18 @@ def by_regex(pattern: str, paths: Iterable[str]) -> list[str]:
             )
         groups.append("_".join(part or "" for part in found.groups() or (found[0],)))
     return groups
+
+
+def regrouped(videos: manifest.Manifest, group_regex: str | None) -> manifest.Manifest:
+    """The same videos with the groups that a regular expression finds in their paths, if any.
+
+    Raises:
+        UserError: for an expression that does not fit (`by_regex`).
+    """
+    if group_regex is None:
+        return videos
+    found = by_regex(group_regex, [row.path for row in videos.rows])
+    rows = [
+        dataclasses.replace(row, group=group) for row, group in zip(videos.rows, found, strict=True)
+    ]
+    return dataclasses.replace(videos, rows=tuple(rows))

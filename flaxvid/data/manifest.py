@@ -7,7 +7,6 @@ Opening a manifest opens no video.
 """
 
 import collections
-import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -17,15 +16,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from flaxvid import errors, files
-from flaxvid.data import groups, scan, splits
-from flaxvid.video import endings
+from flaxvid.data import scan
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("path", "label", "group", "split", "start", "end")
-HELD_OUT = 0.2  # of a folder's videos for testing, and of the rest for validation
 
 
 class ManifestError(errors.UserError):
@@ -89,34 +84,6 @@ def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
     """A manifest whose vocabulary is the sorted labels of its rows."""
     labels = tuple(sorted({row.label for row in rows}))
     return Manifest(root=Path(root), rows=tuple(rows), labels=labels)
-
-
-def open_data(
-    path: Path, *, allow_leakage: bool = False, seed: int = 0, group_regex: str | None = None
-) -> Manifest:
-    """A manifest from what `--data` names: a CSV or JSON file, or a folder of class folders.
-
-    Args:
-        path: of the file or folder.
-        allow_leakage: open it although a group stands in more than one split.
-        seed: of the splits of a folder that has none.
-        group_regex: what it finds in a video's path is the video's group (`groups.by_regex`).
-
-    Raises:
-        ManifestError: naming the file or folder, what is wrong with it and the way out.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise ManifestError(f"{path}: no such file or folder; give --data a manifest or a folder")
-    if path.is_dir() and (path / "manifest.csv").exists():
-        path = path / "manifest.csv"
-    if path.is_dir():
-        opened = from_folders(path, seed=seed, group_regex=group_regex)
-    else:
-        opened = regrouped(read(path), group_regex)
-    if not allow_leakage:
-        check_leakage(opened)
-    return opened
 
 
 def read(path: Path) -> Manifest:
@@ -217,112 +184,6 @@ def write(manifest: Manifest, path: Path) -> None:
         files.write_json(path, content)
         return
     files.write_csv(path, COLUMNS, map(operator.attrgetter(*COLUMNS), rows))
-
-
-def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -> Manifest:
-    """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
-
-    A video is a file, or a folder of images, and may lie in folders below its class; what is left
-    out is said on standard error. Without split folders a fifth of each class becomes the test
-    split, and a fifth of the rest the validation split, drawn with `seed`, whole groups only. Where
-    a class has too few groups for three splits there is no validation split.
-
-    The groups are those of `group_regex`, or what known data sets' names tell (`groups.of_name`);
-    a file named in any other way is its own group, so videos cut from one recording need the
-    expression, or a manifest that says so.
-
-    Raises:
-        ManifestError: for a folder without classes, or a class folder without videos.
-        UserError: for a regular expression that does not fit.
-    """
-    root = Path(root)
-    given = [split for split in SPLITS if (root / split).is_dir()]
-    if given:
-        rows = [row for split in given for row in _class_rows(root, root / split, split)]
-        videos = regrouped(of_rows(root, rows), group_regex)
-    else:
-        videos = regrouped(of_rows(root, _class_rows(root, root, "train")), group_regex)
-        rows = hold_out(videos.rows, HELD_OUT, seed=seed)
-        with contextlib.suppress(ManifestError):
-            rows = hold_out(rows, HELD_OUT, seed=seed, split="validation")
-        videos = dataclasses.replace(videos, rows=rows)
-    taken, found = {row.path for row in videos.rows}, scan.scan(root)
-    beside = [path for path in found.videos if path.relative_to(root).as_posix() not in taken]
-    scan.say(root, (*beside, *found.left_out))
-    return videos
-
-
-def regrouped(videos: Manifest, group_regex: str | None) -> Manifest:
-    """The same videos with the groups that a regular expression finds in their paths, if any.
-
-    Raises:
-        UserError: for an expression that does not fit (`groups.by_regex`).
-    """
-    if group_regex is None:
-        return videos
-    found = groups.by_regex(group_regex, [row.path for row in videos.rows])
-    rows = [
-        dataclasses.replace(row, group=group) for row, group in zip(videos.rows, found, strict=True)
-    ]
-    return dataclasses.replace(videos, rows=tuple(rows))
-
-
-def _class_rows(root, folder, split):
-    named = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    classes = sorted(entry for entry in named if entry.is_dir())
-    if not classes:
-        raise ManifestError(f"{folder}: has no class folders; put videos into {folder}/<class>/")
-    rows = []
-    for entry in classes:
-        videos = scan.scan(entry).videos
-        if not videos:
-            known = ", ".join(endings.VIDEO_SUFFIXES)
-            raise ManifestError(
-                f"{entry}: the class folder holds no video ({known}) and no frame folder; add some "
-                "or remove it"
-            )
-        for video in videos:
-            path = video.relative_to(root).as_posix()
-            group = groups.of_name(path, entry.name) or path
-            rows.append(Row(path=path, label=entry.name, group=group, split=split))
-    return rows
-
-
-def hold_out(
-    rows: Sequence[Row], share: float, *, seed: int, split: str = "test"
-) -> tuple[Row, ...]:
-    """Moves about `share` of every class from training to another split, whole groups only.
-
-    Args:
-        rows: in any splits; only those for training are touched.
-        share: of the training rows, above 0 and up to 0.5.
-        seed: of the draw.
-        split: where they go.
-
-    Raises:
-        ManifestError: for a share out of its range, or a class that no draw of groups can both
-            train and test.
-    """
-    numbers = [number for number, row in enumerate(rows) if row.split == "train"]
-    labels = [rows[number].label for number in numbers]
-    sources = [rows[number].group or rows[number].path for number in numbers]
-    if not 0 < share <= 0.5:
-        raise ManifestError(f"{share} can't be the share held out: give more than 0, up to 0.5")
-    chosen = splits.hold_out(labels, sources, share, np.random.default_rng(seed))
-    result = list(rows)
-    for number, held in zip(numbers, chosen, strict=True):
-        if held:
-            result[number] = dataclasses.replace(rows[number], split=split)
-    for label in sorted(set(labels)):
-        found = {row.split for row in result if row.label == label}
-        if not {"train", split} <= found:
-            first = next(rows[number] for number in numbers if rows[number].label == label)
-            raise ManifestError(
-                f"class {label!r} has one video or group, {first.group or first.path}: it takes "
-                f"two or more to stand in train and {split}; add videos, remove the class, or "
-                "take another --seed where groups have several classes"
-            )
-    return tuple(result)
 
 
 def rerooted(manifest: Manifest, folder: Path) -> Manifest:

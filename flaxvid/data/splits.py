@@ -1,9 +1,12 @@
 """Which videos are held out: whole groups only, so that no recording is on both sides."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool
+
+from flaxvid.data import manifest
 
 
 def hold_out(
@@ -47,3 +50,42 @@ def hold_out(
         if len(members) > 1:
             held_out[min(members, key=lambda g: counts[g].sum())] = True
     return held_out[group]
+
+
+def hold_out_rows(
+    rows: Sequence[manifest.Row], share: float, *, seed: int, split: str = "test"
+) -> tuple[manifest.Row, ...]:
+    """Moves about `share` of every class from training to another split, whole groups only.
+
+    Args:
+        rows: in any splits; only those for training are touched.
+        share: of the training rows, above 0 and up to 0.5.
+        seed: of the draw.
+        split: where they go.
+
+    Raises:
+        ManifestError: for a share out of its range, or a class that no draw of groups can both
+            train and test.
+    """
+    numbers = [number for number, row in enumerate(rows) if row.split == "train"]
+    labels = [rows[number].label for number in numbers]
+    sources = [rows[number].group or rows[number].path for number in numbers]
+    if not 0 < share <= 0.5:
+        raise manifest.ManifestError(
+            f"{share} can't be the share held out: give more than 0, up to 0.5"
+        )
+    chosen = hold_out(labels, sources, share, np.random.default_rng(seed))
+    result = list(rows)
+    for number, held in zip(numbers, chosen, strict=True):
+        if held:
+            result[number] = dataclasses.replace(rows[number], split=split)
+    for label in sorted(set(labels)):
+        found = {row.split for row in result if row.label == label}
+        if not {"train", split} <= found:
+            first = next(rows[number] for number in numbers if rows[number].label == label)
+            raise manifest.ManifestError(
+                f"class {label!r} has one video or group, {first.group or first.path}: it takes "
+                f"two or more to stand in train and {split}; add videos, remove the class, or "
+                "take another --seed where groups have several classes"
+            )
+    return tuple(result)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flaxvid import files
-from flaxvid.data import manifest, scan
+from flaxvid.data import manifest, scan, splits
 from flaxvid.video import endings
 
 NAME = re.compile(r"v_(?P<label>[A-Za-z]+)_g(?P<group>\d+)_c(?P<clip>\d+)")
@@ -162,7 +162,7 @@ def _described(stem, labels):
 def by_groups(root: Path, share: float, *, seed: int = 0) -> manifest.Manifest:
     """All clips, about `share` of every class held out for testing, whole groups only."""
     rows = [manifest.Row(path, *label_and_group(stem)) for stem, path in find_videos(root).items()]
-    return manifest.of_rows(root, manifest.hold_out(rows, share, seed=seed))
+    return manifest.of_rows(root, splits.hold_out_rows(rows, share, seed=seed))
 
 
 def from_csvs(root: Path, files: Mapping[str, Path], *, partial: bool = False) -> manifest.Manifest:

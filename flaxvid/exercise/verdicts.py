@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.exercise import board, catalogue, differing
+from flaxvid.exercise import board, catalogue, first_difference
 
 PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written yet"
 INDENT = "  "
@@ -154,7 +154,7 @@ def _gave(error, traceback, watch) -> list[str]:
         if seen == due:  # alike in the digits that are printed
             due = f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
         return lines + _pair("expected", due)
-    place = differing.place(traceback, watch.result, watch.annotation)
+    place = first_difference.place(traceback, watch.result, watch.annotation)
     if place:
         return lines + _pair("at", place)
     if not isinstance(error, AssertionError | pytest.fail.Exception):

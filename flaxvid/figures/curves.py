@@ -16,7 +16,7 @@ TRAIN, VALIDATION = "#0072B2", "#D55E00"
 
 
 def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib.axes.Axes):
-    """Draws `quantity` ("loss" or "accuracy") of a run's journal on `axes`, and returns them."""
+    """Draws `quantity` ("loss" or "accuracy") of a run's metrics on `axes`, and returns them."""
     for key, label, colour, marker in (
         (quantity, "training", TRAIN, ""),
         (f"validation_{quantity}", "validation", VALIDATION, "o"),

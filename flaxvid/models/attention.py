@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors
-from flaxvid.models import fused, layers
+from flaxvid.models import fused_attention, layers
 
 
 def scaled_dot_product(
@@ -106,10 +106,12 @@ def _without_scores(query, drops):
     It can drop no weights. And a learner's `scaled_dot_product` is not to be passed over.
     """
     own = scaled_dot_product.__module__ == __name__
-    how = fused.here(query)
-    if drops or not own or how is None or not fused.takes(query.shape[1], query.shape[3]):
+    how = fused_attention.here(query)
+    if drops or not own or how is None or not fused_attention.takes(query.shape[1], query.shape[3]):
         return None
-    return lambda query, key, value, mask, _: fused.dot_product(query, key, value, mask, how=how)
+    return lambda query, key, value, mask, _: fused_attention.dot_product(
+        query, key, value, mask, how=how
+    )
 
 
 def weights(

@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import ranges
-from flaxvid.models import attention, divided, fused, layers, schemes
+from flaxvid.models import attention, divided_gpu, fused_attention, layers, schemes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,9 +164,11 @@ class TimeSformer(nnx.Module):
     def _encode(self, tokens, mask, rngs):
         """The CLS token after all blocks."""
         settings = dict(remat=self.config.remat, rngs=rngs)
-        how = fused.here(tokens)
-        if how is not None and divided.takes(self.blocks):
-            return divided.run(self.blocks, tokens, self.config.grid(), mask, how=how, **settings)
+        how = fused_attention.here(tokens)
+        if how is not None and divided_gpu.takes(self.blocks):
+            return divided_gpu.run(
+                self.blocks, tokens, self.config.grid(), mask, how=how, **settings
+            )
         for block in self.blocks:
             tokens = layers.run_block(block, tokens, mask, **settings)
         return tokens[:, 0]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
 from flaxvid.data import batches, manifest
-from flaxvid.runs import opening
+from flaxvid.runs import trained_model
 from flaxvid.video import decode, selection, times, transform
 
 BATCH = 8  # clips that go through the model together
@@ -64,7 +64,7 @@ Said = tuple[Prediction, Clip]
 
 
 def whole_videos(
-    trained: opening.Trained,
+    trained: trained_model.Trained,
     paths: Sequence[Path],
     *,
     skipped: batches.Skipped | None = None,
@@ -100,7 +100,9 @@ def whole_videos(
                 yield Prediction(Path(path), 0.0, None, odds[row], settings.labels), clip
 
 
-def windows(trained: opening.Trained, path: Path, seconds: float, every: float) -> Iterator[Said]:
+def windows(
+    trained: trained_model.Trained, path: Path, seconds: float, every: float
+) -> Iterator[Said]:
     """A prediction for each window of a video, from one pass over it, however long it is.
 
     Windows are stretches of the file's own time, whatever its frame rate does: one shows frames
@@ -127,7 +129,7 @@ def windows(trained: opening.Trained, path: Path, seconds: float, every: float) 
             yield Prediction(Path(path), start, end, row, trained.settings.labels), clip
 
 
-def of_frames(trained: opening.Trained, frames: decode.Frames) -> Prediction:
+def of_frames(trained: trained_model.Trained, frames: decode.Frames) -> Prediction:
     """A prediction for the frames of one video, all of them, RGB."""
     shown = trained.settings.preprocessing
     chosen = frames[choose(len(frames), shown)]
@@ -137,7 +139,7 @@ def of_frames(trained: opening.Trained, frames: decode.Frames) -> Prediction:
 
 
 def probabilities(
-    trained: opening.Trained,
+    trained: trained_model.Trained,
     video: UInt8[np.ndarray, "batch time height width 3"],
     mask: Bool[np.ndarray, "batch time"],
 ) -> Float[np.ndarray, "batch classes"]:

@@ -9,19 +9,19 @@ from jaxtyping import Float
 from flaxvid import errors
 from flaxvid.models import attention, rollout, timesformer
 from flaxvid.prediction import clips
-from flaxvid.runs import opening
+from flaxvid.runs import trained_model
 from flaxvid.training import state as states
 from flaxvid.training import step
 
 Heat = Float[np.ndarray, "time rows columns"]
 
 
-def possible(trained: opening.Trained) -> bool:
+def possible(trained: trained_model.Trained) -> bool:
     """Whether the model has attention between patches."""
     return isinstance(trained.module, timesformer.TimeSformer)
 
 
-def open_rollout(trained: opening.Trained) -> Callable[[clips.Clip], Heat]:
+def open_rollout(trained: trained_model.Trained) -> Callable[[clips.Clip], Heat]:
     """The function from a clip to the share that every patch has in what the model made of it.
 
     Raises:

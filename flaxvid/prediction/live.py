@@ -8,14 +8,17 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flaxvid.prediction import clips
-from flaxvid.runs import opening
+from flaxvid.runs import trained_model
 from flaxvid.video import selection, transform
 
 Frame = UInt8[np.ndarray, "height width 3"]
 
 
 def predictions(
-    trained: opening.Trained, frames: Iterable[tuple[float, Frame]], seconds: float, every: float
+    trained: trained_model.Trained,
+    frames: Iterable[tuple[float, Frame]],
+    seconds: float,
+    every: float,
 ) -> Iterator[clips.Said]:
     """A prediction of the last `seconds`, each time that `every` seconds have passed.
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from flaxvid import errors
 from flaxvid.prediction import clips, inputs, published
 from flaxvid.recipes import zoo
-from flaxvid.runs import opening
+from flaxvid.runs import trained_model
 from flaxvid.video import transform
 
 PathLike = str | os.PathLike[str]
@@ -25,7 +25,7 @@ Frames = np.ndarray  # whose type and shape are checked here, with a message
 class Model:
     """A network with its preprocessing and the names of its classes."""
 
-    trained: opening.Trained
+    trained: trained_model.Trained
     """What the commands use: the settings, the step of the checkpoint, the compiled function."""
 
     @property
@@ -122,13 +122,13 @@ def create(
         raise errors.UserError(f"num_classes is {num_classes}, but there are {len(labels)} labels")
     config = zoo.configure(arch, size, num_classes=len(labels), **overrides)
     start = None if weights is None else os.fspath(weights)
-    return Model(opening.fresh(arch, size, config, tuple(labels), seed=seed, weights=start))
+    return Model(trained_model.fresh(arch, size, config, tuple(labels), seed=seed, weights=start))
 
 
 def load(source: PathLike) -> Model:
     """See `flaxvid.load`."""
     if (Path(source) / "checkpoints").is_dir():
-        return Model(opening.open_best(Path(source)))
+        return Model(trained_model.open_best(Path(source)))
     return Model(published.open_weights(os.fspath(source)))
 
 

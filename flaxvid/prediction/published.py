@@ -6,13 +6,13 @@ import jax
 
 from flaxvid.models import cost
 from flaxvid.recipes import recipe as recipes
-from flaxvid.runs import config, opening
+from flaxvid.runs import config, options, trained_model
 from flaxvid.training import state as states
 from flaxvid.training import step
 from flaxvid.weights import pretrained
 
 
-def open_weights(spec: str) -> opening.Trained:
+def open_weights(spec: str) -> trained_model.Trained:
     """A model with weights from elsewhere, head and all, as if it had been trained here.
 
     Raises:
@@ -31,15 +31,15 @@ def open_weights(spec: str) -> opening.Trained:
         size="base",
         model=found.model.config,
         preprocessing=shown,
-        data=config.Data(),
+        data=options.Data(),
         recipe=recipes.Recipe(),
-        run=config.Run(weights=spec),
+        run=options.Run(weights=spec),
         labels=found.labels,
         manifest="",
     )
     parts = states.split(found.model)
     eval_step = jax.jit(step.make_eval_step(parts, step.pixel_inputs(shown)))
-    return opening.Trained(
+    return trained_model.Trained(
         settings,
         step=0,
         parameters=cost.count_parameters(parts.params),

@@ -3,12 +3,13 @@
 import dataclasses
 
 from flaxvid.models import c3d
-from flaxvid.recipes import pixels, preset
+from flaxvid.recipes import preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 from flaxvid.video import transform
 
 # jfzhang95/pytorch-video-recognition: x0.1 every 10 of 100 epochs, the last layer 10 times as fast.
 PORT = recipes.Recipe(
+    batch_size=20,
     optimizer="sgd",
     learning_rate=1e-3,
     momentum=0.9,
@@ -21,7 +22,7 @@ PORT = recipes.Recipe(
 )
 # mmaction2's c3d_sports1m-pretrained_8xb30-16x1x1-45e_ucf101-rgb: x0.1 at epochs 20 and 40 of 45.
 MMACTION2 = dataclasses.replace(
-    PORT, epochs=45.0, milestones=(20 / 45, 40 / 45), clip_norm=40.0, rate_factors=()
+    PORT, batch_size=30, epochs=45.0, milestones=(20 / 45, 40 / 45), clip_norm=40.0, rate_factors=()
 )
 
 
@@ -36,7 +37,7 @@ C3D = preset.Architecture(
         "tiny": preset.Preset(
             c3d.C3DConfig.tiny,
             c3d.C3D,
-            pixels.motion(),
+            preprocessing.motion(),
             recipes.Recipe(steps=500, learning_rate=1e-3),
         ),
         "base": preset.Preset(
@@ -44,7 +45,6 @@ C3D = preset.Architecture(
             c3d.C3D,
             _sports1m(resize=(128, 171), channel_order="bgr", mean=(90.0, 98.0, 102.0)),
             PORT,
-            batch_size=20,
         ),
         # The same model, trained and fed as mmaction2 does: its frames are RGB.
         "mmaction2": preset.Preset(
@@ -52,7 +52,6 @@ C3D = preset.Architecture(
             c3d.C3D,
             _sports1m(resize=128, mean=(104.0, 117.0, 128.0)),
             MMACTION2,
-            batch_size=30,
         ),
     }
 )

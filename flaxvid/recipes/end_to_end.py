@@ -3,13 +3,13 @@
 import dataclasses
 
 from flaxvid.models import end_to_end
-from flaxvid.recipes import pixels, preset, sequences
+from flaxvid.recipes import preprocessing, preset, sequences
 from flaxvid.recipes import recipe as recipes
 
 # ActionBERT leaves training from pixels open: fewer clips a step, as their frames must fit too.
-FROM_PIXELS = dataclasses.replace(sequences.ACTIONBERT, epochs=30.0)
+FROM_PIXELS = dataclasses.replace(sequences.ACTIONBERT, batch_size=16, epochs=30.0)
 # Frames spread over the whole video, their pixels as ResNet18 knows them.
-WHOLE_VIDEO = dataclasses.replace(pixels.kinetics(8, None, 224), **pixels.IMAGENET)
+WHOLE_VIDEO = dataclasses.replace(preprocessing.kinetics(8, None, 224), **preprocessing.IMAGENET)
 
 
 def _architecture(module, config, learning_rate):
@@ -18,9 +18,8 @@ def _architecture(module, config, learning_rate):
             "tiny": preset.Preset(
                 config,
                 module,
-                pixels.motion(),
-                recipes.Recipe(steps=500, learning_rate=learning_rate),
-                batch_size=32,
+                preprocessing.motion(),
+                recipes.Recipe(steps=500, batch_size=32, learning_rate=learning_rate),
             ),
             "base": preset.Preset(config.base, module, WHOLE_VIDEO, FROM_PIXELS),
         }

@@ -1,7 +1,7 @@
 """The linear model over embeddings: nothing to learn step by step, as it is solved."""
 
 from flaxvid.models import linear
-from flaxvid.recipes import own_videos, pixels, preset
+from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 
 LINEAR = preset.Architecture(
@@ -11,9 +11,8 @@ LINEAR = preset.Architecture(
             preset.Preset(
                 linear.LinearConfig,
                 linear.Linear,
-                pixels.frames(8, 112),
-                recipes.Recipe(steps=1, freeze=(".",), weight_decay=0.0),
-                batch_size=32,
+                preprocessing.frames(8, 112),
+                recipes.Recipe(steps=1, batch_size=32, freeze=(".",), weight_decay=0.0),
                 encoder="lite0",
             ),
         )

@@ -7,10 +7,11 @@ place is kept; standardised, and the scene apart from what changes in it.
 import dataclasses
 import functools
 
-from flaxvid.recipes import pixels, preset
+from flaxvid.recipes import preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 
 RECIPE = recipes.Recipe(
+    batch_size=32,
     epochs=10.0,
     least_steps=300,
     learning_rate=1e-3,
@@ -29,7 +30,7 @@ def of(for_motion: preset.Preset, **model) -> preset.Preset:
     own = dataclasses.replace(
         for_motion,
         config=functools.partial(for_motion.config, **(INPUTS if learnt else {}) | model),
-        preprocessing=pixels.frames(16, 112),
+        preprocessing=preprocessing.frames(16, 112),
         recipe=RECIPE if learnt else for_motion.recipe,
         encoder_stage="middle",
         views=None if learnt else 0,

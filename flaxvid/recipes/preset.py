@@ -20,8 +20,6 @@ class Preset:
     """`module(config, rngs=...)` gives the model."""
     preprocessing: transform.Preprocessing
     recipe: recipes.Recipe
-    batch_size: int = 16
-    """Clips in a step."""
     encoder: str | None = None
     """Frame encoder of a model over embeddings; None: the model sees pixels."""
     encoder_stage: Literal["middle", "top"] = "top"

@@ -1,4 +1,4 @@
-"""How a model learns: optimizer, schedule, regularisation and what stays frozen."""
+"""How a model learns: steps, batch size, optimizer, schedule, regularisation, what stays frozen."""
 
 import dataclasses
 import math
@@ -25,6 +25,8 @@ class Recipe:
     line, it takes the place of the recipe's steps."""
     least_steps: int = 0
     """Updates to make, 0 or more, where `steps` is None and the epochs take fewer."""
+    batch_size: int = 16
+    """Clips in a step, over all devices together, 1 or more."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
     """Sgd has momentum; adamw's decay stands apart from its gradients."""
     learning_rate: float = 1e-3
@@ -78,6 +80,7 @@ class Recipe:
 
         _require(self.steps is None or self.steps >= 1, "steps", self.steps, "give 1 or more")
         _require(0 < self.epochs < math.inf, "epochs", self.epochs, "give more than 0")
+        _require(self.batch_size >= 1, "batch_size", self.batch_size, "give 1 or more")
         for name in (
             "least_steps",
             "learning_rate",

@@ -1,12 +1,13 @@
 """BiLSTM, BERT and RoBERTa over embeddings of frames: tiny, and as ActionBERT trains them."""
 
 from flaxvid.models import bert, bilstm
-from flaxvid.recipes import own_videos, pixels, preset
+from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 
-TINY = recipes.Recipe(steps=1000, learning_rate=1e-3)
+TINY = recipes.Recipe(steps=1000, batch_size=32, learning_rate=1e-3)
 # ActionBERT's training of models over embeddings: Adam at 1e-4, no schedule, no decay, no clipping.
 ACTIONBERT = recipes.Recipe(
+    batch_size=256,
     optimizer="adam",
     learning_rate=1e-4,
     epochs=300.0,
@@ -21,13 +22,11 @@ def _architecture(module, tiny, base, **own):
         inputs="embedding",
         sizes={
             "tiny": own_videos.of(
-                preset.Preset(
-                    tiny, module, pixels.frames(8, 112), TINY, batch_size=32, encoder="lite0"
-                ),
+                preset.Preset(tiny, module, preprocessing.frames(8, 112), TINY, encoder="lite0"),
                 **own,
             ),
             "base": preset.Preset(
-                base, module, pixels.frames(20, 224), ACTIONBERT, batch_size=256, encoder="resnet18"
+                base, module, preprocessing.frames(20, 224), ACTIONBERT, encoder="resnet18"
             ),
         },
     )

@@ -1,7 +1,7 @@
 """Temporal convolutions over embeddings."""
 
 from flaxvid.models import tcn
-from flaxvid.recipes import own_videos, pixels, preset, sequences
+from flaxvid.recipes import own_videos, preprocessing, preset, sequences
 
 TCN = preset.Architecture(
     inputs="embedding",
@@ -10,9 +10,8 @@ TCN = preset.Architecture(
             preset.Preset(
                 tcn.TCNConfig,
                 tcn.TCN,
-                pixels.frames(8, 112),
+                preprocessing.frames(8, 112),
                 sequences.TINY,
-                batch_size=32,
                 encoder="lite0",
             )
         )

@@ -1,7 +1,7 @@
 """TimeSformer: the published sizes by the authors' training, and two others."""
 
 from flaxvid.models import timesformer, timesformer_writeup
-from flaxvid.recipes import pixels, preset
+from flaxvid.recipes import preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 from flaxvid.video import transform
 
@@ -9,6 +9,7 @@ _Config, _TimeSformer = timesformer.TimeSformerConfig, timesformer.TimeSformer
 
 # The authors' training: SGD 0.005, x0.1 at epochs 11 and 14 of 15, decay 1e-4.
 AUTHORS = recipes.Recipe(
+    batch_size=8,
     optimizer="sgd",
     learning_rate=0.005,
     epochs=15.0,
@@ -30,6 +31,7 @@ TINY = recipes.Recipe(
 # the rate never falls and nothing bounds a step; two clips make a rough gradient; 8 frames of 25 a
 # second are a third of a second. Its author broke off after a quarter of a percent of an epoch.
 WRITEUP = recipes.Recipe(
+    batch_size=2,
     optimizer="adamw",
     learning_rate=0.01,
     epochs=1.0,
@@ -39,7 +41,7 @@ WRITEUP = recipes.Recipe(
 )
 # The same network, trained with care: a hundredth of the rate, warmed up, falling, and bounded;
 # four times as many clips in a step, each spread over its video.
-STEADY = recipes.Recipe(optimizer="adamw", learning_rate=1e-4, weight_decay=0.01)
+STEADY = recipes.Recipe(batch_size=8, optimizer="adamw", learning_rate=1e-4, weight_decay=0.01)
 
 
 def _squeezed(**changes):
@@ -50,29 +52,25 @@ def _squeezed(**changes):
 
 TIMESFORMER = preset.Architecture(
     {
-        "tiny": preset.Preset(_Config.tiny, _TimeSformer, pixels.motion(), TINY),
+        "tiny": preset.Preset(_Config.tiny, _TimeSformer, preprocessing.motion(), TINY),
         "base": preset.Preset(
-            _Config.base, _TimeSformer, pixels.kinetics(8, 32, 224), AUTHORS, batch_size=8
+            _Config.base, _TimeSformer, preprocessing.kinetics(8, 32, 224), AUTHORS
         ),
-        "hr": preset.Preset(
-            _Config.hr, _TimeSformer, pixels.kinetics(16, 16, 448), AUTHORS, batch_size=8
-        ),
+        "hr": preset.Preset(_Config.hr, _TimeSformer, preprocessing.kinetics(16, 16, 448), AUTHORS),
         "large": preset.Preset(
-            _Config.large, _TimeSformer, pixels.kinetics(96, 4, 224), AUTHORS, batch_size=8
+            _Config.large, _TimeSformer, preprocessing.kinetics(96, 4, 224), AUTHORS
         ),
         "writeup": preset.Preset(
             timesformer_writeup.WriteupConfig,
             timesformer_writeup.WriteupTimeSformer,
             _squeezed(stride=1),
             WRITEUP,
-            batch_size=2,
         ),
         "writeup_steady": preset.Preset(
             timesformer_writeup.WriteupConfig,
             timesformer_writeup.WriteupTimeSformer,
             _squeezed(),
             STEADY,
-            batch_size=8,
         ),
     }
 )

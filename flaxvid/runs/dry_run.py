@@ -11,7 +11,7 @@ import numpy as np
 from flaxvid import progress
 from flaxvid.data import manifest
 from flaxvid.models import cost
-from flaxvid.runs import config, opening
+from flaxvid.runs import config, trained_model
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 
@@ -28,8 +28,8 @@ def report(
 ) -> str:
     """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal."""
     batch = random_batch(settings)
-    eval_step = step.make_eval_step(parts, opening.inputs_of(settings))
-    multiply_adds = opening.multiply_adds(settings, parts)
+    eval_step = step.make_eval_step(parts, trained_model.inputs_of(settings))
+    multiply_adds = trained_model.multiply_adds(settings, parts)
     logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
 
     compiled = jax.jit(train_step, donate_argnums=0).lower(state, batch).compile()
@@ -53,7 +53,7 @@ def report(
         "multiply-adds": f"{multiply_adds / 1e9:,.2f} G a clip, forwards",
         "memory": f"{(memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20:,.0f} MiB "
         "for a training step",
-        "step": f"{seconds:.3f} s, {settings.data.batch_size / seconds:,.1f} clips/s",
+        "step": f"{seconds:.3f} s, {settings.recipe.batch_size / seconds:,.1f} clips/s",
         "run": f"{total} steps, {progress.duration(total * seconds)} without evaluation",
     }
     width = max(map(len, lines))
@@ -75,7 +75,7 @@ def _groups(recipe, params):
 def random_batch(settings: config.Settings) -> dict[str, np.ndarray]:
     """A batch of noise with the shapes and types of a real one."""
     rng = np.random.default_rng(0)
-    rows, shown = settings.data.batch_size, settings.preprocessing
+    rows, shown = settings.recipe.batch_size, settings.preprocessing
     if settings.embedding is None:
         shape = (rows, shown.num_frames, shown.crop_size, shown.crop_size, 3)
         inputs = {"video": rng.integers(0, 256, shape, np.uint8)}

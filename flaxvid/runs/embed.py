@@ -1,93 +1,29 @@
 """Videos to embeddings on disk: what `prepare embeddings` does, and `train` where it needs to."""
 
-import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import grain
 import numpy as np
-import tyro
 
-from flaxvid import errors, progress, ranges
-from flaxvid.data import augmented, batches, contents, embeddings, lock, manifest
+from flaxvid import errors, progress
+from flaxvid.data import (
+    augmented_views,
+    batches,
+    content_hash,
+    embeddings,
+    embeddings_writer,
+    lock,
+    manifest,
+)
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, encoding, options
+from flaxvid.runs import encoding, options
 from flaxvid.video import transform
 
 CACHE = Path("data") / "embeddings"
 MOST_VIEWS, ALL_VIEWS = 10, 5000  # of a training video, and of all of them together
-
-
-@dataclasses.dataclass(frozen=True)
-class EmbeddingsOptions:
-    """Every frame of every video to a vector, by an image network trained on ImageNet."""
-
-    manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",))]
-    """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
-    out: Annotated[Path | None, ranges.NewFolder()] = None
-    """Folder to make; None: one under data/embeddings."""
-    encoder: str = config.Data.encoder
-    """lite0, resnet18, densenet121, or densenet121_writeup: fed pixels / 255 and pooled without the
-    last ReLU, as the PyTorch notebook does."""
-    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
-    """Of the encoder: a file or hf:owner/name; None: its usual ones."""
-    num_frames: Annotated[int, ranges.FRAMES] = 16
-    """Frames of a video, spread over it; a video with fewer gives all it has."""
-    sampling: Literal["spread", "interval"] = "spread"
-    """Middles of equal parts of the video, or, as tutorials do, every
-    max(1, total // num_frames)-th frame from the first."""
-    padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
-    """zeros_unmasked: black frames fill up short videos, are embedded, and count as frames; the
-    others: a short video has as many embeddings as frames."""
-    image_size: Annotated[int, ranges.PIXELS] = 112
-    """Height and width that the encoder sees, in pixels."""
-    encoder_stage: Annotated[int | Literal["middle", "top"], ranges.between(0, 100)] = "middle"
-    """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
-    (Lite0's fifth); or `top`, which tells what things are."""
-    encoder_grid: Annotated[int | None, ranges.between(1, 1000)] = None
-    """Cells along each side in which the maps are averaged; None: 4, and 1 of the top."""
-    views: Annotated[int, ranges.between(0, 1000)] = 0
-    """Augmented views of each training video, beside the video as it is."""
-    dtype: Literal["float16", "float32"] = "float32"
-    """Type on disk; float16 takes half the space and keeps three digits."""
-    bad_videos: Literal["error", "skip"] = "error"
-    """Stop at a video that can't be read, or leave it out and list it."""
-    allow_leakage: bool = False
-    """Go on although a group stands in more than one split."""
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
-
-
-def prepare_embeddings(chosen: EmbeddingsOptions) -> Path:
-    """The command `prepare embeddings`: makes the folder, or goes on with it, and says so.
-
-    Raises:
-        UserError: for a manifest, a video, an encoder or weights that can't be used.
-    """
-    data = config.Data(data=chosen.manifest, allow_leakage=chosen.allow_leakage)
-    videos = options.open_data(data, seed=0)
-    encoder = encoding.open_encoder(
-        chosen.encoder,
-        chosen.weights,
-        num_frames=chosen.num_frames,
-        image_size=chosen.image_size,
-        stage=chosen.encoder_stage,
-        grid=chosen.encoder_grid,
-    ).shown(sampling=chosen.sampling, padding=chosen.padding)
-    about = describe(videos, encoder, chosen.dtype, chosen.views)
-    folder = chosen.out or cache_folder(chosen.manifest, about)
-    with lock.exclusive(folder):
-        stored = make(folder, videos, encoder, about, chosen.bad_videos, chosen.threads)
-    print(
-        f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
-        f"most, {about.dim} numbers a frame"
-        f"{f', {about.views} views of each training video' if about.views else ''}: "
-        f"{stored.array.nbytes:,} bytes; {len(stored.skipped)} could not be read\n"
-        f"try  python -m flaxvid.train --arch embedding_transformer --data {folder}"
-    )
-    return folder
 
 
 def for_training(
@@ -141,7 +77,7 @@ def _refuse_changed_videos(stored):
     videos, made_of = stored.manifest, stored.about.content
     if not made_of or not all(videos.path(row).exists() for row in videos.rows):
         return
-    if contents.fingerprint(videos) != made_of:
+    if content_hash.fingerprint(videos) != made_of:
         raise errors.UserError(
             f"--data {stored.folder}: the videos under {videos.root} have changed since these "
             "embeddings were made of them; make others with `prepare embeddings`"
@@ -166,7 +102,7 @@ def describe(
         preprocessing=encoder.preprocessing,
         manifest=videos.fingerprint(),
         dtype=dtype,
-        content=contents.fingerprint(videos),
+        content=content_hash.fingerprint(videos),
         stage=encoder.stage,
         grid=encoder.grid,
         views=views,
@@ -203,7 +139,7 @@ def make(
     Raises:
         UserError: if the folder exists or was begun with something else, or for a bad video.
     """
-    with embeddings.Writer(folder, videos, about) as writer:
+    with embeddings_writer.Writer(folder, videos, about) as writer:
         left = writer.left()
         whole = len(videos.rows) + len(writer.views)
         if len(left) < whole:
@@ -226,7 +162,7 @@ def _clips(writer, left, videos, preprocessing, bad_videos, threads):
     def decode(job):
         number, source, shown = job
         if shown:
-            return augmented.clips(loader, source, shown)
+            return augmented_views.clips(loader, source, shown)
         return {name: value[None] for name, value in _arrays(loader.test_row(number)).items()}
 
     # The numbers of the rows are the jobs' own, as what is decoded comes in their order.
@@ -252,7 +188,7 @@ def _jobs(left, count, views):
         source, view = views[number - count]
         first, of, together = jobs[-1] if jobs else (0, 0, ())
         follows = together and of == source and first + len(together) == number
-        if follows and len(together) < augmented.TOGETHER:
+        if follows and len(together) < augmented_views.TOGETHER:
             jobs[-1] = first, of, (*together, view)
         else:
             jobs.append((number, source, (view,)))

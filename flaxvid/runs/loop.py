@@ -11,8 +11,7 @@ import numpy as np
 from flaxvid import errors, progress
 from flaxvid.data import batches
 from flaxvid.figures import curves
-from flaxvid.runs import config
-from flaxvid.runs import journal as journals
+from flaxvid.runs import config, metrics_log
 from flaxvid.training import checkpoint, distributed, metrics, parallel
 from flaxvid.training import state as states
 
@@ -47,16 +46,16 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
     """
     settings, total = job.settings, job.total
     folder, recipe = settings.run.out, settings.recipe
-    batch_size = settings.data.batch_size
+    batch_size = settings.recipe.batch_size
     start = number = int(state.step)
-    journal = journals.Journal(
+    log = metrics_log.MetricsLog(
         folder / "metrics.jsonl",
         resume_step=start,
         writes=distributed.first(),
         tensorboard=folder / "tensorboard" if settings.run.tensorboard else None,
     )
     eval_every = settings.run.eval_every or max(1, total // 10)
-    patience = Patience(recipe.patience, journal.read())
+    patience = Patience(recipe.patience, log.read())
     rewinds, profile = 0, Profile(folder / "profile" if settings.machine.profile else None, start)
 
     with progress.Progress(start, total, silent=not distributed.first()) as bar:
@@ -86,11 +85,11 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     rewinds += 1
                     state, _ = job.checkpoints.restore(newest, state)
                     number = newest
-                    journal.rewind(newest)
+                    log.rewind(newest)
                     bar.say(f"{advice}\nback at step {newest}, and on with other clips")
                     bar.rewind(newest)
                     continue
-                journal.write(
+                log.write(
                     number,
                     epoch=round(number * batch_size / job.epoch_clips, 3),
                     **mean,
@@ -102,7 +101,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
 
             if judging:
                 judged = job.judge(state.weights(), state.stats)
-                journal.write(number, **{f"validation_{k}": v for k, v in judged.items()})
+                log.write(number, **{f"validation_{k}": v for k, v in judged.items()})
                 bar.say(
                     f"step {number}: {job.watched} loss {judged['loss']:.3f}, "
                     f"accuracy {judged['accuracy']:.1%}"
@@ -110,7 +109,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                 patience.saw(judged["accuracy"])
                 job.checkpoints.save(state, job.data.get_state(), judged["accuracy"])
                 if distributed.first():
-                    curves.save(journal.read(), folder / "curves.png")
+                    curves.save(log.read(), folder / "curves.png")
                 window_began = time.monotonic()
             elif last:
                 job.checkpoints.save(state, job.data.get_state(), checkpoint.NOT_JUDGED)

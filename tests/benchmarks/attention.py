@@ -17,7 +17,7 @@ import numpy as np
 
 from flaxvid.data import motion
 from flaxvid.prediction import clips, explain
-from flaxvid.runs import opening
+from flaxvid.runs import trained_model
 from flaxvid.video import sample, transform
 
 CLIPS = 40  # of a pair
@@ -51,7 +51,7 @@ def box(track, frame, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=pathlib.Path, help="of a timesformer on the motion videos")
-    trained = opening.open_best(parser.parse_args().run)
+    trained = trained_model.open_best(parser.parse_args().run)
     heat_of = explain.open_rollout(trained)
     print(f"{'pair of':<18}{'in the box':>12}{'by chance':>12}{'ratio':>8}{'clips above':>13}")
     for forwards, _ in motion.PAIRS:

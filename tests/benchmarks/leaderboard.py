@@ -27,8 +27,7 @@ import jax
 from flaxvid import compare, errors, evaluate, progress, train
 from flaxvid.data import motion
 from flaxvid.recipes import zoo
-from flaxvid.runs import directory, options
-from flaxvid.runs import journal as journals
+from flaxvid.runs import config, metrics_log, parsing
 
 KINDS = {"appearance": motion.APPEARANCE_PAIRS, "direction": motion.DIRECTION_PAIRS}
 
@@ -39,13 +38,13 @@ def trained(arch, seed, chosen):
     folder = chosen.out / f"{arch}-{seed}"
     words = ["--arch", arch, "--seed", str(seed), "--data", chosen.data, "--out", str(folder)]
     words += [] if chosen.steps is None else ["--steps", str(chosen.steps)]
-    wanted = options.parse(words, "")
+    wanted = parsing.parse(words, "")
     if (folder / "config.json").exists():
-        if directory.load(folder).recipe != wanted.recipe:
+        if config.load(folder).recipe != wanted.recipe:
             raise errors.UserError(
                 f"{folder}: holds a run of another recipe; give another --out, or remove it"
             )
-        wanted = options.parse(["--resume", str(folder)], "")
+        wanted = parsing.parse(["--resume", str(folder)], "")
     if not finished(folder):
         print(f"\n{arch}, seed {seed}", flush=True)
         train.train(wanted)
@@ -57,8 +56,8 @@ def trained(arch, seed, chosen):
 
 def finished(folder):
     """Whether training wrote its last line."""
-    journal = folder / "metrics.jsonl"
-    return journal.exists() and any("best_step" in row for row in journals.read(journal))
+    log = folder / "metrics.jsonl"
+    return log.exists() and any("best_step" in row for row in metrics_log.read(log))
 
 
 def judged(folder):
@@ -80,7 +79,7 @@ def runs_table(reports):
         shares = [report["top1"], *(of_pairs(report, pairs) for pairs in KINDS.values())]
         shares += [report["orders"][order] for order in ("shuffled", "reversed", "single")]
         cells = [report["model"], str(report["seed"]), *(f"{share:.1%}" for share in shares)]
-        steps = journals.read(folder / "metrics.jsonl")[-1]["step"]
+        steps = metrics_log.read(folder / "metrics.jsonl")[-1]["step"]
         cells += [str(steps), progress.duration(report["training_seconds"])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -38,7 +38,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 import cv2
 import numpy as np
 
-from flaxvid.data import batches, manifest, packed
+from flaxvid.data import batches, manifest, packed, sources
 from flaxvid.video import decode, sample, transform
 
 VIDEOS, CLIPS, BATCH, THREADS, ROUNDS = 8, 32, 8, 2, 5
@@ -127,7 +127,7 @@ def compare(name, videos, folder):
         "raw frames": (folder / "raw").iterdir(),
     }
     sizes = {key: sum(p.stat().st_size for p in paths) / 1e6 for key, paths in sizes.items()}
-    ours, videos = repeated(manifest.open_data(folder / "packed")), repeated(videos)
+    ours, videos = repeated(sources.open_data(folder / "packed")), repeated(videos)
     makers = {
         "flaxvid, files": lambda: our_batches(videos),
         "flaxvid, packed": lambda: our_batches(ours),

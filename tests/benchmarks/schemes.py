@@ -27,8 +27,7 @@ from flax import nnx
 from flaxvid import train
 from flaxvid.models import cost, schemes
 from flaxvid.recipes import zoo
-from flaxvid.runs import directory, dry_run, options
-from flaxvid.runs import journal as journals
+from flaxvid.runs import config, dry_run, metrics_log, parsing
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 
@@ -39,15 +38,15 @@ RUNS = pathlib.Path("runs") / "schemes"
 def trained(scheme, seed, arguments):
     """The test accuracy of a run, made now if it is not there."""
     folder = RUNS / f"{scheme}-{seed}"
-    journal = folder / "metrics.jsonl"
-    rows = journals.read(journal) if journal.exists() else []
+    log = folder / "metrics.jsonl"
+    rows = metrics_log.read(log) if log.exists() else []
     if not any("test_accuracy" in row for row in rows):
         words = ["--resume", str(folder)] if rows else ["--out", str(folder)]
         words += ["--model.attention", scheme, "--data", arguments.data, "--seed", str(seed)]
         words += [] if arguments.steps is None else ["--steps", str(arguments.steps)]
-        train.train(options.parse(words, ""))
-        rows = journals.read(journal)
-    return rows[-1]["test_accuracy"], directory.load(folder)
+        train.train(parsing.parse(words, ""))
+        rows = metrics_log.read(log)
+    return rows[-1]["test_accuracy"], config.load(folder)
 
 
 def compiled(settings):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from flaxvid.data import batches, embeddings, manifest
+from flaxvid.data import batches, embeddings, embeddings_writer, manifest
 from flaxvid.video import transform
 
 ROWS = (
@@ -41,7 +41,7 @@ def embedding_of(number):
 
 
 def write_all(folder, videos, **changes):
-    with embeddings.Writer(folder, videos, about_of(videos, **changes)) as writer:
+    with embeddings_writer.Writer(folder, videos, about_of(videos, **changes)) as writer:
         for number in writer.left():
             writer.write(number, embedding_of(number))
         return writer.finish()
@@ -83,11 +83,11 @@ def test_float16_halves_the_file_and_reads_as_float32(tmp_path, videos):
 # ------------------------------------------------------------------ killed in the middle
 def test_it_goes_on_after_a_kill(tmp_path, videos):
     """What was done is neither redone nor lost, and nothing has the final name until all is."""
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         writer.write(2, embedding_of(2))
         writer.write(0, embedding_of(0))
     assert not (tmp_path / "kept").exists()
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         assert writer.left() == [1, 3]
         for number in (1, 3):
             writer.write(number, embedding_of(number))
@@ -99,12 +99,12 @@ def test_it_goes_on_after_a_kill(tmp_path, videos):
 
 def test_a_line_cut_short_is_done_again(tmp_path, videos):
     """A kill in the middle of a line of the journal costs that one video."""
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         for number in (0, 1):
             writer.write(number, embedding_of(number))
     journal = tmp_path / "kept.partial" / "done.jsonl"
     journal.write_text(journal.read_text()[:-4])
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         assert writer.left() == [1, 2, 3]
         for number in writer.left():
             writer.write(number, embedding_of(number))
@@ -113,17 +113,17 @@ def test_a_line_cut_short_is_done_again(tmp_path, videos):
 
 def test_numbers_that_did_not_reach_the_disk_are_done_again(tmp_path, videos):
     """The journal's checksum tells them, as after a power cut."""
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         for number in (0, 1):
             writer.write(number, embedding_of(number))
         writer.array[1] = 0
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         assert writer.left() == [1, 2, 3]
 
 
 def test_unfinished_is_not_finished(tmp_path, videos):
     """A folder that lacks a video never gets its name."""
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         writer.write(0, embedding_of(0))
         with pytest.raises(ValueError, match="3 rows are not done"):
             writer.finish()
@@ -144,10 +144,10 @@ def test_unfinished_is_not_finished(tmp_path, videos):
 def test_a_mismatch_is_refused(tmp_path, videos, changes, said):
     """Embeddings of another encoder, manifest or preprocessing are not taken for these."""
     other = about_of(videos, **changes)
-    with embeddings.Writer(tmp_path / "begun", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "begun", videos, about_of(videos)) as writer:
         writer.write(0, embedding_of(0))
     with pytest.raises(embeddings.EmbeddingsError, match=said):
-        embeddings.Writer(tmp_path / "begun", videos, other)
+        embeddings_writer.Writer(tmp_path / "begun", videos, other)
     stored = write_all(tmp_path / "kept", videos)
     embeddings.check(stored, about_of(videos, weights="elsewhere.pth"))
     with pytest.raises(embeddings.EmbeddingsError, match=said):
@@ -158,7 +158,7 @@ def test_an_existing_folder_is_not_written_over(tmp_path, videos):
     """It is named, with the way out."""
     write_all(tmp_path / "kept", videos)
     with pytest.raises(embeddings.EmbeddingsError, match="kept: exists; remove it or choose"):
-        embeddings.Writer(tmp_path / "kept", videos, about_of(videos))
+        embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos))
 
 
 def test_a_folder_without_embeddings_is_refused(tmp_path):
@@ -198,7 +198,7 @@ def test_numbers_that_are_none_are_not_written(tmp_path, videos):
     for dtype, number in (("float32", np.nan), ("float16", 1e6)):
         about = about_of(videos, dtype=dtype)
         with (
-            embeddings.Writer(tmp_path / dtype, videos, about) as writer,
+            embeddings_writer.Writer(tmp_path / dtype, videos, about) as writer,
             pytest.raises(embeddings.EmbeddingsError, match="three.mp4: its embeddings hold no"),
         ):
             writer.write(2, np.full((1, 6), number, np.float32))
@@ -228,7 +228,7 @@ def test_training_batches_meet_every_video(tmp_path, videos):
 
 def test_a_video_that_could_not_be_read_counts_for_nothing(tmp_path, videos):
     """Its weight is 0, its mask leaves attention something to look at, its reason is kept."""
-    with embeddings.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about_of(videos)) as writer:
         writer.skip(0, "b/one.mp4: empty")
         for number in (1, 2, 3):
             writer.write(number, embedding_of(number))
@@ -243,7 +243,7 @@ def test_a_video_that_could_not_be_read_counts_for_nothing(tmp_path, videos):
 # ------------------------------------------------------------------ augmented views
 def with_views(folder, videos, views=2):
     """Row `number` holds its own number, one frame of it."""
-    with embeddings.Writer(folder, videos, about_of(videos, views=views)) as writer:
+    with embeddings_writer.Writer(folder, videos, about_of(videos, views=views)) as writer:
         for number in writer.left():
             writer.write(number, np.full((1, 6), number, np.float32))
         return writer.finish()

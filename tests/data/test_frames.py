@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import frames, manifest
+from flaxvid.data import frames, manifest, sources
 from flaxvid.video import decode
 
 
@@ -21,7 +21,7 @@ def few(small_motion):
 def test_frames_of_every_video(few, tmp_path):
     """4 a second of 8: every second frame, in folders named as the videos, that open as data."""
     assert frames.write(few, tmp_path / "out", fps=4.0) == {}
-    opened = manifest.open_data(tmp_path / "out")
+    opened = sources.open_data(tmp_path / "out")
     for row, original in zip(opened.rows, few.rows, strict=True):
         assert row.path == original.path.removesuffix(".avi")
         assert (row.label, row.group, row.split) == (
@@ -71,7 +71,7 @@ def test_a_run_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     frames.write(few, tmp_path)
     assert sorted(written) == sorted(few.path(row) for row in few.rows)
     assert not list(tmp_path.rglob("*.partial"))
-    assert len(manifest.open_data(tmp_path).rows) == 5
+    assert len(sources.open_data(tmp_path).rows) == 5
 
 
 def test_parts_of_a_video_share_its_folder(few, tmp_path):
@@ -79,7 +79,7 @@ def test_parts_of_a_video_share_its_folder(few, tmp_path):
     rows = [dataclasses.replace(few.rows[0], start=float(s), end=s + 1.0) for s in (0, 1)]
     cut = manifest.Manifest(few.root, tuple(rows), few.labels)
     frames.write(cut, tmp_path, fps=4.0)
-    opened = manifest.open_data(tmp_path)
+    opened = sources.open_data(tmp_path)
     second = opened.rows[1]
     read = decode.read_frames(opened.path(second), start=second.start, end=second.end)
     expected = decode.read_frames(few.path(few.rows[0]))[[8, 10, 12, 14]]
@@ -102,4 +102,4 @@ def test_bad_videos(few, tmp_path):
         frames.write(mixed, tmp_path / "out")
     skipped = frames.write(mixed, tmp_path / "out", skip=True)
     assert list(skipped) == [str(tmp_path / "bad.avi")]
-    assert len(manifest.open_data(tmp_path / "out").rows) == 2
+    assert len(sources.open_data(tmp_path / "out").rows) == 2

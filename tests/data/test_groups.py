@@ -3,7 +3,7 @@
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import groups, manifest
+from flaxvid.data import groups, manifest, sources
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_folder_of_ucf101_does_not_leak(tmp_path):
         for clip in range(5)
     ]
     for seed in range(3):
-        found = splits_of_groups(manifest.open_data(folder_of(tmp_path, names), seed=seed))
+        found = splits_of_groups(sources.open_data(folder_of(tmp_path, names), seed=seed))
         assert len(found) == 12
         assert all(len(splits) == 1 for splits in found.values())
         assert {"Biking_g00", "YoYo_g05"} <= set(found)
@@ -73,12 +73,12 @@ def test_a_folder_of_ucf101_does_not_leak(tmp_path):
 def test_group_regex_of_a_folder_and_of_a_table(tmp_path):
     """Clips of one subject stand in one split; a table whose splits part a subject is refused."""
     names = [f"{label}/s{n % 4}_{n}.avi" for label in ("walk", "run") for n in range(12)]
-    opened = manifest.open_data(folder_of(tmp_path, names), group_regex=r"s\d")
+    opened = sources.open_data(folder_of(tmp_path, names), group_regex=r"s\d")
     found = splits_of_groups(opened)
     assert set(found) == {"s0", "s1", "s2", "s3"}
     assert all(len(splits) == 1 for splits in found.values())
     table = tmp_path / "table.csv"
     table.write_text("path,label,split\nwalk/s1_1.avi,walk,train\nwalk/s1_5.avi,walk,test\n")
-    assert len(manifest.open_data(table).rows) == 2
+    assert len(sources.open_data(table).rows) == 2
     with pytest.raises(manifest.ManifestError, match=r"'s1' \(test\+train\)"):
-        manifest.open_data(table, group_regex=r"s\d")
+        sources.open_data(table, group_regex=r"s\d")

@@ -28,12 +28,6 @@ def csv_file(folder, text):
     return path
 
 
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
 text_st = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
 row_st = st.builds(
     manifest.Row,
@@ -109,59 +103,6 @@ def test_the_fingerprint_is_of_the_content(tmp_path):
     assert first.fingerprint() == second.fingerprint() != third.fingerprint()
 
 
-def test_split_folders(tmp_path):
-    """root/<split>/<class>/<video> is taken as it stands."""
-    touch(tmp_path, "train/run/a.avi", "train/jump/b.mp4", "test/run/c.AVI", "test/run/notes.txt")
-    opened = manifest.open_data(tmp_path)
-    assert opened.labels == ("jump", "run")
-    assert opened.splits() == {"train": 2, "test": 1}
-    assert {row.path for row in opened.split("test").rows} == {"test/run/c.AVI"}
-
-
-def test_class_folders_hold_out_a_fifth_twice(tmp_path):
-    """root/<class>/<video>: 2 of 10 a class are for testing, 2 for validation, by the seed."""
-    touch(tmp_path, *(f"{label}/{n}.avi" for label in ("run", "jump") for n in range(10)))
-    opened = manifest.open_data(tmp_path, seed=3)
-    assert opened.splits() == {"train": 12, "validation": 4, "test": 4}
-    for split in ("validation", "test"):
-        assert [row.label for row in opened.split(split).rows] == ["jump"] * 2 + ["run"] * 2
-    assert manifest.open_data(tmp_path, seed=3) == opened
-    assert manifest.open_data(tmp_path, seed=4) != opened
-
-
-def test_two_videos_a_class_leave_none_for_validation(tmp_path):
-    """Train and test come first; that the checkpoint is chosen on the test videos is said later."""
-    touch(tmp_path, *(f"{label}/{n}.avi" for label in ("run", "jump") for n in range(2)))
-    assert manifest.open_data(tmp_path).splits() == {"train": 2, "test": 2}
-
-
-def test_videos_stand_in_natural_order(tmp_path):
-    """v2 comes before v10."""
-    touch(tmp_path, *(f"train/run/v{n}.avi" for n in (1, 2, 10)), "test/run/x.avi")
-    paths = [row.path for row in manifest.open_data(tmp_path).split("train").rows]
-    assert paths == ["train/run/v1.avi", "train/run/v2.avi", "train/run/v10.avi"]
-
-
-def test_an_empty_class_folder_is_named(tmp_path):
-    """A class without videos is an error with its folder, not a class never seen."""
-    touch(tmp_path, "run/a.avi", "run/b.avi", "jump/readme.txt")
-    with pytest.raises(manifest.ManifestError, match=r"jump: the class folder holds no video"):
-        manifest.open_data(tmp_path)
-
-
-def test_a_folder_without_classes_is_named(tmp_path):
-    """Videos lying loose are no data set."""
-    touch(tmp_path, "a.avi")
-    with pytest.raises(manifest.ManifestError, match="has no class folders"):
-        manifest.open_data(tmp_path)
-
-
-def test_a_missing_path_is_named(tmp_path):
-    """The error says what --data takes."""
-    with pytest.raises(manifest.ManifestError, match="nowhere: no such file or folder"):
-        manifest.open_data(tmp_path / "nowhere")
-
-
 @leakage
 def test_a_group_in_two_splits_is_a_leak():
     """Videos cut from one recording stand in one split, or the test is no test."""
@@ -200,47 +141,6 @@ def test_a_leak_is_named_and_what_is_no_leak_is_not():
 def test_groups_within_one_split_are_fine():
     """Many videos of a group in one split are no leak."""
     manifest.check_leakage(manifest_of(("a", "g1", "train"), ("b", "g1", "train")))
-
-
-def test_open_data_refuses_a_leak_unless_told(tmp_path):
-    """--allow-leakage is the only way past."""
-    path = csv_file(tmp_path, "path,label,group,split\na,run,g,train\nb,run,g,test\n")
-    with pytest.raises(manifest.ManifestError, match="--allow-leakage"):
-        manifest.open_data(path)
-    assert len(manifest.open_data(path, allow_leakage=True).rows) == 2
-
-
-def test_frame_folders_are_videos(tmp_path):
-    """root/<split>/<class>/<folder of images> is a video as well."""
-    touch(tmp_path, "train/run/a/1.jpg", "train/run/a/2.jpg", "test/run/b.avi", "train/run/c/x.txt")
-    assert [row.path for row in manifest.open_data(tmp_path).rows] == [
-        "train/run/a",
-        "test/run/b.avi",
-    ]
-
-
-def test_held_out_are_whole_groups():
-    """Two actors of eight go to validation, and rows of other splits stay."""
-    rows = rows_of(*((f"{n}", f"actor_{n % 8}", "train") for n in range(40)), ("x", "x", "test"))
-    result = manifest.hold_out(rows, 0.25, seed=0, split="validation")
-    assert [row.split for row in result].count("validation") == 10
-    assert len({row.group for row in result if row.split == "validation"}) == 2
-    assert result[-1] == rows[-1]
-    manifest.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
-
-
-def test_one_group_can_not_be_held_out():
-    """A class from a single recording can't be trained and tested."""
-    rows = rows_of(("1", "g", "train"), ("2", "g", "train"))
-    with pytest.raises(manifest.ManifestError, match="class 'a' has one video or group, g"):
-        manifest.hold_out(rows, 0.5, seed=0)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.7])
-def test_a_share_out_of_range_is_named(share):
-    """More than a half is not held out."""
-    with pytest.raises(manifest.ManifestError, match=f"{share} can't be the share"):
-        manifest.hold_out(rows_of(("1", "g", "train")), share, seed=0)
 
 
 def test_rerooted(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import batches, from_tfds, manifest, packed
+from flaxvid.data import batches, from_tfds, manifest, packed, sources
 from flaxvid.video import decode, sample, transform
 
 BEST = packed.Packing(quality=100, clips_per_shard=4)
@@ -30,7 +30,7 @@ def folder(few, tmp_path_factory):
 
 def test_packed_is_opened_as_any_data(few, folder):
     """Splits, labels and groups are those of the manifest; the shards have 4 clips at most."""
-    opened = manifest.open_data(folder)
+    opened = sources.open_data(folder)
     assert opened.splits() == {"train": 6, "test": 3}
     assert [(r.label, r.group) for r in opened.rows] == [(r.label, r.group) for r in few.rows]
     assert all(packed.is_address(opened.path(row)) for row in opened.rows)
@@ -39,7 +39,7 @@ def test_packed_is_opened_as_any_data(few, folder):
 
 def test_the_frames_are_those_of_the_files(few, folder):
     """JPEG at quality 100 changes pixels by a few levels and keeps order and size."""
-    opened = manifest.open_data(folder)
+    opened = sources.open_data(folder)
     for row, original in zip(opened.rows, few.rows, strict=True):
         clip = packed.read_clip(opened.path(row), range)
         expected = decode.read_frames(few.path(original))
@@ -49,7 +49,7 @@ def test_the_frames_are_those_of_the_files(few, folder):
 
 def test_wanted_frames(folder):
     """Indices in any order, repeats allowed; the rule is asked with the number of frames."""
-    path = manifest.open_data(folder).root / "test#2"
+    path = sources.open_data(folder).root / "test#2"
     whole = packed.read_clip(path, range)
     asked = []
     clip = packed.read_clip(path, lambda count: asked.append(count) or [9, 2, 9])
@@ -60,7 +60,7 @@ def test_wanted_frames(folder):
 def test_batches_come_from_packed_videos(folder):
     """A loader reads addresses as it reads files."""
     small = transform.Preprocessing(num_frames=5, crop_size=16, resize=16)
-    loader = batches.VideoRows(manifest.open_data(folder).split("test"), small)
+    loader = batches.VideoRows(sources.open_data(folder).split("test"), small)
     (batch,) = batches.test_batches(loader, 3)
     assert batch["video"].shape == (3, 5, 16, 16, 3)
     assert batch["weight"].tolist() == [1, 1, 1]
@@ -104,13 +104,13 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         packed.pack(few, tmp_path, BEST)
     with pytest.raises(manifest.ManifestError):
-        manifest.open_data(tmp_path)
+        sources.open_data(tmp_path)
     monkeypatch.setattr(
         packed, "_write_shard", lambda path, *a: written.append(path.name) or write_shard(path, *a)
     )
     packed.pack(few, tmp_path, BEST)
     assert len(written) == len(set(written)) == 3
-    assert manifest.open_data(tmp_path).splits() == {"train": 6, "test": 3}
+    assert sources.open_data(tmp_path).splits() == {"train": 6, "test": 3}
     assert packed.damaged_shards(tmp_path) == []
 
 
@@ -129,7 +129,7 @@ def test_bad_videos(few, tmp_path):
         packed.pack(mixed, tmp_path / "one", BEST)
     skipped = packed.pack(mixed, tmp_path / "two", BEST, skip=True)
     assert list(skipped) == [str(tmp_path / "bad.avi")]
-    opened = manifest.open_data(tmp_path / "two")
+    opened = sources.open_data(tmp_path / "two")
     assert [row.label for row in opened.rows] == [few.rows[0].label, few.rows[2].label]
     assert len(packed.read_clip(opened.path(opened.rows[1]), range)) == 16
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import manifest, scan, ucf101
+from flaxvid.data import manifest, scan, sources, ucf101
 from flaxvid.prediction import inputs
 from flaxvid.video import frame_folder
 
@@ -33,7 +33,7 @@ def test_endings(suffix):
 def test_class_folders_are_read_however_deep(tmp_path):
     """The class is the first folder; a folder of images is a video wherever it is."""
     touch(tmp_path, "run/a/1.mp4", "run/b/c/2.TS", "run/3.avi", "jump/x/1.jpg", "jump/2.gif")
-    opened = manifest.from_folders(tmp_path)
+    opened = sources.from_folders(tmp_path)
     assert {(row.path, row.label) for row in opened.rows} == {
         ("run/3.avi", "run"),
         ("run/a/1.mp4", "run"),
@@ -46,10 +46,10 @@ def test_class_folders_are_read_however_deep(tmp_path):
 def test_what_is_left_out_is_said(tmp_path, capsys):
     """How many, of which endings, and where; nothing is said where nothing is left out."""
     touch(tmp_path, "run/1.mp4", "run/2.mp4", "jump/1.mp4", "jump/2.mp4", "manifest.csv")
-    manifest.from_folders(tmp_path)
+    sources.from_folders(tmp_path)
     assert capsys.readouterr().err == ""
     touch(tmp_path, "run/deep/notes.txt", "run/1.srt", "run/2.srt", "astray.mp4")
-    manifest.from_folders(tmp_path)
+    sources.from_folders(tmp_path)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{tmp_path}: left out 4 files")
     for part in ("2 .srt", "1 .txt", "1 .mp4", "the first is astray.mp4"):
@@ -79,7 +79,7 @@ def test_a_name_that_is_not_utf_8(tmp_path):
     os.rename(
         os.fsencode(tmp_path / "run" / "2.mp4"), os.fsencode(tmp_path / "run") + b"/caf\xe9.mp4"
     )
-    for read in (scan.scan, manifest.from_folders, ucf101.find_videos):
+    for read in (scan.scan, sources.from_folders, ucf101.find_videos):
         with pytest.raises(errors.UserError, match=r"caf.xe9.mp4: its name is not in UTF-8"):
             read(tmp_path)
     odd = manifest.of_rows(tmp_path, [manifest.Row("run/caf\udce9.mp4", "run")])

@@ -1,11 +1,13 @@
 """Holding out by groups: a group on one side, every class on both, the share about right."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flaxvid.data import splits
+from flaxvid.data import manifest, splits
 
 held_out = pytest.mark.exercise("data.splits.hold_out")
 
@@ -142,3 +144,35 @@ def test_whatever_the_videos(videos, share, seed):
         mine = np.array(labels) == name
         if len({g for g, of_class in zip(groups, mine, strict=True) if of_class}) > 1:
             assert held[mine].any()
+
+
+# ------------------------------------------------------------------ rows of a manifest
+def rows_of(*triples):
+    return tuple(
+        manifest.Row(path=path, label="a", group=group, split=split)
+        for path, group, split in triples
+    )
+
+
+def test_held_out_are_whole_groups():
+    """Two actors of eight go to validation, and rows of other splits stay."""
+    rows = rows_of(*((f"{n}", f"actor_{n % 8}", "train") for n in range(40)), ("x", "x", "test"))
+    result = splits.hold_out_rows(rows, 0.25, seed=0, split="validation")
+    assert [row.split for row in result].count("validation") == 10
+    assert len({row.group for row in result if row.split == "validation"}) == 2
+    assert result[-1] == rows[-1]
+    manifest.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
+
+
+def test_one_group_can_not_be_held_out():
+    """A class from a single recording can't be trained and tested."""
+    rows = rows_of(("1", "g", "train"), ("2", "g", "train"))
+    with pytest.raises(manifest.ManifestError, match="class 'a' has one video or group, g"):
+        splits.hold_out_rows(rows, 0.5, seed=0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7])
+def test_a_share_out_of_range_is_named(share):
+    """More than a half is not held out."""
+    with pytest.raises(manifest.ManifestError, match=f"{share} can't be the share"):
+        splits.hold_out_rows(rows_of(("1", "g", "train")), share, seed=0)

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import exercise
-from flaxvid.exercise import board, catalogue, checking, differing, instrument, verdicts
+from flaxvid.exercise import board, catalogue, checking, first_difference, instrument, verdicts
 from flaxvid.models import bert
 from flaxvid.video import sample
 
@@ -77,7 +77,7 @@ def test_a_place_has_numbers_where_axes_have_no_names():
     """What was compared need not be what was given."""
     with pytest.raises(AssertionError) as caught:
         np.testing.assert_allclose([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]])
-    told = differing.place(caught.tb, np.zeros(3), None)
+    told = first_difference.place(caught.tb, np.zeros(3), None)
     assert told == "[1, 1]: gave 4, expected 5 (1 of 4 numbers differ)"
 
 

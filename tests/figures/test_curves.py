@@ -1,4 +1,4 @@
-"""Learning curves: every value of the journal at its step."""
+"""Learning curves: every value of metrics.jsonl at its step."""
 
 import cv2
 import matplotlib.figure
@@ -13,7 +13,7 @@ ROWS = [
 ]
 
 
-def test_points_are_those_of_the_journal():
+def test_points_are_those_of_the_metrics():
     """Training as a line over its steps, validation with its own."""
     axes = curves.draw(ROWS, "loss", matplotlib.figure.Figure().subplots())
     lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}

@@ -7,7 +7,7 @@ from flax import nnx
 
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, opening
+from flaxvid.runs import config, options, trained_model
 from flaxvid.video import transform, write
 
 PREPROCESSING = transform.Preprocessing(num_frames=4, crop_size=8, resize=8)
@@ -27,13 +27,13 @@ def trained():
         size="tiny",
         model=zoo.configure("c3d", num_classes=2),
         preprocessing=PREPROCESSING,
-        data=config.Data(),
+        data=options.Data(),
         recipe=recipes.Recipe(),
-        run=config.Run(),
+        run=options.Run(),
         labels=("dark", "bright"),
         manifest="",
     )
-    return opening.Trained(settings, 0, 0, logits, nnx.Linear(1, 1, rngs=nnx.Rngs(0)))
+    return trained_model.Trained(settings, 0, 0, logits, nnx.Linear(1, 1, rngs=nnx.Rngs(0)))
 
 
 @pytest.fixture

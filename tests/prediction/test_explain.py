@@ -11,7 +11,7 @@ from flaxvid.models import timesformer
 from flaxvid.prediction import clips, explain
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, opening
+from flaxvid.runs import config, options, trained_model
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
@@ -67,13 +67,13 @@ def trained_of(arch, module):
         size="tiny",
         model=zoo.configure(arch, num_classes=3),
         preprocessing=SHOWN,
-        data=config.Data(),
+        data=options.Data(),
         recipe=recipes.Recipe(),
-        run=config.Run(),
+        run=options.Run(),
         labels=("red", "green", "blue"),
         manifest="",
     )
-    return opening.Trained(settings, 0, 0, lambda batch: None, module)
+    return trained_model.Trained(settings, 0, 0, lambda batch: None, module)
 
 
 def share_of_patches(boxes):

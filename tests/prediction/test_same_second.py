@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flaxvid.data import batches, frames, manifest, packed, views
+from flaxvid.data import batches, frames, manifest, packed, sources, views
 from flaxvid.prediction import clips
 from flaxvid.runs import embed, encoding
 from flaxvid.video import decode, transform
@@ -63,7 +63,7 @@ def test_embeddings(video, tmp_path):
 def test_packed_clips(video, tmp_path):
     """A record of the part, and one of the whole."""
     packed.pack(video, tmp_path / "packed", packed.Packing(quality=100))
-    opened = manifest.open_data(tmp_path / "packed")
+    opened = sources.open_data(tmp_path / "packed")
     for number in (0, 1):
         alike(shown(opened, number), shown(video, number))
 
@@ -71,7 +71,7 @@ def test_packed_clips(video, tmp_path):
 def test_frame_folders(video, tmp_path):
     """All frames, and five a second, of which each picture is the frame of its second."""
     frames.write(video, tmp_path / "all", fps=None, quality=100)
-    opened = manifest.open_data(tmp_path / "all")
+    opened = sources.open_data(tmp_path / "all")
     for number in (0, 1):
         alike(shown(opened, number), shown(video, number))
     frames.write(video, tmp_path / "five", fps=5.0, quality=100)

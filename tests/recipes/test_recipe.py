@@ -14,6 +14,7 @@ WRONG = {
     "steps": (0, -1),
     "epochs": (0.0, -1.0, math.nan, math.inf),
     "least_steps": (-1,),
+    "batch_size": (0, -1),
     "learning_rate": (-1e-3, math.nan, math.inf),
     "warmup": (-0.1, 1.5, math.nan, math.inf),
     "milestones": ((0.9, 0.7), (0.5, 0.5), (0.5, 700.0), (-0.1,), (700.5,), (math.nan,)),

@@ -36,7 +36,7 @@ def test_a_preset_has_a_recipe_and_a_batch(name, size):
     """Typed, with clips for each step, and the encoder whose embeddings it takes, if any."""
     found = zoo.find(name, size)
     assert isinstance(found.recipe, recipes.Recipe)
-    assert found.batch_size >= 1
+    assert found.recipe.batch_size >= 1
     assert (found.encoder is None) or found.encoder in frame_encoders.ENCODERS
 
 

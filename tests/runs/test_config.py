@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from flaxvid.recipes import zoo
-from flaxvid.runs import config
+from flaxvid.runs import config, options
 
 
 def settings_of(**changes):
@@ -15,9 +15,9 @@ def settings_of(**changes):
         size="tiny",
         model=zoo.configure("timesformer", num_classes=3),
         preprocessing=preset.preprocessing,
-        data=config.Data(),
+        data=options.Data(),
         recipe=preset.recipe,
-        run=config.Run(out=Path("runs/a")),
+        run=options.Run(out=Path("runs/a")),
         labels=("a", "b", "c"),
         manifest="abc",
     )
@@ -27,9 +27,9 @@ def settings_of(**changes):
 def test_seed_and_place_do_not_make_a_model():
     """Nor threads and devices: such runs are seeds of one model."""
     other = settings_of(
-        run=config.Run(out=Path("runs/b"), seed=1),
-        data=config.Data(threads=5),
-        machine=config.Machine(parallel="fsdp"),
+        run=options.Run(out=Path("runs/b"), seed=1),
+        data=options.Data(threads=5),
+        machine=options.Machine(parallel="fsdp"),
     )
     assert config.made_of(other) == config.made_of(settings_of())
     assert json.loads(json.dumps(config.made_of(other))) == config.made_of(other)
@@ -42,9 +42,9 @@ def test_all_else_does():
         settings_of(model=dataclasses.replace(first.model, dim=48)),
         settings_of(preprocessing=dataclasses.replace(first.preprocessing, flip=True)),
         settings_of(recipe=dataclasses.replace(first.recipe, steps=7)),
-        settings_of(data=config.Data(batch_size=4)),
-        settings_of(run=config.Run(weights="file.pth")),
-        settings_of(machine=config.Machine(precision="bf16")),
+        settings_of(recipe=dataclasses.replace(first.recipe, batch_size=4)),
+        settings_of(run=options.Run(weights="file.pth")),
+        settings_of(machine=options.Machine(precision="bf16")),
         settings_of(manifest="xyz"),
     ]
     for other in others:

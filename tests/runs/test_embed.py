@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, predict, train
-from flaxvid.data import batches, embeddings, manifest
+from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sources
 from flaxvid.models import frame_encoders
-from flaxvid.runs import directory, embed, encoding, opening, options
+from flaxvid.preparation import embeddings as preparation
+from flaxvid.runs import config, embed, encoding, parsing, trained_model
 from flaxvid.video import transform, write
 
 SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
@@ -97,7 +98,7 @@ def test_a_kill_amid_the_views_costs_nothing_either(small_motion, tmp_path):
     about = embed.describe(videos, fake(), views=7)
     whole = embed.make(tmp_path / "whole", videos, fake(), about)
     assert len(whole.array) == 6 * 8
-    with embeddings.Writer(tmp_path / "kept", videos, about) as writer:
+    with embeddings_writer.Writer(tmp_path / "kept", videos, about) as writer:
         for number in (*range(6), 6, 7, 20):
             writer.write(number, whole.array[number])
     stored = embed.make(tmp_path / "kept", videos, fake(), about)
@@ -119,7 +120,7 @@ def test_bad_videos_stop_it_or_are_listed(small_motion, tmp_path):
 def test_the_command(small_motion, cheap, capsys):
     """`prepare embeddings MANIFEST` makes the folder and says what to do with it."""
     path = str(small_motion.root / "manifest.csv")
-    folder = embed.prepare_embeddings(embed.EmbeddingsOptions(path, num_frames=4, image_size=16))
+    folder = preparation.prepare(preparation.Embeddings(path, num_frames=4, image_size=16))
     assert f"--data {folder}" in capsys.readouterr().out
     assert folder.parent == embed.CACHE
     assert embeddings.read(folder).manifest.splits() == small_motion.splits()
@@ -127,7 +128,7 @@ def test_the_command(small_motion, cheap, capsys):
 
 # ------------------------------------------------------------------ training on them
 def run_train(*words):
-    return train.train(options.parse([*SMALL, *words], ""))
+    return train.train(parsing.parse([*SMALL, *words], ""))
 
 
 def test_train_makes_embeddings_once_and_says_so(small_motion, cheap, capsys):
@@ -143,12 +144,12 @@ def test_train_on_a_folder_of_embeddings_and_predict(small_motion, cheap):
     """The run knows its encoder, so that predict takes a video file and gives the same logits."""
     stored = make(embed.CACHE / "kept", small_motion)
     folder = run_train("--data", str(stored.folder), "--out", "run")
-    settings = directory.load(folder)
+    settings = config.load(folder)
     assert settings.embedding == stored.about
     assert (settings.model.embedding_dim, settings.model.num_frames) == (12, 4)
     assert settings.preprocessing == stored.about.preprocessing
 
-    trained = opening.open_best(folder)
+    trained = trained_model.open_best(folder)
     number = next(n for n, row in enumerate(small_motion.rows) if row.split == "test")
     (first, *_) = batches.test_batches(embeddings.EmbeddingRows(stored, "test"), 1)
     logits = np.asarray(trained.logits(first))[0]
@@ -163,7 +164,7 @@ def test_views_are_made_learnt_from_and_left_alone_by_tests(small_motion, cheap,
     folder = run_train("--data", data, "--out", "run", "--views", "2")
     said = capsys.readouterr().out
     assert "40 training videos: 2 augmented views of each (--views), 6 steps (--steps)" in said
-    settings = directory.load(folder)
+    settings = config.load(folder)
     assert settings.embedding.views == settings.data.views == 2
     (cache,) = embed.CACHE.glob("*/")
     stored = embeddings.read(cache)
@@ -187,17 +188,17 @@ def test_the_statistics_are_those_of_the_training_videos(small_motion, cheap):
     inputs = ["--model.center", "mean-token", "--model.standardise"]
     folder = run_train("--data", str(stored.folder), "--out", "run", *inputs)
     train = [n for n, row in enumerate(small_motion.rows) if row.split == "train"]
-    module = opening.open_best(folder).module
+    module = trained_model.open_best(folder).module
     expected = stored.array[train].mean(axis=(0, 1))
     np.testing.assert_allclose(module.prepare.shift[...], expected, atol=1e-5)
-    assert directory.load(folder).model.center == "mean-token"
+    assert config.load(folder).model.center == "mean-token"
 
 
 def test_a_linear_model_is_solved(small_motion, cheap, capsys):
     """`--arch linear` takes no steps to learn: its report is the linear model's beside it."""
     words = ["--arch", "linear", "--num-frames", "4", "--image-size", "16", "--batch-size", "4"]
     words += ["--data", str(small_motion.root / "manifest.csv"), "--out", "run"]
-    folder = train.train(options.parse(words, ""))
+    folder = train.train(parsing.parse(words, ""))
     assert "linear, in closed form on 40 training videos" in capsys.readouterr().out
     found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
     assert found["top1"] == found["linear"]["top1"]
@@ -208,7 +209,7 @@ def test_resume_ends_as_the_whole_run(small_motion, cheap):
     """Going on with a finished run's settings finds the same embeddings."""
     stored = make(embed.CACHE / "kept", small_motion)
     folder = run_train("--data", str(stored.folder), "--out", "run")
-    again = train.train(options.parse(["--resume", str(folder)], ""))
+    again = train.train(parsing.parse(["--resume", str(folder)], ""))
     assert again == folder
 
 
@@ -220,7 +221,7 @@ def test_resume_on_other_embeddings_is_refused(small_motion, cheap):
     index["about"]["sha256"] = "1" * 64
     (stored.folder / "index.json").write_text(json.dumps(index))
     with pytest.raises(errors.UserError, match="not the data of that run"):
-        train.train(options.parse(["--resume", str(folder)], ""))
+        train.train(parsing.parse(["--resume", str(folder)], ""))
 
 
 @pytest.fixture
@@ -253,7 +254,7 @@ def test_embeddings_of_changed_videos_are_made_again(few, cheap, capsys):
     assert "makes the embeddings of copy" in capsys.readouterr().out
     encode_anew(few / "3.avi")
     with pytest.raises(errors.UserError, match="is not the data of that run, or has changed"):
-        train.train(options.parse(["--resume", "first"], ""))
+        train.train(parsing.parse(["--resume", "first"], ""))
     with pytest.raises(errors.UserError, match="was made with content"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("first"), orders=False))
     found = evaluate.evaluate(
@@ -264,19 +265,19 @@ def test_embeddings_of_changed_videos_are_made_again(few, cheap, capsys):
 
 def test_given_embeddings_of_changed_videos_are_refused(few, cheap):
     """A folder of embeddings is held to its videos, while those are there."""
-    stored = make(Path("kept"), manifest.open_data(few))
+    stored = make(Path("kept"), sources.open_data(few))
     run_train("--data", "kept", "--out", "first")
     encode_anew(few / "3.avi")
     with pytest.raises(errors.UserError, match="--data kept: the videos under .* have changed"):
         run_train("--data", "kept", "--out", "second")
     (few / "3.avi").unlink()
-    assert embed.for_training(options.parse([*SMALL, "--data", "kept"], ""), stored.manifest)
+    assert embed.for_training(parsing.parse([*SMALL, "--data", "kept"], ""), stored.manifest)
 
 
 def test_evaluate_refuses_embeddings_of_another_encoder(few, cheap):
     """Of the same shape, but other numbers: the model knows nothing of them."""
     run_train("--data", str(few / "manifest.csv"), "--out", "run")
-    videos, encoder = manifest.open_data(few), dataclasses.replace(fake(), sha256="1" * 64)
+    videos, encoder = sources.open_data(few), dataclasses.replace(fake(), sha256="1" * 64)
     embed.make(Path("other"), videos, encoder, embed.describe(videos, encoder))
     with pytest.raises(errors.UserError, match=r"other: was made with sha256 111.* is wanted"):
         evaluate.evaluate(evaluate.EvaluateOptions(run=Path("run"), data="other"))
@@ -296,7 +297,7 @@ def test_pixels_and_embeddings_are_not_confused(small_motion, cheap):
     """A model of pixels refuses embeddings, and options that contradict them are named."""
     stored = make(embed.CACHE / "kept", small_motion)
     with pytest.raises(errors.UserError, match="timesformer takes videos"):
-        train.train(options.parse(["--data", str(stored.folder)], ""))
+        train.train(parsing.parse(["--data", str(stored.folder)], ""))
     with pytest.raises(errors.UserError, match=r"--num-frames 5: the embeddings in .* with 4"):
         run_train("--data", str(stored.folder), "--num-frames", "5")
 

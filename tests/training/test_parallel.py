@@ -17,8 +17,7 @@ from flaxvid import errors, train
 from flaxvid.data import batches
 from flaxvid.models import timesformer
 from flaxvid.recipes import recipe as recipes
-from flaxvid.runs import journal as journals
-from flaxvid.runs import options
+from flaxvid.runs import metrics_log, parsing
 from flaxvid.training import distributed, optimizer, parallel, step
 from flaxvid.training import state as states
 from flaxvid.video import transform
@@ -224,12 +223,12 @@ SMALL += ["--model.mlp-dim", "64", "--num-frames", "4", "--model.patch-size", "1
 
 
 def test_two_processes_learn_as_one(small_motion, tmp_path):
-    """The command in 2 processes of 2 devices each: one journal, and the numbers of one process.
+    """The command in 2 processes of 2 devices each: one run, and the numbers of one process.
 
     The batch of validation videos is not full, and its last rows all fall to one process.
     """
     words = ["--data", str(small_motion.root / "manifest.csv"), *SMALL]
-    train.train(options.parse([*words, "--out", str(tmp_path / "one")], ""))
+    train.train(parsing.parse([*words, "--out", str(tmp_path / "one")], ""))
     command = [sys.executable, "-m", "flaxvid.train", *words, "--out", str(tmp_path / "two")]
     environment = {"JAX_NUM_CPU_DEVICES": "2", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     with socket.socket() as free:
@@ -252,7 +251,7 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
     assert "4 x cpu, fsdp, 2 processes" in said[0][0]
     # Only Gloo speaks for itself.
     assert not any(word in said[1][0] for word in ("timesformer", "steps", "top-1", str(tmp_path)))
-    one, two = (journals.read(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
+    one, two = (metrics_log.read(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
     assert [row["step"] for row in one] == [row["step"] for row in two]
     for wanted, found in zip(one, two, strict=True):
         for time in ("clips_per_second", "seconds"):

@@ -14,7 +14,7 @@ from flaxvid import export, predict, train
 from flaxvid.models import end_to_end
 from flaxvid.models import timesformer as models
 from flaxvid.prediction import published
-from flaxvid.runs import directory, options
+from flaxvid.runs import config, parsing
 from flaxvid.training import checkpoint
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained, read
@@ -154,7 +154,7 @@ def command(capsys, main, *words):
 
 
 def saved_params(folder):
-    settings = directory.load(folder)
+    settings = config.load(folder)
     parts = states.split(
         nnx.eval_shape(lambda: models.TimeSformer(settings.model, rngs=nnx.Rngs(0)))
     )
@@ -171,16 +171,16 @@ def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     words += ["--data", str(small_motion.root / "manifest.csv"), "--weights", spec]
     words += ["--num-frames", "3", "--image-size", "8", "--batch-size", "2", "--out", str(out)]
     words += ["--freeze", "^(?!head)", "--rate-factors", "^head=10"]
-    train.train(options.parse([*words, "--steps", "2", "--eval-every", "2"], ""))
+    train.train(parsing.parse([*words, "--steps", "2", "--eval-every", "2"], ""))
     said = capsys.readouterr().out
     assert "ignored  classifier.weight  5x12" in said
     assert "which colours it learnt from is not known; it is shown RGB, mean (0.45, " in said
-    assert directory.load(out).run.weights == spec
+    assert config.load(out).run.weights == spec
 
     given, _ = pretrained.load(spec, *fresh())
     (folder / "model.safetensors").unlink()
     first = saved_params(out)
-    train.train(options.parse(["--resume", str(out), "--steps", "3"], ""))
+    train.train(parsing.parse(["--resume", str(out), "--steps", "3"], ""))
     second = saved_params(out)
     for trained in (first, second):
         for name in set(given) - {"head"}:

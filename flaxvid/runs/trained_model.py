@@ -14,7 +14,7 @@ from flax import nnx
 from flaxvid import errors
 from flaxvid.models import cost, frame_encoders
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, encoding
+from flaxvid.runs import config, encoding, options
 from flaxvid.training import checkpoint, parallel, step
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained
@@ -45,7 +45,7 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     Raises:
         UserError: if the run has no checkpoint yet.
     """
-    settings = directory.load(folder)
+    settings = config.load(folder)
     module = zoo.find(settings.arch, settings.size).module
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.split(abstract)
@@ -108,9 +108,9 @@ def fresh(
             stride=shown.stride,
             crop_size=getattr(model, "image_size", shown.crop_size),
         ),
-        data=config.Data(),
+        data=options.Data(),
         recipe=preset.recipe,
-        run=config.Run(seed=seed),
+        run=options.Run(seed=seed),
         labels=labels,
         manifest="",
     )

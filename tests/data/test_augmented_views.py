@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flaxvid.data import augmented, batches, manifest
+from flaxvid.data import augmented_views, batches, manifest
 from flaxvid.video import augment, transform, write
 
 
@@ -24,16 +24,16 @@ def loader(tmp_path_factory):
 
 def test_views_are_determined_by_video_and_number(loader):
     """Made together, or alone as after a kill, a view is the same; two views are not."""
-    together = augmented.clips(loader, 0, (0, 1, 2))
+    together = augmented_views.clips(loader, 0, (0, 1, 2))
     assert together["video"].shape == (3, 8, 32, 32, 3)
-    alone = augmented.clips(loader, 0, (1,))
+    alone = augmented_views.clips(loader, 0, (1,))
     np.testing.assert_array_equal(alone["video"][0], together["video"][1])
     assert np.abs(together["video"][0].astype(int) - together["video"][1]).mean() > 2
 
 
 def test_a_view_is_one_camera(loader):
     """The spot stays where it is in all frames of a view, and is never mirrored to the right."""
-    for clip in augmented.clips(loader, 0, range(5))["video"]:
+    for clip in augmented_views.clips(loader, 0, range(5))["video"]:
         lit = clip[..., 0].astype(int) > np.median(clip[..., 0], axis=(1, 2))[:, None, None] + 20
         columns = [np.nonzero(frame)[1].mean() for frame in lit]
         assert np.ptp(columns) < 1
@@ -45,7 +45,7 @@ def test_moments_are_spread_over_most_of_the_video(num_frames):
     """In order, inside the video, over 80 to 100% of it, as many in each view."""
     counts = set()
     for seed in range(20):
-        chosen = augmented.moments(num_frames, 8, np.random.default_rng(seed))
+        chosen = augmented_views.moments(num_frames, 8, np.random.default_rng(seed))
         counts.add(len(chosen))
         assert (np.diff(chosen) > 0).all()
         assert chosen[0] >= 0

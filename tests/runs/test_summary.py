@@ -7,7 +7,7 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.data import manifest
-from flaxvid.runs import introduction, options, sampling
+from flaxvid.runs import datasets, parsing, resolve, sampling, summary
 from flaxvid.video import write
 
 
@@ -35,10 +35,10 @@ def sided(tmp_path_factory):
 
 def said(*words, total=100):
     """The settings of `train WORDS`, and what it says."""
-    chosen = options.parse([*map(str, words), "--batch-size", "4"], "")
-    videos = options.open_data(chosen.data, chosen.run.seed)
-    settings = options.settle(chosen, videos)
-    text = introduction.text(settings, videos, None, parameters=5, start=0, total=total)
+    chosen = parsing.parse([*map(str, words), "--batch-size", "4"], "")
+    videos = datasets.open_data(chosen.data, chosen.run.seed)
+    settings = resolve.settings(chosen, videos)
+    text = summary.text(settings, videos, None, parameters=5, start=0, total=total)
     return settings, text
 
 
@@ -52,24 +52,24 @@ def test_epochs_win_over_the_steps_of_the_recipe(short):
 
 def test_epochs_win_over_the_steps_of_a_resumed_run(short, tmp_path, monkeypatch):
     """Said on the command line is said."""
-    chosen = options.parse(["--steps", "5", "--data", str(short)], "")
-    monkeypatch.setattr(options, "from_run", lambda _folder: chosen)
-    resumed = options.parse(["--resume", str(tmp_path), "--epochs=3"], "")
+    chosen = parsing.parse(["--steps", "5", "--data", str(short)], "")
+    monkeypatch.setattr(parsing, "from_run", lambda _folder: chosen)
+    resumed = parsing.parse(["--resume", str(tmp_path), "--epochs=3"], "")
     assert (resumed.recipe.steps, resumed.recipe.epochs) == (None, 3.0)
 
 
 def test_steps_and_epochs_together_are_refused():
     """Whichever won, the other would be ignored."""
     with pytest.raises(errors.UserError, match="--steps, --epochs: both say how long"):
-        options.parse(["--steps", "5", "--epochs", "2"], "")
+        parsing.parse(["--steps", "5", "--epochs", "2"], "")
 
 
 def test_a_value_out_of_range_is_one_line_and_no_box(capsys):
     """The recipe's own message, from the command line as well."""
     with pytest.raises(errors.UserError, match=r"^--mixup -1\.0: give 0 or more$"):
-        options.parse(["--mixup=-1"], "")
+        parsing.parse(["--mixup=-1"], "")
     with pytest.raises(errors.UserError, match=r"^--mixup: could not convert .*'much'"):
-        options.parse(["--mixup", "much"], "")
+        parsing.parse(["--mixup", "much"], "")
     assert capsys.readouterr().err == ""
 
 
@@ -133,8 +133,8 @@ def test_long_videos_keep_the_stride(tmp_path):
     """Videos as long as a clip spans are sampled as the architecture was made for."""
     folder = folder_of(tmp_path, [10] * 3)
     base = ("--data", folder, "--size", "base", "--image-size", "32", "--num-frames", "2")
-    chosen = options.parse([*map(str, base)], "")
-    videos = options.open_data(chosen.data, 0)
+    chosen = parsing.parse([*map(str, base)], "")
+    videos = datasets.open_data(chosen.data, 0)
     assert sampling.stride_for(videos, 4, 3) == 3
     assert sampling.stride_for(videos, 4, 4) is None
 
@@ -208,7 +208,7 @@ def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
 def test_options_that_would_do_nothing_are_refused(words, message):
     """Whoever gives one believes that it works."""
     with pytest.raises(errors.UserError) as caught:
-        options.parse(words.split(), "")
+        parsing.parse(words.split(), "")
     assert str(caught.value).startswith(message)
 
 
@@ -220,4 +220,4 @@ def test_options_that_do_something_are_not_refused():
         "--arch bert --encoder resnet18 --encoder-weights hf:one/two",
         "--weights hf:one/two --freeze ^blocks",
     ):
-        options.parse(words.split(), "")
+        parsing.parse(words.split(), "")

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from flaxvid.data import contents, manifest
+from flaxvid.data import content_hash, manifest
 
 
 @pytest.fixture
@@ -30,19 +30,19 @@ def change(path, place):
 )
 def test_one_bit_changes_it(videos, name, place):
     """Anywhere in a small file; at the beginning, in the middle and at the end of a large one."""
-    before = contents.fingerprint(videos)
+    before = content_hash.fingerprint(videos)
     change(videos.root / f"{name}.mp4", place)
-    assert contents.fingerprint(videos) != before
+    assert content_hash.fingerprint(videos) != before
 
 
 def test_size_counts_and_a_missing_file_too(videos):
     """A byte more, and no file."""
-    seen = {contents.fingerprint(videos)}
+    seen = {content_hash.fingerprint(videos)}
     with (videos.root / "large.mp4").open("ab") as file:
         file.write(b"x")
-    seen.add(contents.fingerprint(videos))
+    seen.add(content_hash.fingerprint(videos))
     (videos.root / "large.mp4").unlink()
-    seen.add(contents.fingerprint(videos))
+    seen.add(content_hash.fingerprint(videos))
     assert len(seen) == 3
 
 
@@ -50,7 +50,7 @@ def test_the_place_does_not_count(videos, tmp_path):
     """A copy, with other times, is the same data."""
     shutil.copytree(videos.root, tmp_path / "copy", copy_function=shutil.copyfile)
     copy = manifest.Manifest(tmp_path / "copy", videos.rows, videos.labels)
-    assert contents.fingerprint(copy) == contents.fingerprint(videos)
+    assert content_hash.fingerprint(copy) == content_hash.fingerprint(videos)
 
 
 def test_folders_of_images(tmp_path):
@@ -60,5 +60,5 @@ def test_folders_of_images(tmp_path):
     seen = set()
     for name, content in (("1.jpg", b"one"), ("2.jpg", b"two"), ("2.jpg", b"TWO")):
         (tmp_path / "clip" / name).write_bytes(content)
-        seen.add(contents.fingerprint(videos))
+        seen.add(content_hash.fingerprint(videos))
     assert len(seen) == 3

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid.models import attention, fused, kernels, layers, schemes
+from flaxvid.models import attention, fused_attention, kernels, layers, schemes
 
 Cls = Float[Array, "batch 1 dim"]
 Patches = Float[Array, "batch time space dim"]
@@ -42,7 +42,7 @@ def takes(blocks: Sequence[nnx.Module]) -> bool:
         and type(block.attn) is type(block.temporal_attn) is attention.Attention
         and type(block.mlp) is layers.MLP
         and {type(norm) for norm in _norms(block)} == {nnx.LayerNorm}
-        and fused.takes(*_tokens_and_head_dim(block))
+        and fused_attention.takes(*_tokens_and_head_dim(block))
         for block in blocks
     )
 
@@ -53,7 +53,7 @@ def run(
     grid: tuple[int, int, int],
     mask: Frames | None = None,
     *,
-    how: fused.How,
+    how: fused_attention.How,
     remat: bool = False,
     rngs: nnx.Rngs | None = None,
 ) -> Float[Array, "batch dim"]:
@@ -109,14 +109,14 @@ def _attend_over_time(qkv, bias):
 def _over_space(block, cls, patches, mask, rngs, how):
     attn, (batch, time, space, dim) = block.attn, patches.shape
     copies = jnp.broadcast_to(_norm(block.norm1, cls, how)[:, None], (batch, time, 1, dim))
-    padding = jnp.zeros((batch, time, -(1 + space) % fused.MULTIPLE, dim), patches.dtype)
+    padding = jnp.zeros((batch, time, -(1 + space) % fused_attention.MULTIPLE, dim), patches.dtype)
     rows = jnp.concatenate([copies, _norm(block.norm1, patches, how), padding], axis=2)
     # Three products, for cuDNN wants queries, keys and values as three arrays.
     query, key, value = (
         einops.rearrange(part, "b t n (h d) -> (b t) n h d", h=attn.num_heads)
         for part in _thirds(attn.qkv, rows)
     )
-    attended = fused.dot_product(query, key, value, how=how, length=1 + space)
+    attended = fused_attention.dot_product(query, key, value, how=how, length=1 + space)
     attended = attn.proj(einops.rearrange(attended, "(b t) n h d -> b t n (h d)", b=batch))
     attended = _kept(block, batch * time, cls.dtype, rngs).reshape(batch, time, 1, 1) * attended
     where = None if mask is None else mask[:, :, None]

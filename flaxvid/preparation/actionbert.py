@@ -1,4 +1,4 @@
-"""ActionBERT's embeddings in and out: `prepare from-actionbert` and `prepare to-actionbert`."""
+"""`prepare from-actionbert` and `prepare to-actionbert`: its embeddings in and out."""
 
 import dataclasses
 import hashlib
@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from flaxvid import errors, files, ranges
-from flaxvid.data import actionbert, embeddings, manifest
+from flaxvid.data import actionbert, embeddings, embeddings_writer, manifest
 from flaxvid.models import frame_encoders
 
 Files = Annotated[tuple[Path, Path], ranges.File()]
@@ -30,7 +30,7 @@ class FromActionbert:
     """Go on although a group stands in more than one split, as in its own splits it does."""
 
 
-def prepare_from_actionbert(options: FromActionbert) -> None:
+def prepare_from(options: FromActionbert) -> None:
     """A folder of embeddings, video by video.
 
     Raises:
@@ -66,7 +66,7 @@ def prepare_from_actionbert(options: FromActionbert) -> None:
         ),
         manifest=videos.fingerprint(),
     )
-    with embeddings.Writer(options.out, videos, about) as writer:
+    with embeddings_writer.Writer(options.out, videos, about) as writer:
         rows = (
             (row, length)
             for split in splits.values()
@@ -91,7 +91,7 @@ class ToActionbert:
     """Folder to write; there must be no such files in it."""
 
 
-def prepare_to_actionbert(options: ToActionbert) -> None:
+def prepare_to(options: ToActionbert) -> None:
     """`train.json`, `train.npy` and so on.
 
     Raises:

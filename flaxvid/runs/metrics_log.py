@@ -6,7 +6,7 @@ from pathlib import Path
 from flaxvid import errors, files
 
 
-class Journal:
+class MetricsLog:
     """A run's `metrics.jsonl`: one JSON object a line, each with its `step`."""
 
     def __init__(
@@ -17,7 +17,7 @@ class Journal:
         writes: bool = True,
         tensorboard: Path | None = None,
     ):
-        """Opens the journal; on resume, what was written after `resume_step` is taken out.
+        """Opens the file; on resume, what was written after `resume_step` is taken out.
 
         Args:
             path: of the file.
@@ -64,7 +64,7 @@ def _board(folder):
 
 
 def training_seconds(rows: list[dict[str, int | float]]) -> float | None:
-    """Seconds that the steps of a journal took, decoding included and evaluations not.
+    """Seconds that the steps of a run took, decoding included and evaluations not.
 
     None: it does not say, as none was written before steps were timed.
     """

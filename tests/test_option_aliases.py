@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from flaxvid import errors, train, words
+from flaxvid import errors, option_aliases, train
 from flaxvid.recipes import recipe as recipes
-from flaxvid.runs import config, options
+from flaxvid.runs import options, parsing
 
 ACTIONBERT = [
     "--mode",
@@ -43,7 +43,7 @@ ACTIONBERT = [
 
 def said(*arguments):
     with pytest.raises(errors.UserError) as caught:
-        words.refuse(list(arguments))
+        option_aliases.refuse(list(arguments))
     return str(caught.value)
 
 
@@ -86,24 +86,24 @@ def test_a_whole_command_is_told_at_once():
 )
 def test_our_own_words_pass(arguments):
     """Values, files and our own options are nobody else's names."""
-    words.refuse(arguments)
+    option_aliases.refuse(arguments)
 
 
 def test_every_name_of_ours_is_an_option():
     """What is suggested can be said to train, to some architecture; and none of theirs is ours."""
-    kinds = (config.Data, config.Run, config.Machine, recipes.Recipe)
+    kinds = (options.Data, options.Run, options.Machine, recipes.Recipe)
     ours = {field.name.replace("_", "-") for kind in kinds for field in dataclasses.fields(kind)}
     ours |= {"arch", "size"}
     models = {
         field.name.replace("_", "-")
         for arch in ("bert", "embedding_transformer")
-        for field in dataclasses.fields(options.from_recipe(arch, "tiny").model)
+        for field in dataclasses.fields(parsing.from_recipe(arch, "tiny").model)
     }
-    for here in words.OTHERS.values():
+    for here in option_aliases.OTHERS.values():
         for name in re.findall(r"--([a-z.-]+)", here):
             part = name.removeprefix("model.")
             assert part in (models if name.startswith("model.") else ours), name
-    assert not set(words.OTHERS) & ours
+    assert not set(option_aliases.OTHERS) & ours
 
 
 def test_train_says_so(monkeypatch, capsys):

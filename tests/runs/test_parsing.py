@@ -5,14 +5,14 @@ import re
 import pytest
 
 from flaxvid.recipes import zoo
-from flaxvid.runs import options
+from flaxvid.runs import parsing, resolve
 
 
 @pytest.mark.parametrize("arch", zoo.ARCHITECTURES)
 def test_every_option_says_what_it_is(arch, capsys):
     """None has its default alone."""
     with pytest.raises(SystemExit):
-        options.parse(["--arch", arch, "--help"], "Train a model.")
+        parsing.parse(["--arch", arch, "--help"], "Train a model.")
     text = " ".join(re.sub("[│╭╮╰╯]", "", capsys.readouterr().out).split())
     names = set(re.findall(r"--[a-z][\w.-]+", text))
     assert {"--arch", "--learning-rate"} <= names
@@ -23,10 +23,10 @@ def test_every_option_says_what_it_is(arch, capsys):
 
 def test_sampling_and_padding_reach_the_model(small_motion):
     """What is said of frames and filling is part of the preprocessing, which is saved with it."""
-    chosen = options.parse(["--arch", "c3d", "--sampling", "interval", "--padding", "zeros"], "")
-    shown = options.settle(chosen, small_motion).preprocessing
+    chosen = parsing.parse(["--arch", "c3d", "--sampling", "interval", "--padding", "zeros"], "")
+    shown = resolve.settings(chosen, small_motion).preprocessing
     assert (shown.sampling, shown.padding) == ("interval", "zeros")
-    usual = options.settle(options.parse(["--arch", "c3d"], ""), small_motion).preprocessing
+    usual = resolve.settings(parsing.parse(["--arch", "c3d"], ""), small_motion).preprocessing
     assert (usual.sampling, usual.padding) == ("spread", "repeat")
 
 
@@ -34,13 +34,13 @@ def test_sampling_and_padding_reach_the_model(small_motion):
 @pytest.mark.parametrize("arch", ["embedding_transformer", "bilstm", "bert", "roberta", "tcn"])
 def test_videos_of_ones_own_get_their_own_recipe(arch, tmp_path):
     """A folder: place kept, scene apart, views, smoothing; motion's recipe is what it was."""
-    own = options.parse(["--arch", arch, "--data", str(tmp_path)], "")
+    own = parsing.parse(["--arch", arch, "--data", str(tmp_path)], "")
     assert (own.data.num_frames, own.data.image_size) == (16, 112)
     assert (own.data.encoder_stage, own.data.views) == ("middle", None)
     assert (own.model.center, own.model.standardise) == ("mean-token", True)
     assert (own.recipe.label_smoothing, own.recipe.least_steps) == (0.1, 300)
     for words in ([], ["--data", "motion"], ["--data", "motion:hard"]):
-        motion = options.parse(["--arch", arch, *words], "")
+        motion = parsing.parse(["--arch", arch, *words], "")
         assert (motion.data.num_frames, motion.data.encoder_stage) == (8, "top")
         assert (motion.data.views, motion.model.center) == (0, "none")
         assert motion.recipe.steps in (1000, 2000)
@@ -49,8 +49,8 @@ def test_videos_of_ones_own_get_their_own_recipe(arch, tmp_path):
 def test_what_is_said_goes_before_what_is_chosen(tmp_path):
     """Options beat the recipe, and a published size keeps its publication's inputs."""
     words = ["--arch", "bert", f"--data={tmp_path}", "--views", "3", "--encoder-stage", "4"]
-    own = options.parse([*words, "--encoder-grid", "2", "--model.center", "none"], "")
+    own = parsing.parse([*words, "--encoder-grid", "2", "--model.center", "none"], "")
     assert (own.data.views, own.data.encoder_stage, own.data.encoder_grid) == (3, 4, 2)
     assert own.model.center == "none"
-    base = options.parse(["--arch", "bert", "--size", "base", "--data", str(tmp_path)], "")
+    base = parsing.parse(["--arch", "bert", "--size", "base", "--data", str(tmp_path)], "")
     assert (base.data.encoder_stage, base.data.views, base.model.standardise) == ("top", 0, False)

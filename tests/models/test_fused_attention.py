@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.models import attention, fused
+from flaxvid.models import attention, fused_attention
 from tests.models import filled
 
-ON_CPU = fused.How(implementation="xla", interpret=True)
+ON_CPU = fused_attention.How(implementation="xla", interpret=True)
 HALF = jnp.bfloat16
 H200 = types.SimpleNamespace(platform="gpu", compute_capability="9.0")
 
@@ -43,7 +43,7 @@ def test_it_is_the_formula(name):
         slopes, found = jax.jit(jax.grad(total, (0, 1, 2), has_aux=True))(*inputs)
         return [found, *slopes]
 
-    found = both(lambda *given: fused.dot_product(*given, how=ON_CPU))
+    found = both(lambda *given: fused_attention.dot_product(*given, how=ON_CPU))
     for one, other in zip(found, both(attention.scaled_dot_product), strict=True):
         assert one.dtype == HALF
         one, other = (np.asarray(array, np.float32) for array in (one, other))
@@ -53,7 +53,9 @@ def test_it_is_the_formula(name):
 def test_padded_tokens_have_no_say():
     """Of 16 tokens the first 13 are real, whatever stands at the others."""
     query, key, value = (normal(2, 16, 3, 16, seed=seed, dtype=jnp.float32) for seed in range(3))
-    padded = jax.jit(lambda *given: fused.dot_product(*given, how=ON_CPU, length=13)[:, :13])
+    padded = jax.jit(
+        lambda *given: fused_attention.dot_product(*given, how=ON_CPU, length=13)[:, :13]
+    )
     found = padded(query, key, value)
     real = (array[:, :13] for array in (query, key, value))
     expected = jax.jit(attention.scaled_dot_product)(*real)
@@ -74,10 +76,14 @@ def test_the_device_decides(name, monkeypatch):
     device, expected = DEVICES[name]
     monkeypatch.setattr(jax, "devices", lambda *_: [device])
     monkeypatch.setattr(jax, "device_count", lambda: 1)
-    assert fused.here(jnp.zeros((1, 2), HALF)) == (fused.How() if expected else None)
-    assert fused.here(jnp.zeros((1, 2))) is None
+    assert fused_attention.here(jnp.zeros((1, 2), HALF)) == (
+        fused_attention.How() if expected else None
+    )
+    assert fused_attention.here(jnp.zeros((1, 2))) is None
     monkeypatch.setattr(jax, "device_count", lambda: 2)
-    assert fused.here(jnp.zeros((1, 2), HALF)) == (fused.How(kernels=False) if expected else None)
+    assert fused_attention.here(jnp.zeros((1, 2), HALF)) == (
+        fused_attention.How(kernels=False) if expected else None
+    )
 
 
 def test_another_device_by_default_decides(monkeypatch):
@@ -85,17 +91,17 @@ def test_another_device_by_default_decides(monkeypatch):
     cpu = jax.devices()[0]
     monkeypatch.setattr(jax, "devices", lambda *_: [H200])
     with jax.default_device(cpu):
-        assert fused.here(jnp.zeros((1, 2), HALF)) is None
+        assert fused_attention.here(jnp.zeros((1, 2), HALF)) is None
 
 
 def test_what_is_exported_is_not_fused(monkeypatch):
     """A program with an open batch is for every platform."""
-    monkeypatch.setattr(fused, "_has_fused_attention", lambda device: True)
+    monkeypatch.setattr(fused_attention, "_has_fused_attention", lambda device: True)
     (batch,) = jax.export.symbolic_shape("batch")
     seen = []
 
     def traced(tokens):
-        seen.append(fused.here(tokens))
+        seen.append(fused_attention.here(tokens))
         return tokens
 
     jax.export.export(jax.jit(traced))(jax.ShapeDtypeStruct((batch, 3), HALF))
@@ -115,9 +121,11 @@ def module_of(dropout=0.0):
 @pytest.fixture
 def taken(monkeypatch):
     """How often attention went without its scores, on a device that has it."""
-    calls, own = [], fused.dot_product
-    monkeypatch.setattr(fused, "here", lambda tokens: ON_CPU)
-    monkeypatch.setattr(fused, "dot_product", lambda *a, **k: calls.append(1) or own(*a, **k))
+    calls, own = [], fused_attention.dot_product
+    monkeypatch.setattr(fused_attention, "here", lambda tokens: ON_CPU)
+    monkeypatch.setattr(
+        fused_attention, "dot_product", lambda *a, **k: calls.append(1) or own(*a, **k)
+    )
     return calls
 
 
@@ -127,7 +135,7 @@ def test_a_module_takes_it(taken, monkeypatch):
     mask = jnp.arange(130)[None] < jnp.asarray([[130], [77]])
     found = jax.jit(lambda *given: module(*given))(tokens, mask)
     assert taken == [1]
-    monkeypatch.setattr(fused, "here", lambda tokens: None)
+    monkeypatch.setattr(fused_attention, "here", lambda tokens: None)
     expected = jax.jit(lambda *given: module(*given))(tokens, mask).astype(jnp.float32)
     np.testing.assert_allclose(
         found.astype(jnp.float32), expected, atol=2e-2 * float(jnp.abs(expected).max())

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.models import attention, divided, fused, layers, timesformer
+from flaxvid.models import attention, divided_gpu, fused_attention, layers, timesformer
 from tests.models import filled
 
-ON_CPU = fused.How(implementation="xla", interpret=True)
+ON_CPU = fused_attention.How(implementation="xla", interpret=True)
 SMALL = dict(num_classes=5, num_frames=4, image_size=16, patch_size=4, dim=32, depth=2)
 SMALL |= dict(num_heads=2, mlp_dim=48, drop_path=0.3)
 
@@ -26,7 +26,7 @@ MASK = jnp.asarray([[True] * 4, [True] * 4, [True] * 4, [True, True, True, False
 
 def learn(model, how, monkeypatch, key=None):
     """Logits and gradients of a model, computed so."""
-    monkeypatch.setattr(fused, "here", lambda tokens: how)
+    monkeypatch.setattr(fused_attention, "here", lambda tokens: how)
     graphdef, params = nnx.split(model)
     probe = jnp.arange(20.0).reshape(4, 5) - 9
 
@@ -41,12 +41,12 @@ def learn(model, how, monkeypatch, key=None):
 
 @pytest.fixture(autouse=True)
 def few_tokens_are_worth_it(monkeypatch):
-    monkeypatch.setattr(fused, "FEWEST", 17)
+    monkeypatch.setattr(fused_attention, "FEWEST", 17)
 
 
 WAYS = {
     "kernels": (ON_CPU, dict(remat=True, depth=1)),
-    "without kernels": (fused.How(implementation="xla", kernels=False), {}),
+    "without kernels": (fused_attention.How(implementation="xla", kernels=False), {}),
 }
 
 
@@ -56,8 +56,8 @@ def test_the_numbers_are_those_of_the_blocks(way, monkeypatch):
     how, overrides = WAYS[way]
     model = model_of(**overrides)
     expected, slopes = learn(model, None, monkeypatch, key=3)
-    calls, own = [], divided.run
-    monkeypatch.setattr(divided, "run", lambda *a, **k: calls.append(1) or own(*a, **k))
+    calls, own = [], divided_gpu.run
+    monkeypatch.setattr(divided_gpu, "run", lambda *a, **k: calls.append(1) or own(*a, **k))
     found, fused_slopes = learn(model, how, monkeypatch, key=3)
     assert calls == [1]
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -91,7 +91,7 @@ LEARNERS = [
 @pytest.mark.parametrize(("module", "name"), LEARNERS)
 def test_a_learners_part_is_called(module, name, monkeypatch):
     """A function that a learner put in the place of flaxvid's is not passed over."""
-    monkeypatch.setattr(fused, "here", lambda tokens: ON_CPU)
+    monkeypatch.setattr(fused_attention, "here", lambda tokens: ON_CPU)
     own, called = getattr(module, name), []
 
     def mine(*given, **settings):
@@ -112,7 +112,7 @@ def test_maps_are_seen(monkeypatch):
     """Attention that is looked at is the formula's."""
     model = model_of()
     expected = jax.eval_shape(lambda: attention.maps(model, CLIPS))
-    monkeypatch.setattr(fused, "here", lambda tokens: ON_CPU)
+    monkeypatch.setattr(fused_attention, "here", lambda tokens: ON_CPU)
     assert jax.eval_shape(lambda: attention.maps(model, CLIPS)) == expected
 
 
@@ -138,7 +138,7 @@ def test_a_gpu_keeps_no_scores(monkeypatch):
     )
 
     def has_scores(how):
-        monkeypatch.setattr(fused, "here", lambda tokens: how)
+        monkeypatch.setattr(fused_attention, "here", lambda tokens: how)
         step = jax.grad(lambda params: nnx.merge(graphdef, params)(CLIPS, MASK).sum())
         shapes = set(shapes_in(jax.make_jaxpr(step)(params).jaxpr))
         return any(
@@ -146,4 +146,4 @@ def test_a_gpu_keeps_no_scores(monkeypatch):
         )
 
     assert has_scores(None)
-    assert not has_scores(fused.How())
+    assert not has_scores(fused_attention.How())

@@ -5,7 +5,7 @@ from collections import defaultdict
 import jax
 import numpy as np
 
-from flaxvid.data import embeddings, groups, manifest, sides
+from flaxvid.data import embeddings, flip, groups, manifest
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, sampling
@@ -121,7 +121,7 @@ def _pixels(shown):
 # ---------------------------------------------------------------- how it learns
 def _steps(settings, videos, start, total):
     clips = videos.splits()["train"] * settings.data.clips_per_video
-    batch, recipe = settings.data.batch_size, settings.recipe
+    batch, recipe = settings.recipe.batch_size, settings.recipe
     epochs = total * batch / clips
     by = "--epochs" if recipe.steps is None else "--steps, or --epochs"
     return (
@@ -154,7 +154,7 @@ def _how(machine):
 
 # ---------------------------------------------------------------- what is not as it seems
 def _warnings(settings, videos):
-    found = sides.naming_a_side(videos.labels)
+    found = flip.naming_a_side(videos.labels)
     if settings.embedding is None and settings.preprocessing.flip and found:
         yield (
             f"half of the clips are mirrored, and {_some(found)} "

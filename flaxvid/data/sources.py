@@ -1,0 +1,98 @@
+"""Labelled videos as people have them: a manifest, or a folder with a folder for each class."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+from flaxvid.data import groups, manifest, scan, splits
+from flaxvid.video import endings
+
+HELD_OUT = 0.2  # of a folder's videos for testing, and of the rest for validation
+
+
+def open_data(
+    path: Path, *, allow_leakage: bool = False, seed: int = 0, group_regex: str | None = None
+) -> manifest.Manifest:
+    """A manifest from what `--data` names: a CSV or JSON file, or a folder of class folders.
+
+    Args:
+        path: of the file or folder.
+        allow_leakage: open it although a group stands in more than one split.
+        seed: of the splits of a folder that has none.
+        group_regex: what it finds in a video's path is the video's group (`groups.by_regex`).
+
+    Raises:
+        ManifestError: naming the file or folder, what is wrong with it and the way out.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise manifest.ManifestError(
+            f"{path}: no such file or folder; give --data a manifest or a folder"
+        )
+    if path.is_dir() and (path / "manifest.csv").exists():
+        path = path / "manifest.csv"
+    if path.is_dir():
+        opened = from_folders(path, seed=seed, group_regex=group_regex)
+    else:
+        opened = groups.regrouped(manifest.read(path), group_regex)
+    if not allow_leakage:
+        manifest.check_leakage(opened)
+    return opened
+
+
+def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -> manifest.Manifest:
+    """A manifest of `root/<class>/<video>` or `root/<split>/<class>/<video>`.
+
+    A video is a file, or a folder of images, and may lie in folders below its class; what is left
+    out is said on standard error. Without split folders a fifth of each class becomes the test
+    split, and a fifth of the rest the validation split, drawn with `seed`, whole groups only. Where
+    a class has too few groups for three splits there is no validation split.
+
+    The groups are those of `group_regex`, or what known data sets' names tell (`groups.of_name`);
+    a file named in any other way is its own group, so videos cut from one recording need the
+    expression, or a manifest that says so.
+
+    Raises:
+        ManifestError: for a folder without classes, or a class folder without videos.
+        UserError: for a regular expression that does not fit.
+    """
+    root = Path(root)
+    given = [split for split in manifest.SPLITS if (root / split).is_dir()]
+    if given:
+        rows = [row for split in given for row in _class_rows(root, root / split, split)]
+        videos = groups.regrouped(manifest.of_rows(root, rows), group_regex)
+    else:
+        videos = groups.regrouped(
+            manifest.of_rows(root, _class_rows(root, root, "train")), group_regex
+        )
+        rows = splits.hold_out_rows(videos.rows, HELD_OUT, seed=seed)
+        with contextlib.suppress(manifest.ManifestError):
+            rows = splits.hold_out_rows(rows, HELD_OUT, seed=seed, split="validation")
+        videos = dataclasses.replace(videos, rows=rows)
+    taken, found = {row.path for row in videos.rows}, scan.scan(root)
+    beside = [path for path in found.videos if path.relative_to(root).as_posix() not in taken]
+    scan.say(root, (*beside, *found.left_out))
+    return videos
+
+
+def _class_rows(root, folder, split):
+    named = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    classes = sorted(entry for entry in named if entry.is_dir())
+    if not classes:
+        raise manifest.ManifestError(
+            f"{folder}: has no class folders; put videos into {folder}/<class>/"
+        )
+    rows = []
+    for entry in classes:
+        videos = scan.scan(entry).videos
+        if not videos:
+            known = ", ".join(endings.VIDEO_SUFFIXES)
+            raise manifest.ManifestError(
+                f"{entry}: the class folder holds no video ({known}) and no frame folder; add some "
+                "or remove it"
+            )
+        for video in videos:
+            path = video.relative_to(root).as_posix()
+            group = groups.of_name(path, entry.name) or path
+            rows.append(manifest.Row(path=path, label=entry.name, group=group, split=split))
+    return rows

@@ -1,0 +1,39 @@
+"""`prepare check`: every video read, and what is wrong with them listed."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from flaxvid import files, ranges
+from flaxvid.data import check, sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Read every video: unreadable, short, damaged, mislabelled, duplicate and leaking ones are
+    listed."""
+
+    data: Annotated[str, tyro.conf.Positional, ranges.Source()]
+    """A manifest, a folder of class folders, or a packed folder."""
+    num_frames: Annotated[int, ranges.FRAMES] = 1
+    """Frames that a clip takes: videos with fewer are short."""
+    threads: Annotated[int, ranges.THREADS] = 2
+    """Threads that read."""
+    json: Annotated[Path | None, ranges.NewFile((".json",))] = None
+    """File for the findings too."""
+    overwrite: bool = False
+    """Replace a file of that name."""
+
+
+def prepare(options: Check) -> None:
+    """The table; exit code 1 if anything in it is wrong, and not only noted."""
+    videos = sources.open_data(Path(options.data), allow_leakage=True)
+    findings = check.check(videos, num_frames=options.num_frames, threads=options.threads)
+    if options.json is not None:
+        files.write_json(options.json, check.to_json(findings, videos))
+    print(check.table(findings, len({row.path for row in videos.rows})))
+    if check.wrong(findings):
+        sys.exit(1)

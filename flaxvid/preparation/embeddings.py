@@ -1,0 +1,82 @@
+"""`prepare embeddings`: every frame of every video to a vector, kept on disk."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from flaxvid import ranges
+from flaxvid.data import lock
+from flaxvid.runs import datasets, embed, encoding
+from flaxvid.runs import options as run_options
+
+
+@dataclasses.dataclass(frozen=True)
+class Embeddings:
+    """Every frame of every video to a vector, by an image network trained on ImageNet."""
+
+    manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",))]
+    """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
+    out: Annotated[Path | None, ranges.NewFolder()] = None
+    """Folder to make; None: one under data/embeddings."""
+    encoder: str = run_options.Data.encoder
+    """lite0, resnet18, densenet121, or densenet121_writeup: fed pixels / 255 and pooled without the
+    last ReLU, as the PyTorch notebook does."""
+    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    """Of the encoder: a file or hf:owner/name; None: its usual ones."""
+    num_frames: Annotated[int, ranges.FRAMES] = 16
+    """Frames of a video, spread over it; a video with fewer gives all it has."""
+    sampling: Literal["spread", "interval"] = "spread"
+    """Middles of equal parts of the video, or, as tutorials do, every
+    max(1, total // num_frames)-th frame from the first."""
+    padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
+    """zeros_unmasked: black frames fill up short videos, are embedded, and count as frames; the
+    others: a short video has as many embeddings as frames."""
+    image_size: Annotated[int, ranges.PIXELS] = 112
+    """Height and width that the encoder sees, in pixels."""
+    encoder_stage: Annotated[int | Literal["middle", "top"], ranges.between(0, 100)] = "middle"
+    """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
+    (Lite0's fifth); or `top`, which tells what things are."""
+    encoder_grid: Annotated[int | None, ranges.between(1, 1000)] = None
+    """Cells along each side in which the maps are averaged; None: 4, and 1 of the top."""
+    views: Annotated[int, ranges.between(0, 1000)] = 0
+    """Augmented views of each training video, beside the video as it is."""
+    dtype: Literal["float16", "float32"] = "float32"
+    """Type on disk; float16 takes half the space and keeps three digits."""
+    bad_videos: Literal["error", "skip"] = "error"
+    """Stop at a video that can't be read, or leave it out and list it."""
+    allow_leakage: bool = False
+    """Go on although a group stands in more than one split."""
+    threads: Annotated[int, ranges.THREADS] = 2
+    """Threads that decode."""
+
+
+def prepare(options: Embeddings) -> Path:
+    """The command `prepare embeddings`: makes the folder, or goes on with it, and says so.
+
+    Raises:
+        UserError: for a manifest, a video, an encoder or weights that can't be used.
+    """
+    data = run_options.Data(data=options.manifest, allow_leakage=options.allow_leakage)
+    videos = datasets.open_data(data, seed=0)
+    encoder = encoding.open_encoder(
+        options.encoder,
+        options.weights,
+        num_frames=options.num_frames,
+        image_size=options.image_size,
+        stage=options.encoder_stage,
+        grid=options.encoder_grid,
+    ).shown(sampling=options.sampling, padding=options.padding)
+    about = embed.describe(videos, encoder, options.dtype, options.views)
+    folder = options.out or embed.cache_folder(options.manifest, about)
+    with lock.exclusive(folder):
+        stored = embed.make(folder, videos, encoder, about, options.bad_videos, options.threads)
+    print(
+        f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
+        f"most, {about.dim} numbers a frame"
+        f"{f', {about.views} views of each training video' if about.views else ''}: "
+        f"{stored.array.nbytes:,} bytes; {len(stored.skipped)} could not be read\n"
+        f"try  python -m flaxvid.train --arch embedding_transformer --data {folder}"
+    )
+    return folder

@@ -1,0 +1,71 @@
+"""`prepare folder`: a manifest of videos of one's own, of HMDB51 or of Kinetics."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+from flaxvid import errors, ranges
+from flaxvid.data import groups, layouts, manifest, sources, splits
+from flaxvid.preparation import manifests
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """A manifest of videos of your own, of HMDB51 or of Kinetics; no video is opened."""
+
+    source: manifests.Source
+    """Folder of the videos."""
+    layout: Literal["classes", "hmdb51", "kinetics"] = "classes"
+    """Class folders (inside split folders, if you like), or a data set's own way."""
+    table: Annotated[Path | None, ranges.File()] = None
+    """A CSV or JSON with path, label and perhaps start, end, group, split. For Kinetics: its
+    annotations."""
+    lists: Annotated[Path | None, ranges.Folder()] = None
+    """HMDB51's folder of `<class>_test_split<N>.txt`."""
+    split: Literal[1, 2, 3] = 1
+    """HMDB51's split."""
+    group_regex: str | None = None
+    """What it finds in a video's path is the video's group, as subject_[0-9]+; None: the table's,
+    or what names of UCF101, HMDB51 or Kinetics tell."""
+    test: manifests.HeldOut = None
+    """Share of the training videos held out for testing, by groups. Class folders without split
+    folders have a fifth held out for testing, and a fifth of the rest for validation."""
+    validation: manifests.HeldOut = None
+    """Share of the rest held out for validation, by groups."""
+    seed: Annotated[int, ranges.SEED] = 0
+    """Of what is drawn."""
+    out: manifests.Manifest = None
+    """Manifest to write, .csv or .json; None: manifest.csv in the source."""
+    overwrite: bool = False
+    """Replace a manifest of that name."""
+    allow_leakage: bool = False
+    """Go on although a group stands in more than one split."""
+
+
+def prepare(options: Folder) -> None:
+    """From a folder of videos, or a table of them, to a manifest."""
+    if not options.source.is_dir():
+        raise errors.UserError(f"{options.source}: is no folder; name the folder of the videos")
+    if options.group_regex is not None and options.layout != "classes":
+        raise errors.UserError(
+            f"--group-regex: {options.layout} has groups of its own; leave it out"
+        )
+    match options.layout:
+        case "hmdb51":
+            lists = options.lists or options.source.parent / "testTrainMulti_7030_splits"
+            videos = layouts.hmdb51(options.source, lists, options.split)
+        case "kinetics":
+            if options.table is None:
+                raise errors.UserError("--layout kinetics: name its annotations with --table")
+            videos, missing = layouts.kinetics(options.source, [options.table])
+            print(f"{missing} annotated clips are not there")
+        case "classes" if options.table is None:
+            regex = options.group_regex
+            videos = sources.from_folders(options.source, seed=options.seed, group_regex=regex)
+        case "classes":
+            table = groups.regrouped(manifest.read(options.table), options.group_regex)
+            videos = dataclasses.replace(table, root=options.source)
+    if options.test is not None:
+        rows = splits.hold_out_rows(videos.rows, options.test, seed=options.seed)
+        videos = dataclasses.replace(videos, rows=rows)
+    manifests.finish(videos, options)

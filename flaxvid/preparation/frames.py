@@ -1,0 +1,58 @@
+"""`prepare frames`: videos as folders of JPEGs."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from flaxvid import ranges
+from flaxvid.data import frames, sources
+
+Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
+Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """Videos to folders of JPEGs, that are read as videos are."""
+
+    data: Data
+    """A manifest, or a folder of class folders."""
+    out: Target
+    """Folder to write."""
+    fps: Annotated[float | None, ranges.FPS] = 1.0
+    """Frames per second; None: all."""
+    short_side: Annotated[int | None, ranges.PIXELS] = None
+    """Pixels; None leaves the size."""
+    quality: Annotated[int, ranges.between(1, 100)] = 95
+    """Of the JPEGs, 1 to 100."""
+    threads: Annotated[int, ranges.THREADS] = 2
+    """Threads that decode."""
+    bad_videos: Literal["error", "skip"] = "error"
+    """Stop at a video that can't be read, or leave it out and list it."""
+
+
+def prepare(options: Frames) -> None:
+    """Frame folders, and a manifest of them."""
+    skipped = frames.write(
+        sources.open_data(Path(options.data), allow_leakage=True),
+        options.out,
+        fps=options.fps,
+        short_side=options.short_side,
+        quality=options.quality,
+        threads=options.threads,
+        skip=options.bad_videos == "skip",
+    )
+    say_written(options.out, skipped)
+
+
+def say_written(out: Path, skipped: Mapping[str, str]) -> None:
+    """Prints what a folder of decoded videos takes on disk, and what was left out of it."""
+    for reason in skipped.values():
+        print(f"left out: {reason}", file=sys.stderr)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    left_out = f", {len(skipped)} videos left out" if skipped else ""
+    print(f"{out}: {size / 1e6:.1f} MB{left_out}\ntry  --data {out}")

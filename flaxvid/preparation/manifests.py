@@ -1,0 +1,34 @@
+"""What `prepare ucf101` and `prepare folder` share: options, and the manifest they end with."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from flaxvid import errors, files, ranges
+from flaxvid.data import manifest, splits
+
+Source = Annotated[Path, tyro.conf.Positional, ranges.Folder()]
+Manifest = Annotated[Path | None, ranges.NewFile((".csv", ".json"))]
+HeldOut = Annotated[float | None, ranges.above(0, 0.5)]
+
+
+def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
+    """Holds out validation rows, refuses leaks, writes the manifest and says what is in it."""
+    if options.validation is not None:
+        rows = splits.hold_out_rows(
+            videos.rows, options.validation, seed=options.seed, split="validation"
+        )
+        videos = dataclasses.replace(videos, rows=rows)
+    if not options.allow_leakage:
+        manifest.check_leakage(videos)
+    out = options.out or options.source / "manifest.csv"
+    if out.exists() and not options.overwrite:
+        raise errors.UserError(f"{out}: is there already; pass --overwrite, or --out another")
+    files.make_folder(out.parent)
+    manifest.write(videos, out)
+    counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
+    groups = len({row.group for row in videos.rows})
+    print(f"{out}: {len(videos.labels)} classes, {counts}, {groups} groups\ntry  --data {out}")
+    return videos

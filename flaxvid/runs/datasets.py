@@ -1,0 +1,55 @@
+"""The data of a run: what `--data` names, and how its rows become rows of a batch."""
+
+from pathlib import Path
+
+from flaxvid.data import batches, embeddings, from_tfds, manifest, motion, sources
+from flaxvid.runs import config, options
+
+
+def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
+    """The manifest that `--data` names; `motion` is drawn if it is not there yet.
+
+    Raises:
+        UserError: if there is nothing, or nothing usable, under that name.
+    """
+    name, _, level = chosen.data.partition(":")
+    if name == "motion" and not Path(chosen.data).exists():
+        return motion.open_or_draw(level or "easy")
+    if name == "tfds":
+        return from_tfds.open_tfds(level)
+    if embeddings.is_stored(Path(chosen.data)):
+        return embeddings.read(Path(chosen.data)).manifest
+    return sources.open_data(
+        Path(chosen.data),
+        allow_leakage=chosen.allow_leakage,
+        seed=seed,
+        group_regex=chosen.group_regex,
+    )
+
+
+def is_motion(data: str) -> bool:
+    """Whether `--data` names the drawn motion videos, or embeddings of them."""
+    if data.partition(":")[0] == "motion" and not Path(data).exists():
+        return True
+    if not embeddings.is_stored(Path(data)):
+        return False
+    return set(embeddings.read(Path(data)).manifest.labels) == set(motion.CLASSES)
+
+
+def loaders(
+    settings: config.Settings,
+    videos: manifest.Manifest,
+    stored: embeddings.Stored | None,
+    skipped: batches.Skipped,
+) -> dict[str, batches.Rows]:
+    """Split -> how its rows become rows of a batch; of `stored` embeddings, if there are."""
+    if stored is not None:
+        return {
+            split: embeddings.EmbeddingRows(stored, split, skipped) for split in videos.splits()
+        }
+    return {
+        split: batches.VideoRows(
+            videos.split(split), settings.preprocessing, settings.data.bad_videos, skipped
+        )
+        for split in videos.splits()
+    }

@@ -1,0 +1,108 @@
+"""A command line read: the recipe's defaults, or those of the run resumed, then what was said."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from flaxvid import commandline, errors
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, datasets, options, unused_options
+
+
+def parse(arguments: list[str], description: str) -> options.TrainOptions:
+    """Options from the command line; what is not said comes from the recipe, or the run resumed.
+
+    Raises:
+        UserError: for an unknown architecture or size, or one that the resumed run does not have;
+            for a value out of its range; for options that contradict each other, or that would
+            change nothing; for an option by the name that another project gives it.
+    """
+    # Which recipe or run gives the defaults has to be known before the rest can be read.
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--arch", "--size", "--resume", "--data"):
+        first.add_argument(name, nargs="?")
+    given, _ = first.parse_known_args(arguments)
+    if given.resume is None:
+        defaults = from_recipe(
+            given.arch or "timesformer", given.size or "tiny", given.data or "motion"
+        )
+    else:
+        defaults = from_run(Path(given.resume))
+    said = commandline.names(arguments)
+    if {"steps", "epochs"} <= said:
+        raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")
+    if "epochs" in said:  # what is said comes before the steps of the recipe, or of the run
+        recipe = dataclasses.replace(defaults.recipe, steps=None)
+        defaults = dataclasses.replace(defaults, recipe=recipe)
+    chosen = commandline.parse(
+        options.TrainOptions[type(defaults.model)],
+        arguments,
+        default=defaults,
+        prog="python -m flaxvid.train",
+        description=description,
+    )
+    chosen = dataclasses.replace(chosen, said=said)
+    if given.resume is not None:
+        _refuse_another_model(chosen, defaults)
+    unused_options.refuse(chosen)
+    return chosen
+
+
+def from_recipe(arch: str, size: str, data: str = "motion") -> options.TrainOptions:
+    """The defaults of an architecture on the data named: its preset and its recipe.
+
+    Raises:
+        UserError: for an unknown architecture or size.
+    """
+    preset = zoo.find(arch, size)
+    if preset.own is not None and not datasets.is_motion(data):
+        preset = preset.own
+    data = options.Data(
+        data=data,
+        num_frames=preset.preprocessing.num_frames,
+        stride=preset.preprocessing.stride,
+        sampling=preset.preprocessing.sampling,
+        padding=preset.preprocessing.padding,
+        image_size=preset.preprocessing.crop_size,
+        flip=preset.preprocessing.flip,
+        encoder=preset.encoder or options.Data.encoder,
+        encoder_stage=preset.encoder_stage,
+        views=preset.views,
+    )
+    model = preset.config(num_classes=1)
+    return options.TrainOptions(
+        data, preset.recipe, options.Run(), options.Machine(), model, arch, size
+    )
+
+
+def from_run(folder: Path) -> options.TrainOptions:
+    """The options of the run in `folder`, to go on with.
+
+    Raises:
+        UserError: if there is no run in it.
+    """
+    saved = config.load(folder)
+    kept = dataclasses.replace(saved.run, out=folder, resume=folder)
+    # Which processes take part is said each time.
+    machine = dataclasses.replace(
+        saved.machine, coordinator=None, num_processes=None, process_id=None
+    )
+    data = dataclasses.replace(saved.data, flip=saved.preprocessing.flip)
+    return options.TrainOptions(
+        data, saved.recipe, kept, machine, saved.model, saved.arch, saved.size
+    )
+
+
+def _refuse_another_model(chosen, saved):
+    for name in ("arch", "size", "model"):
+        asked, kept = getattr(chosen, name), getattr(saved, name)
+        if asked != kept:
+            raise errors.UserError(
+                f"--resume {chosen.run.resume}: that run's {name} is {kept}, not {asked}; "
+                f"leave --{name} out, or start a new run"
+            )
+    if chosen.run.weights != saved.run.weights:
+        raise errors.UserError(
+            f"--resume {chosen.run.resume}: that run has started already, from "
+            f"{saved.run.weights or 'fresh weights'}; leave --weights out, or start a new run"
+        )

@@ -1,0 +1,129 @@
+"""Options and data together: what is left open in one is filled in from the other."""
+
+import dataclasses
+
+from flaxvid import errors
+from flaxvid.data import embeddings, manifest
+from flaxvid.models import frame_encoders
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, directory, options, parsing, sampling
+
+
+def settings(
+    chosen: options.TrainOptions, videos: manifest.Manifest, stored: embeddings.Stored | None = None
+) -> config.Settings:
+    """The settings of a run: the model gets its classes, and the shape of what it will see.
+
+    Raises:
+        UserError: if a resumed run was trained on other data, or `stored` embeddings are of
+            another size than was asked for.
+    """
+    resumed = chosen.run.resume
+    if resumed is not None and not _same_data(config.load(resumed), videos, stored):
+        raise errors.UserError(
+            f"--resume {resumed}: {chosen.data.data} is not the data of that run, or has changed "
+            "since: start a new run"
+        )
+    preset, wanted = zoo.find(chosen.arch, chosen.size), chosen.data
+    if stored is None:
+        if "stride" not in chosen.said and resumed is None:
+            stride = sampling.stride_for(videos, wanted.num_frames, wanted.stride)
+            if wanted.sampling == "interval":  # which says already where the frames are
+                stride = None
+            wanted = dataclasses.replace(wanted, stride=stride)
+        preprocessing = _preprocessing(preset, wanted, chosen.recipe)
+        seen = dict(image_size=wanted.image_size)
+    else:
+        wanted = _as_stored(chosen, stored)
+        preprocessing = stored.about.preprocessing
+        seen = dict(embedding_dim=stored.about.dim)
+    model = dataclasses.replace(
+        chosen.model, num_classes=len(videos.labels), num_frames=wanted.num_frames, **seen
+    )
+    model = _as_the_machine(model, chosen)
+    recipe = chosen.recipe
+    if stored is not None and (recipe.augment or recipe.cutmix):
+        raise errors.UserError(
+            f"--augment {recipe.augment} --cutmix {recipe.cutmix:g}: {chosen.arch} learns from "
+            "embeddings, which have no pixels; --mixup works on them, and --views N augments videos"
+        )
+    folder = chosen.run.out or directory.new_folder(chosen.arch, chosen.size)
+    return config.Settings(
+        arch=chosen.arch,
+        size=chosen.size,
+        model=model,
+        preprocessing=preprocessing,
+        data=wanted,
+        recipe=chosen.recipe,
+        run=dataclasses.replace(chosen.run, out=folder),
+        machine=chosen.machine,
+        labels=videos.labels,
+        manifest=videos.fingerprint(),
+        embedding=None if stored is None else stored.about,
+    )
+
+
+def _preprocessing(preset, wanted, recipe):
+    """The preset's pixels with what was asked for."""
+    shown = preset.preprocessing.fitted(
+        num_frames=wanted.num_frames, stride=wanted.stride, crop_size=wanted.image_size
+    )
+    return dataclasses.replace(
+        shown,
+        sampling=wanted.sampling,
+        padding=wanted.padding,
+        resize=shown.resize if wanted.resize is None else wanted.resize,
+        jitter=shown.jitter if wanted.jitter is None else wanted.jitter,
+        flip=wanted.flip,
+        augment=recipe.augment,
+        magnitude=recipe.magnitude,
+    )
+
+
+def _as_the_machine(model, chosen):
+    """The model's config with the precision and remat asked for.
+
+    Raises:
+        UserError: for a model that has no such choice.
+    """
+    asked = dict(dtype=options.DTYPES[chosen.machine.precision], remat=chosen.machine.remat)
+    for name, value in asked.items():
+        if hasattr(model, name):
+            model = dataclasses.replace(model, **{name: value})
+        elif value not in ("float32", False):
+            option = "--remat" if value is True else f"--precision {chosen.machine.precision}"
+            raise errors.UserError(f"{option}: {chosen.arch} has no such choice; leave it out")
+    return model
+
+
+def _same_data(saved, videos, stored):
+    about, trained_on = None if stored is None else stored.about, saved.embedding
+    if about is not None and trained_on is not None and not trained_on.content:
+        about = dataclasses.replace(about, content="")  # a run from before there was one
+    return saved.manifest == videos.fingerprint() and trained_on == about
+
+
+def _as_stored(chosen, stored):
+    """The options of the data as the embeddings have them; asked for otherwise, they don't fit."""
+    about = stored.about
+    shown = about.preprocessing
+    found = dict(
+        num_frames=shown.num_frames,
+        image_size=shown.crop_size,
+        encoder=about.encoder,
+        encoder_stage=about.stage or "top",
+        encoder_grid=about.grid,
+        views=about.views,
+    )
+    found |= dict(sampling=shown.sampling, padding=shown.padding)
+    default = parsing.from_recipe(chosen.arch, chosen.size, chosen.data.data).data
+    for name, value in found.items():
+        asked = getattr(chosen.data, name)
+        if name == "encoder_stage":
+            asked = frame_encoders.which_stage(about.encoder, asked) or "top"
+        if asked != value and getattr(chosen.data, name) not in (None, getattr(default, name)):
+            raise errors.UserError(
+                f"--{name.replace('_', '-')} {asked}: the embeddings in {stored.folder} were made "
+                f"with {value}; leave it out, or make others with `prepare embeddings`"
+            )
+    return dataclasses.replace(chosen.data, **found)
