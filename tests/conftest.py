@@ -2,6 +2,7 @@
 
 `pytest --mine=FILE` runs the tests of the exercises that FILE defines, against its versions.
 `pytest --device=gpu` runs the tests of models, weights and training on an accelerator.
+`pytest --lessons` executes every lesson too, not the first two alone.
 """
 
 import atexit
@@ -21,6 +22,9 @@ ON_AN_ACCELERATOR = ("models", "weights", "training")
 
 def pytest_addoption(parser):
     parser.addoption("--mine", type=Path, help="a file with exercises, tested in flaxvid's place")
+    parser.addoption(
+        "--lessons", action="store_true", help="execute every lesson, not the first two alone"
+    )
     parser.addoption(
         "--device",
         choices=("cpu", "gpu"),
