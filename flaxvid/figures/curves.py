@@ -61,7 +61,9 @@ def compare(
 
 def save(rows: Sequence[dict[str, int | float]], path: Path) -> None:
     """Writes loss and accuracy side by side as a PNG."""
-    figure = matplotlib.figure.Figure(figsize=(10, 4), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(10, 4))
+    # Drawn at each evaluation: a constrained layout takes as long again as all the rest.
+    figure.subplots_adjust(left=0.08, right=0.99, top=0.96, bottom=0.12, wspace=0.18)
     for quantity, axes in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
         draw(rows, quantity, axes)
     files.save_figure(path, figure)
