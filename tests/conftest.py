@@ -83,6 +83,16 @@ def small_motion(tmp_path_factory):
     return motion.open_or_draw(root=tmp_path_factory.mktemp("data"), counts=counts)
 
 
+@pytest.fixture
+def unchecked_shapes():
+    """For tests of whole runs: shapes are checked where functions are tested, at half the speed."""
+    import jaxtyping
+
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--device") == "gpu":
         here = Path(__file__).parent
