@@ -59,7 +59,11 @@ def solved(cell, node):
 # The trainings of the lessons in a few steps: what they learn is in the committed outputs.
 SHORTER = {
     "04": {"STEPS, BATCH = 120,": "STEPS, BATCH = 3,"},
-    "06": {"split(model), 600": "split(model), 200", "steps=300": "steps=30"},
+    "06": {
+        '{"train": draw(0, 500), "test": draw(1, 150)}': '{"train": draw(0, 150), "test": draw(1, 50)}',
+        "split(model), 600": "split(model), 200",
+        "steps=300": "steps=30",
+    },
     "07": {"STEPS = 300": "STEPS = 20"},
     "08": {"STEPS = 300": "STEPS = 20"},
     "10": {"24), 240,": "24), 10,", "*few, 200,": "*few, 10,", "(5, 200, 10)": "(5, 10, 10)"},
