@@ -12,6 +12,8 @@ import pytest
 from flaxvid import errors, evaluate, train
 from flaxvid.runs import metrics_log, parsing
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -16,6 +16,8 @@ from flaxvid.preparation import embeddings as preparation
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
 from flaxvid.video import transform, write
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
 SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
 SMALL = ["--arch", "embedding_transformer", "--steps", "6", "--batch-size", "4"]
 SMALL += ["--eval-every", "3", "--num-frames", "4", "--image-size", "16", "--views", "0"]
