@@ -60,7 +60,8 @@ def solved(cell, node):
 SHORTER = {
     "04": {"STEPS, BATCH = 120,": "STEPS, BATCH = 3,"},
     "06": {
-        '{"train": draw(0, 500), "test": draw(1, 150)}': '{"train": draw(0, 150), "test": draw(1, 50)}',
+        "draw(0, 500)": "draw(0, 150)",
+        "draw(1, 150)": "draw(1, 50)",
         "split(model), 600": "split(model), 200",
         "steps=300": "steps=30",
     },
