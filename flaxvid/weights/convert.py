@@ -65,6 +65,10 @@ class Report:
         unusual = [row for row in self.rows if row.fate != "loaded" or row.note]
         return _table(unusual, self.summary())
 
+    def fresh(self) -> tuple[str, ...]:
+        """The names of the leaves that the file gave nothing for."""
+        return tuple(row.target for row in self.rows if row.fate == "fresh")
+
     def summary(self) -> str:
         """How many leaves were loaded and start fresh, and how many arrays were ignored."""
         fates = [row.fate for row in self.rows]
