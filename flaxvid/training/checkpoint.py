@@ -226,9 +226,13 @@ def _places(wanted, saved):
     places = {}
     for path in wanted:
         among_stats = ("stats", *path[1:])
-        is_moved = states.path_name(path) not in saved and states.path_name(among_stats) in saved
+        is_moved = _name(path) not in saved and _name(among_stats) in saved
         places[path] = among_stats if is_moved else path
     return places
+
+
+def _name(path):
+    return "/".join(map(str, path))
 
 
 def _seal(folder):

@@ -67,7 +67,7 @@ def split(
 
 def path_name(path: tuple) -> str:
     """A leaf's place in a tree, `blocks/0/attn/qkv/kernel`, from the path that JAX gives it."""
-    return "/".join(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def merge(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:
