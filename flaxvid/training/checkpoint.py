@@ -184,19 +184,18 @@ class Checkpoints:
         With `average`, the running mean of the parameters.
         """
         weights = "average" if average else "params"
-        wanted = traverse_util.flatten_dict(
-            {weights: like[0], "stats": like[1]}, keep_empty_nodes=True
-        )
+        empty = {weights: {}, "stats": {}}  # as the statistics of most models are
+        wanted = traverse_util.flatten_dict({weights: like[0], "stats": like[1]})
         places = _places(wanted, _by_name(self._orbax.metadata(step).metadata))
-        moved = {places[path]: leaf for path, leaf in wanted.items()}
-        moved = traverse_util.unflatten_dict(moved)
-        self._check(step, moved)
+        moved = traverse_util.unflatten_dict({places[path]: leaf for path, leaf in wanted.items()})
+        self._check(step, empty | moved)
         context = orbax.Context()
         context.pytree_options.loading.partial_load = True
         with context:
-            loaded = self._orbax.load(step, jax.tree.map(_abstract, moved))
-        loaded = traverse_util.flatten_dict(loaded, keep_empty_nodes=True)
+            loaded = self._orbax.load(step, jax.tree.map(_abstract, empty | moved))
+        loaded = traverse_util.flatten_dict(loaded)
         found = traverse_util.unflatten_dict({path: loaded[places[path]] for path in wanted})
+        found = empty | found
         return found[weights], found["stats"]
 
     def _check(self, step, like):
