@@ -33,11 +33,13 @@ from flaxvid.runs import (
     resolve,
     summary,
     trained_model,
+    unused_options,
 )
 from flaxvid.training import (
     averaging,
     checkpoint,
     distributed,
+    freezing,
     mixing,
     optimizer,
     parallel,
@@ -106,13 +108,16 @@ def _train(chosen, began):
     model = zoo.find(settings.arch, settings.size).module(
         settings.model, rngs=nnx.Rngs(settings.run.seed)
     )
-    parts = states.split(model, axis=parallel.AXIS if how == "pmap" else None)
+    parts = states.split(
+        model, axis=parallel.AXIS if how == "pmap" else None, freezes=recipe.freezes
+    )
     if stored is not None:
         parts = parts._replace(stats=baseline.with_statistics(parts.stats, stored, settings.model))
     if settings.run.weights is not None and settings.run.resume is None:
         params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
         parts = parts._replace(params=params)
         print(f"{settings.run.weights}:\n{report.brief()}")
+        unused_options.refuse_fresh(recipe, report.fresh())
         if stored is not None:
             print(
                 "  from which features it has learnt is not known; it is shown those of "
@@ -132,7 +137,10 @@ def _train(chosen, began):
         print(_by_size(settings, loaders["train"], total))
     update = optimizer.create(recipe, total, parts.params)
     inputs_of = trained_model.inputs_of(settings)
-    differentiate = parallel.differentiate(how, settings.machine.accumulate)
+    differentiate = freezing.without(
+        freezing.frozen(recipe, parts.params),
+        parallel.differentiate(how, settings.machine.accumulate),
+    )
     train_step = step.make_train_step(
         parts, update, inputs_of, recipe.label_smoothing, differentiate
     )

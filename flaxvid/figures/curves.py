@@ -11,8 +11,7 @@ from jaxtyping import Float
 from flaxvid import files
 from flaxvid.figures import frames
 
-# Okabe and Ito's palette: told apart by colour-blind eyes, and in print.
-TRAIN, VALIDATION = "#0072B2", "#D55E00"
+TRAIN, VALIDATION = frames.BLUE, frames.VERMILLION
 
 
 def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib.axes.Axes):

@@ -1,13 +1,12 @@
 """Pixels to logits in one model: a frame encoder and a sequence model, trained together or in part.
 
-model = EndToEnd(encoder, sequence, frozen="^stages/[01]/")
+model = EndToEnd(encoder, sequence)
 
 `encoder(frames)` gives a vector for each of `batch height width 3` frames; `sequence(features,
 mask, rngs)` is any model over embeddings.
 """
 
 import dataclasses
-import re
 from typing import Annotated, Literal
 
 import jax.numpy as jnp
@@ -15,50 +14,10 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import errors, ranges
+from flaxvid import ranges
 from flaxvid.models import bert, bilstm, conv_encoder, frame_encoders
 
 EncoderName = Literal["conv", "resnet18", "lite0", "densenet121"]
-
-
-class Frozen(nnx.BatchStat):
-    """A parameter that stays as it is.
-
-    It stands with the running statistics, which are saved with a model and which no optimizer
-    sees: it costs no gradient, and weight decay can't move it.
-    """
-
-
-def freeze(module: nnx.Module, pattern: str) -> None:
-    """Keeps those parameters as they are in whose paths, like `conv1/kernel`, `pattern` is found.
-
-    A BatchNorm whose scale is frozen keeps its statistics too: see `EndToEnd`.
-
-    Raises:
-        UserError: if the pattern is no regular expression, or found in no parameter.
-    """
-    paths = []
-    for path, inner in nnx.iter_modules(module):
-        for name, value in vars(inner).items():
-            if isinstance(value, nnx.Param):
-                paths.append(("/".join(map(str, (*path, name))), inner, name))
-    try:
-        found = [(inner, name) for path, inner, name in paths if re.search(pattern, path)]
-    except re.error as error:
-        raise errors.UserError(
-            f"frozen {pattern!r}: is no regular expression: {error}; give one like ^conv1/"
-        ) from None
-    if not found:
-        raise errors.UserError(
-            f"frozen {pattern!r}: is found in no parameter of the encoder; "
-            f"they are named as {paths[0][0]} or {paths[-1][0]}"
-        )
-    for inner, name in found:
-        setattr(inner, name, Frozen(getattr(inner, name)[...]))
-
-
-def _is_frozen_norm(_path, module):
-    return isinstance(module, nnx.BatchNorm) and isinstance(module.scale, Frozen)
 
 
 def repeat_real_frames(
@@ -80,14 +39,7 @@ def repeat_real_frames(
 class EndToEnd(nnx.Module):
     """Every frame through the encoder, then their features through the sequence model."""
 
-    def __init__(self, encoder: nnx.Module, sequence: nnx.Module, *, frozen: str | None = None):
-        """`frozen` is a regular expression: what of the encoder is not trained; "." for all.
-
-        Raises:
-            UserError: if it is found in no parameter.
-        """
-        if frozen is not None:
-            freeze(encoder, frozen)
+    def __init__(self, encoder: nnx.Module, sequence: nnx.Module):
         self.encoder, self.sequence = encoder, sequence
 
     def __call__(
@@ -99,11 +51,7 @@ class EndToEnd(nnx.Module):
         """Logits of normalised RGB clips; frames whose mask is False are ignored."""
         if mask is not None:
             inputs = repeat_real_frames(inputs, mask)
-        # Weights that stay fit the statistics they were trained with, not those of a batch here.
-        encode = nnx.view(
-            self.encoder, only=_is_frozen_norm, use_running_average=True, raise_if_not_found=False
-        )
-        return self.sequence(frame_encoders.time_distributed(encode, inputs), mask, rngs)
+        return self.sequence(frame_encoders.time_distributed(self.encoder, inputs), mask, rngs)
 
 
 def _frame_encoder(config, rngs):
@@ -125,8 +73,6 @@ class ConvLSTMConfig:
     """Height and width of a frame, in pixels."""
     encoder: EncoderName = "conv"
     """A small network that keeps places, for small frames; or one of ImageNet's."""
-    frozen: str | None = None
-    """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
     hidden_dim: Annotated[int, ranges.WIDTH] = 64
     """Width of the state of one direction."""
     depth: Annotated[int, ranges.DEPTH] = 1
@@ -149,7 +95,7 @@ def conv_lstm(config: ConvLSTMConfig, *, rngs: nnx.Rngs) -> EndToEnd:
     """A frame encoder and a BiLSTM."""
     frames, embedding_dim = _frame_encoder(config, rngs)
     sequence = bilstm.BiLSTMConfig(**_shared(config, bilstm.BiLSTMConfig, embedding_dim))
-    return EndToEnd(frames, bilstm.BiLSTM(sequence, rngs=rngs), frozen=config.frozen)
+    return EndToEnd(frames, bilstm.BiLSTM(sequence, rngs=rngs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,8 +109,6 @@ class ConvTransformerConfig:
     """Height and width of a frame, in pixels."""
     encoder: EncoderName = "conv"
     """A small network that keeps places, for small frames; or one of ImageNet's."""
-    frozen: str | None = None
-    """REGEX: parameters of the encoder whose path it is found in are not trained; . for all."""
     dim: Annotated[int, ranges.WIDTH] = 64
     """Width of a token."""
     depth: Annotated[int, ranges.DEPTH] = 2
@@ -194,7 +138,7 @@ def conv_transformer(config: ConvTransformerConfig, *, rngs: nnx.Rngs) -> EndToE
     """A frame encoder and a BERT."""
     frames, embedding_dim = _frame_encoder(config, rngs)
     sequence = bert.BertConfig(**_shared(config, bert.BertConfig, embedding_dim))
-    return EndToEnd(frames, bert.Bert(sequence, rngs=rngs), frozen=config.frozen)
+    return EndToEnd(frames, bert.Bert(sequence, rngs=rngs))
 
 
 def _shared(config, kind, embedding_dim):

@@ -68,7 +68,8 @@ class Recipe:
     rate_factors: tuple[str, ...] = ()
     """REGEX=FACTOR on the learning rate of parameters whose path it is found in, as `^head=10`."""
     freeze: tuple[str, ...] = ()
-    """REGEX: parameters whose path it is found in stay as they are, as `^blocks/[0-8]/`."""
+    """REGEX: parameters whose path it is found in stay as they are, as `^blocks/[0-8]/`, and with
+    them the statistics of a BatchNorm."""
 
     def __post_init__(self):
         def at_least_0(name):
@@ -112,6 +113,11 @@ class Recipe:
             "give shares of the run, from 0 to below 1, or whole numbers of steps, rising",
         )
         self.factor_groups()
+
+    def freezes(self, path: str) -> bool:
+        """Whether the parameter of that path, as `blocks/0/attn/qkv/kernel`, stays as it is."""
+        groups = self.factor_groups()
+        return next((rate == 0 for _, pattern, rate in groups if re.search(pattern, path)), False)
 
     def warmup_steps(self, steps: int) -> int:
         """Steps of warm-up in a run of `steps`.

@@ -23,6 +23,10 @@ def config(values: Mapping[str, Any]) -> dict[str, Any]:
         (part, name), (new_part, new_name) = old.split("."), new.split(".")
         if name in parts[part]:
             parts[new_part][new_name] = parts[part].pop(name)
+    frozen = parts["model"].pop("frozen", None)
+    if frozen:  # of the models from pixels, which had an option of their own, for their encoder
+        path = frozen.removeprefix("^") if frozen.startswith("^") else f".*(?:{frozen})"
+        parts["recipe"]["freeze"] = [*parts["recipe"].get("freeze", ()), f"^encoder/{path}"]
     changes = [
         change | {"before": made_of(change["before"])} for change in values.get("changes", ())
     ]

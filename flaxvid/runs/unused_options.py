@@ -1,11 +1,12 @@
 """Options that would change nothing: refused, for whoever gives one believes that it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from flaxvid import errors
 from flaxvid.data import embeddings
+from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 
 PIXELS = ("stride", "resize", "jitter", "flip", "clips_per_video")
@@ -33,17 +34,32 @@ def _refuse_frozen_chance(options):
     if options.run.weights is not None or options.run.resume is not None:
         return
     # What a preset freezes has its numbers otherwise: of the linear model, in closed form.
-    by_preset = zoo.find(options.arch, options.size).recipe.freeze
-    frozen = {
-        "--freeze": "" if options.recipe.freeze == by_preset else " ".join(options.recipe.freeze),
-        "--model.frozen": getattr(options.model, "frozen", None),
-    }
-    for option, value in frozen.items():
-        if value:
+    preset = zoo.find(options.arch, options.size).recipe
+    by_preset = {option for option, _, _ in preset.factor_groups()}
+    for option, _, rate in options.recipe.factor_groups():
+        if rate == 0 and option not in by_preset:
             raise errors.UserError(
-                f"{option} {value}: without --weights all parameters are random, and these would "
-                "stay so; give --weights, or leave it out"
+                f"{option}: without --weights all parameters are random, and these would stay so; "
+                "give --weights, or leave it out"
             )
+
+
+def refuse_fresh(recipe: recipes.Recipe, fresh: Sequence[str]) -> None:
+    """Refuses to freeze parameters that a file of weights gave nothing for.
+
+    Args:
+        recipe: of the run.
+        fresh: the paths of those parameters, as `head/kernel`.
+
+    Raises:
+        UserError: naming the first of them that would stay random.
+    """
+    kept = next(filter(recipe.freezes, fresh), None)
+    if kept is not None:
+        raise errors.UserError(
+            f"--freeze {' '.join(recipe.freeze)}: {kept} is not among the --weights: it starts "
+            "fresh and would stay so; freeze only what they have, as ^(?!head)"
+        )
 
 
 def _sees(inputs) -> Callable[[Any], bool]:

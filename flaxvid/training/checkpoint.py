@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+from flax import traverse_util
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as orbax
 
@@ -183,12 +184,18 @@ class Checkpoints:
         With `average`, the running mean of the parameters.
         """
         weights = "average" if average else "params"
-        wanted = {weights: like[0], "stats": like[1]}
-        self._check(step, wanted)
+        empty = {weights: {}, "stats": {}}  # as the statistics of most models are
+        wanted = traverse_util.flatten_dict({weights: like[0], "stats": like[1]})
+        places = _places(wanted, _by_name(self._orbax.metadata(step).metadata))
+        moved = traverse_util.unflatten_dict({places[path]: leaf for path, leaf in wanted.items()})
+        self._check(step, empty | moved)
         context = orbax.Context()
         context.pytree_options.loading.partial_load = True
         with context:
-            found = self._orbax.load(step, jax.tree.map(_abstract, wanted))
+            loaded = self._orbax.load(step, jax.tree.map(_abstract, empty | moved))
+        loaded = traverse_util.flatten_dict(loaded)
+        found = traverse_util.unflatten_dict({path: loaded[places[path]] for path in wanted})
+        found = empty | found
         return found[weights], found["stats"]
 
     def _check(self, step, like):
@@ -208,6 +215,23 @@ class Checkpoints:
                     f"and this run needs {expected[1]}{list(expected[0])}; it is another model"
                 )
         return metadata
+
+
+def _places(wanted, saved):
+    """Where each leaf of a model is in a checkpoint.
+
+    Earlier versions kept what was frozen of an encoder among the statistics.
+    """
+    places = {}
+    for path in wanted:
+        among_stats = ("stats", *path[1:])
+        is_moved = _name(path) not in saved and _name(among_stats) in saved
+        places[path] = among_stats if is_moved else path
+    return places
+
+
+def _name(path):
+    return "/".join(map(str, path))
 
 
 def _seal(folder):

@@ -1,5 +1,6 @@
 """The state of training as one pytree, and how a model is split into it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -39,16 +40,24 @@ class Parts(NamedTuple):
     stats: PyTree
 
 
-def split(model: nnx.Module, *, axis: str | None = None) -> Parts:
+def split(
+    model: nnx.Module,
+    *,
+    axis: str | None = None,
+    freezes: Callable[[str], bool] = lambda _path: False,
+) -> Parts:
     """Splits a model into structure and values.
 
     Pure dicts keep the dispatch of a jitted step cheap and checkpoints free of Flax's classes.
     Inside `pmap`, `axis` is the name of its axis: BatchNorm learns from the rows of all devices.
+    Where `freezes(path)` of its scale, as `encoder/norm1/scale`, a BatchNorm keeps its statistics
+    and uses them: those of a batch would not fit weights that stay as they are.
     """
     learning = nnx.view(model, use_running_average=False, raise_if_not_found=False)
-    for _, module in nnx.iter_modules(learning):
+    for path, module in nnx.iter_modules(learning):
         if isinstance(module, nnx.BatchNorm):
             module.axis_name = axis
+            module.use_running_average = freezes("/".join(map(str, (*path, "scale"))))
     train_def, params, stats, rest = nnx.split(learning, nnx.Param, nnx.BatchStat, ...)
     if jax.tree.leaves(rest):
         raise ValueError(f"a model holds nothing but parameters and statistics; found {rest}")
@@ -58,7 +67,7 @@ def split(model: nnx.Module, *, axis: str | None = None) -> Parts:
 
 def path_name(path: tuple) -> str:
     """A leaf's place in a tree, `blocks/0/attn/qkv/kernel`, from the path that JAX gives it."""
-    return "/".join(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def merge(definition: Any, params: PyTree, stats: PyTree) -> nnx.Module:

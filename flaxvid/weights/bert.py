@@ -23,6 +23,7 @@ NAMES = {
     "encoder.layer.N.output.dense": "stack.blocks.N.mlp.fc2",
     "encoder.layer.N.output.LayerNorm": "stack.blocks.N.norm2",
 }
+PROJECTION = r"(.*\.attention\.self\.)(query|key|value)(\.(?:weight|bias))"
 PREFIX = r"^(bert|roberta)\."
 WORDS = "embeddings.word_embeddings.weight"
 # What reads text, and what was trained on top of it.
@@ -65,7 +66,7 @@ def load(
         fresh.append("cls_token")
     ignore += [rf"encoder\.layer\.{number}\..*" for number in _blocks(arrays, leaves)]
     return convert.convert(
-        _join_qkv(arrays),
+        convert.join_qkv(arrays, PROJECTION),
         params,
         rules,
         ignore=tuple(ignore),
@@ -122,16 +123,3 @@ def _rules(name):
         convert.Rule(rf"{source}\.weight", f"{leaf}/kernel", np.transpose),
         convert.Rule(rf"{source}\.bias", f"{leaf}/bias"),
     ]
-
-
-def _join_qkv(arrays):
-    """Query, key and value as one layer."""
-    joined = {}
-    for name, array in arrays.items():
-        part = re.fullmatch(r"(.*\.attention\.self\.)(query|key|value)\.(weight|bias)", name)
-        names = [f"{part[1]}{word}.{part[3]}" for word in ("query", "key", "value")] if part else []
-        if not part or not all(name in arrays for name in names):
-            joined[name] = array
-        elif part[2] == "query":
-            joined[f"{part[1]}qkv.{part[3]}"] = np.concatenate([arrays[name] for name in names])
-    return joined

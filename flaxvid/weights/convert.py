@@ -65,10 +65,38 @@ class Report:
         unusual = [row for row in self.rows if row.fate != "loaded" or row.note]
         return _table(unusual, self.summary())
 
+    def fresh(self) -> tuple[str, ...]:
+        """The names of the leaves that the file gave nothing for."""
+        return tuple(row.target for row in self.rows if row.fate == "fresh")
+
     def summary(self) -> str:
         """How many leaves were loaded and start fresh, and how many arrays were ignored."""
         fates = [row.fate for row in self.rows]
         return ", ".join(f"{fates.count(fate)} {fate}" for fate in ("loaded", "ignored", "fresh"))
+
+
+def join_qkv(arrays: Mapping[str, np.ndarray], projection: str) -> dict[str, np.ndarray]:
+    """Query, key and value, where they are three layers, as the one layer that they are here.
+
+    Args:
+        arrays: of a file.
+        projection: regular expression of the whole name of such an array, with three groups:
+            what comes before, `query`, `key` or `value`, and what comes behind.
+
+    Returns:
+        The same arrays, with those of a projection joined along their first axis, under a name
+        that has `qkv` for its part. Where one of the three is missing, the others stay.
+    """
+    joined = {}
+    for name, array in arrays.items():
+        part = re.fullmatch(projection, name)
+        words = ("query", "key", "value") if part else ()
+        names = [name[: part.start(2)] + word + name[part.end(2) :] for word in words]
+        if not part or not all(name in arrays for name in names):
+            joined[name] = array
+        elif part[2] == "query":
+            joined[f"{part[1]}qkv{part[3]}"] = np.concatenate([arrays[name] for name in names])
+    return joined
 
 
 def convert(

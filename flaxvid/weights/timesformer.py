@@ -41,6 +41,8 @@ PREFIXES = {
     "official": r"(?:module\.)?(?:model\.)?",
     "transformers": r"(?:timesformer\.|vit\.)?",
 }
+# Transformers' ViT has query, key and value apart.
+PROJECTION = r"(.*\.attention\.attention\.)(query|key|value)(\..*)"
 EMBEDDINGS = ("cls_token", "pos_embed", "time_embed")
 # Layers that some image ViTs have before their head, and a TimeSformer has not.
 UNUSED = (r"(vit\.)?pooler\.dense\.(weight|bias)", r"pre_logits\.fc\.(weight|bias)")
@@ -80,8 +82,9 @@ def load(
         space = [rule for rule in rules if re.search("/(attn|norm1)/", rule.target)]
         rules += [_copied(rule, prefix) for rule in space for prefix in first]
         fresh += ["time_embed", *(f"blocks/.*/{prefix}fc/.*" for prefix in first)]
+    joined = convert.join_qkv(arrays, PROJECTION)
     return convert.convert(
-        _join_qkv(arrays), params, rules, ignore=tuple(ignore), fresh=tuple(fresh), origin=origin
+        joined, params, rules, ignore=tuple(ignore), fresh=tuple(fresh), origin=origin
     )
 
 
@@ -217,19 +220,6 @@ def _resized(rule, file, model):
             note=f"interpolated from {old} to {new} frames",
         )
     return rule
-
-
-def _join_qkv(arrays):
-    """Query, key and value of Transformers' ViT as the one layer that all others have."""
-    joined = {}
-    for name, array in arrays.items():
-        part = re.fullmatch(r"(.*\.attention\.attention\.)(query|key|value)(\..*)", name)
-        names = [f"{part[1]}{word}{part[3]}" for word in ("query", "key", "value")] if part else []
-        if not part or not all(name in arrays for name in names):
-            joined[name] = array
-        elif part[2] == "query":
-            joined[f"{part[1]}qkv{part[3]}"] = np.concatenate([arrays[name] for name in names])
-    return joined
 
 
 def patch_kernel(

@@ -28,6 +28,7 @@ LINEARS = {
     "mha_space.qkv": "attn_space/attn/qkv",
     "mha_space.output_layer": "attn_space/attn/proj",
 }
+PROJECTION = r"(.*\.mha_\w+\.)(query|key|value)_projection(\..*)"
 EMBEDDINGS = {"cls_token": "cls_token", "pos_embed_space": "space_embed"}
 EMBEDDINGS |= {"pos_embed_time": "time_embed"}
 
@@ -69,8 +70,9 @@ def load(
     if head != [here["head/bias"]]:
         ignore.append(_head(last) + r"\.(weight|bias)")
         fresh.append("head/.*")
+    joined = convert.join_qkv(arrays, PROJECTION)
     return convert.convert(
-        _join_qkv(arrays), params, rules, ignore=tuple(ignore), fresh=tuple(fresh), origin=origin
+        joined, params, rules, ignore=tuple(ignore), fresh=tuple(fresh), origin=origin
     )
 
 
@@ -139,17 +141,3 @@ def _linear(source, target, transform=np.transpose):
         convert.Rule(rf"{PREFIX}{source}\.weight", f"{target}/kernel", transform),
         convert.Rule(rf"{PREFIX}{source}\.bias", f"{target}/bias"),
     ]
-
-
-def _join_qkv(arrays):
-    """The three projections of an attention as the one layer that they are here."""
-    words = ("query", "key", "value")
-    joined = {}
-    for name, array in arrays.items():
-        part = re.fullmatch(r"(.*\.mha_\w+\.)(query|key|value)_projection(\..*)", name)
-        names = [f"{part[1]}{word}_projection{part[3]}" for word in words] if part else []
-        if not part or not all(name in arrays for name in names):
-            joined[name] = array
-        elif part[2] == "query":
-            joined[f"{part[1]}qkv{part[3]}"] = np.concatenate([arrays[name] for name in names])
-    return joined

@@ -1,11 +1,10 @@
-"""Encoder and sequence model in one: who is trained, whose statistics move, and padding."""
+"""Encoder and sequence model in one: padding, the small encoder, and sizes."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax import nnx
 
@@ -13,7 +12,6 @@ from flaxvid import errors
 from flaxvid.models import bilstm, conv_encoder, cost, end_to_end, frame_encoders
 from flaxvid.recipes import zoo
 from flaxvid.training import state as states
-from flaxvid.training import step
 from tests.models import filled
 
 TIME, SIDE = 4, 6
@@ -35,8 +33,8 @@ class NormedEncoder(nnx.Module):
 
 
 @functools.cache
-def parts_of(frozen=None):
-    """A model with two BatchNorms, taken apart as training takes it."""
+def parts_of():
+    """A model with two BatchNorms, split as training splits it."""
     config = bilstm.BiLSTMConfig(
         num_classes=2, embedding_dim=5, hidden_dim=3, fc_dim=4, dropout=0.0
     )
@@ -44,7 +42,7 @@ def parts_of(frozen=None):
     def build():
         rngs = nnx.Rngs(0)
         sequence = bilstm.BiLSTM(config, rngs=rngs)
-        return end_to_end.EndToEnd(NormedEncoder(rngs), sequence, frozen=frozen)
+        return end_to_end.EndToEnd(NormedEncoder(rngs), sequence)
 
     model = filled.random(build)
     return states.split(model)
@@ -60,88 +58,8 @@ def batch_of(seed=0):
     }
 
 
-def inputs_of(batch):
-    return batch["video"]
-
-
-def after_a_step(parts, batch):
-    """Parameters and statistics after one step of AdamW, with a decay that would be seen."""
-    update = optax.adamw(0.1, weight_decay=0.5)
-    train_step = jax.jit(step.make_train_step(parts, update, inputs_of))
-    state, _ = train_step(states.create(parts, update, 0), batch)
-    return state.params, state.stats
-
-
 def same(one, other):
     return jax.tree.map(np.array_equal, one, other)
-
-
-# ------------------------------------------------------------------ who is trained
-def test_everything_learns():
-    """Without `frozen`, every parameter of the encoder moves, and every statistic."""
-    parts = parts_of()
-    params, stats = after_a_step(parts, batch_of())
-    assert not any(jax.tree.leaves(same(params, parts.params)))
-    assert not any(jax.tree.leaves(same(stats, parts.stats)))
-
-
-def test_a_frozen_encoder_stays():
-    """Not a bit of it changes, statistics included; weight decay has no hold on it."""
-    parts = parts_of(".")
-    assert set(parts.params) == {"sequence"}
-    params, stats = after_a_step(parts, batch_of())
-    assert not any(jax.tree.leaves(same(params, parts.params)))
-    assert all(jax.tree.leaves(same(stats, parts.stats)))
-
-
-def test_a_partly_frozen_encoder():
-    """The first layer and its statistics stay; the second learns, and its statistics move."""
-    parts = parts_of("1/")
-    params, stats = after_a_step(parts, batch_of())
-    assert set(params["encoder"]) == {"conv2", "norm2"}
-    kept, moved = same(stats, parts.stats)["encoder"], same(params, parts.params)["encoder"]
-    assert all(jax.tree.leaves([kept["conv1"], kept["norm1"]]))
-    assert not any(jax.tree.leaves([kept["norm2"], moved]))
-
-
-def test_a_frozen_norm_uses_its_own_statistics():
-    """While the rest learns, a clip of a frozen encoder does not depend on its neighbours."""
-
-    @functools.partial(jax.jit, static_argnums=0)
-    def first(definition, values, video, mask):
-        return states.merge(definition, *values)(video, mask)[:1]
-
-    def gap(parts):
-        """Between the first clip's logits in a batch and alone, while the rest learns."""
-        batch, values = batch_of(), (parts.params, parts.stats)
-        together = first(parts.train_def, values, batch["video"], batch["mask"])
-        return jnp.abs(
-            together - first(parts.train_def, values, batch["video"][:1], batch["mask"][:1])
-        ).max()
-
-    assert gap(parts_of(".")) < 1e-5
-    assert gap(parts_of()) > 1e-3
-
-
-def test_frozen_means_no_gradient_to_compute():
-    """The backward pass ends where the frozen encoder begins: it costs fewer multiply-adds."""
-
-    def cost_of(parts):
-        def loss(params, stats, batch):
-            model = states.merge(parts.train_def, params, stats)
-            return jnp.sum(model(batch["video"], batch["mask"]))
-
-        return cost.multiply_adds(jax.grad(loss), parts.params, parts.stats, batch_of())
-
-    assert cost_of(parts_of(".")) < cost_of(parts_of("1/")) < cost_of(parts_of())
-
-
-def test_what_is_not_there_can_not_be_frozen():
-    """A pattern that is found nowhere, or is none, is an error and not an unfrozen encoder."""
-    with pytest.raises(errors.UserError, match="'layer9': is found in no parameter .* conv1/"):
-        parts_of("layer9")
-    with pytest.raises(errors.UserError, match="no regular expression"):
-        parts_of("(")
 
 
 # ------------------------------------------------------------------ padding
@@ -219,13 +137,12 @@ def test_the_small_encoder_refuses_a_broken_grid():
 )
 def test_any_frame_encoder_fits(arch, name):
     """Each of the named encoders gives features that the sequence model takes."""
-    settings = dict(num_classes=101, encoder=name, frozen=".")
+    settings = dict(num_classes=101, encoder=name)
     model = cost.abstract_model(lambda: zoo.create(arch, size="base", rngs=nnx.Rngs(0), **settings))
     parts = states.split(model)
-    assert set(parts.params) == {"sequence"}
     encoder = cost.abstract_model(lambda: frame_encoders.create(name, rngs=nnx.Rngs(0)))
-    kept = cost.count_parameters(nnx.state(model.encoder, end_to_end.Frozen))
-    assert kept == cost.count_parameters(nnx.state(encoder, nnx.Param))
+    within = cost.count_parameters(parts.params["encoder"])
+    assert within == cost.count_parameters(nnx.state(encoder, nnx.Param))
     clip = jax.ShapeDtypeStruct((2, 3, 32, 32, 3), jnp.float32)
 
     def call(params, stats, clip):

@@ -202,7 +202,8 @@ def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
         ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
         ("--group-regex a", "--group-regex: --data motion has groups of its own"),
         ("--freeze ^blocks", "--freeze ^blocks: without --weights all parameters are random"),
-        ("--arch conv_lstm --model.frozen .", "--model.frozen .: without --weights"),
+        ("--arch conv_lstm --freeze ^encoder/", "--freeze ^encoder/: without --weights"),
+        ("--rate-factors ^blocks=0", "--rate-factors ^blocks=0: without --weights"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(words, message):

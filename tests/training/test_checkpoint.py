@@ -96,6 +96,21 @@ def test_model_alone(tmp_path):
     np.testing.assert_array_equal(stats["norm"]["var"], saved.stats["norm"]["var"])
 
 
+def test_what_earlier_versions_kept_among_the_statistics_is_found(tmp_path):
+    """They moved frozen parameters there; the model comes back as any other."""
+    state = state_of(seed=7, step=3)
+    # Of a model without statistics of its own, too: nothing is left of `norm`.
+    state = state._replace(stats={})
+    stats = {"fc": state.params["fc"]}
+    params = {"norm": state.params["norm"]}
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(state._replace(params=params, stats=stats), {}, accuracy=0.5)
+    fresh = state_of(seed=1)
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        found = checkpoints.restore_model(3, (fresh.params, {}))
+    jax.tree.map(np.testing.assert_array_equal, found, (state.params, state.stats))
+
+
 def test_another_width_is_refused_by_name(tmp_path):
     """The message names the leaf, its shape in the file and the shape that is needed."""
     with checkpoint.Checkpoints(tmp_path) as checkpoints:
