@@ -4,7 +4,8 @@ A finding is one of:
     unreadable   no frame can be decoded
     short        reading ends long before the header says, before a row's end, or gives fewer
                  frames than a clip takes
-    damaged      some packets can't be decoded; reading goes on behind them
+    damaged      some packets can't be decoded, and reading goes on behind them; or what FFmpeg
+                 conceals, and only writes into its log
     mislabelled  the content is another container than the extension says
     duplicate    the same bytes under another name
     leaking      a group, or the same content, stands in two splits
@@ -81,8 +82,12 @@ def _check_file(path, name, rows, num_frames):
     if short:
         problems.append(Finding(name, "short", short))
     elif found.bad_packets:
-        some = "1 packet" if found.bad_packets == 1 else f"{found.bad_packets} packets"
-        problems.append(Finding(name, "damaged", f"{some} can't be decoded, {count} frames can"))
+        some = "1 packet is" if found.bad_packets == 1 else f"{found.bad_packets} packets are"
+        problems.append(
+            Finding(name, "damaged", f"{some} damaged or incomplete, {count} frames can be read")
+        )
+    elif found.complaint:
+        problems.append(Finding(name, "damaged", found.complaint))
     if not short and count < num_frames:
         problems.append(Finding(name, "short", f"has {count} frames, a clip takes {num_frames}"))
     end = max(row.end or row.start for row in rows)

@@ -35,6 +35,11 @@ BY_PLACE = {"mpeg1video", "mpeg2video"}
 KEPT_PACKETS = 64 * 2**20  # bytes of a file that are kept in memory rather than read twice
 # Decoders that make up a grey picture where the one referred to is missing, and don't say so.
 PREDICTING = {"mpeg4", "h263", "flv", "wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4"}
+# Decoders to which any bytes are a picture, even those of a bad sector.
+ANYTHING_GOES = {"ffv1", "utvideo"}
+ANYTHING_BUT_BLACK = {"huffyuv", "ffvhuff"}  # in RGB, zeros may be a black picture
+# Decoders that pass over a packet without a word, and codecs whose every packet is a picture.
+ONE_PICTURE = {"vp8", "vp9", "libdav1d", "av1", "mjpeg", "prores", "ffv1", "png", "mpeg1video"}
 ERRORS_IN_A_ROW = 1000  # of packets that can't be had, after which a file has ended
 
 
@@ -48,7 +53,12 @@ class File:
         self.codec = stream.codec_context
         self.codec.thread_count = 1
         self.bad_packets = 0
+        self.pictures = 0
         self._begun = self.codec.name not in PREDICTING
+        yuv = (self.codec.pix_fmt or "").startswith("yuv")
+        self._takes_zeros = self.codec.name in (
+            ANYTHING_GOES | ANYTHING_BUT_BLACK if yuv else ANYTHING_GOES
+        )
 
     @property
     def format(self) -> str:
@@ -96,8 +106,15 @@ class File:
             try:
                 for packet in self.container.demux(self.stream):
                     failed = 0
-                    if packet.size:
-                        yield packet
+                    if not packet.size:
+                        continue
+                    self.pictures += not (packet.is_discard or self.is_hidden(packet))
+                    if self._takes_zeros and _is_blank(packet):
+                        self.bad_packets += 1
+                        continue
+                    # What can be decoded of a packet of which some is missing may look wrong.
+                    self.bad_packets += packet.is_corrupt
+                    yield packet
                 return
             except av.FFmpegError:
                 failed += 1
@@ -126,6 +143,23 @@ class File:
         for packet in self.packets():
             yield from self.decode(packet)
         yield from self.decode(None)
+
+    def is_hidden(self, packet: av.Packet) -> bool:
+        """Whether a packet of VP8 only prepares a reference: the fifth bit of its first byte."""
+        return self.codec.name == "vp8" and not memoryview(packet)[0] >> 4 & 1
+
+    def lost(self, frames: int, seconds: float) -> int:
+        """How many pictures have been passed over without a word, of a file read to its end.
+
+        Args:
+            frames: how many were decoded.
+            seconds: how long they last, from the first to the end of the last.
+        """
+        if self.format == "mxf":  # always at a constant rate
+            return max(0, round(seconds * self.fps) - frames - self.bad_packets)
+        if self.codec.name in ONE_PICTURE:
+            return max(0, self.pictures - frames - self.bad_packets)
+        return 0
 
     def seconds_of(self, ticks: Int64[np.ndarray, " frames"], zero: int) -> times.Times:
         """Ticks of the container's clock in seconds."""
@@ -179,6 +213,10 @@ def _video_stream(path, container):
             path, f"there is no decoder for it here: re-encode it with {reencode(path)}"
         )
     return stream
+
+
+def _is_blank(packet):
+    return not any(memoryview(packet)[:64]) and not any(bytes(packet))
 
 
 def nothing_decoded(file: File) -> errors.VideoError:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
 from flaxvid import errors
-from flaxvid.video import container, frame_folder, pixels, reading, times
+from flaxvid.video import complaints, container, frame_folder, pixels, reading, times
 
 PathLike = container.PathLike
 Frame = UInt8[np.ndarray, "height width 3"]
@@ -114,6 +114,8 @@ class Examined:
     """When the last one is no longer shown, in seconds."""
     bad_packets: int
     """How many could not be decoded and were passed over."""
+    complaint: str = ""
+    """What FFmpeg says of damage that it conceals, or what it leaves unread; empty: nothing."""
 
 
 def examine(path: PathLike) -> Examined:
@@ -124,7 +126,7 @@ def examine(path: PathLike) -> Examined:
             of one size.
     """
     info = probe(path)
-    with _opened(path) as source:
+    with complaints.heard() as said, _opened(path) as source:
         timeline = source.survey(keep=False)
         if len(source.sizes) > 1:
             sizes = " and ".join(sorted(f"{width}x{height}" for height, width in source.sizes))
@@ -132,7 +134,10 @@ def examine(path: PathLike) -> Examined:
                 path,
                 f"its frames have {sizes} pixels: re-encode it with {container.reencode(path)}",
             )
-        return Examined(info, timeline.seconds, timeline.end, source.bad_packets)
+        bad_packets = source.bad_packets
+    rest = complaints.unread(path, info.container)
+    complaint = rest or (f"FFmpeg conceals damage: {said[0]}" if said else "")
+    return Examined(info, timeline.seconds, timeline.end, bad_packets, complaint)
 
 
 def read_frames(

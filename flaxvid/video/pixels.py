@@ -53,12 +53,15 @@ class Converter:
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
-    """`a, b, c, d` of the matrix that maps (x, y) to (ax + cy, bx + dy) for display; None: none."""
+    """`a, b, c, d` of the matrix that maps (x, y) to (ax + cy, bx + dy) for display; None: none.
+
+    One of zeros, which some writers leave there, says nothing.
+    """
     data = frame.side_data.get(DISPLAY_MATRIX)
     if data is None:
         return None
     a, b, _, c, d, *_ = np.frombuffer(data, np.int32).tolist()
-    return a, b, c, d
+    return (a, b, c, d) if any((a, b, c, d)) else None
 
 
 def upright(

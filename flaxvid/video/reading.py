@@ -70,10 +70,15 @@ class Video:
         return f"re-encode it with {container.reencode(self._path)}"
 
     def size(self, frame: av.VideoFrame) -> tuple[int, int]:
-        """Height and width of a frame, upright."""
+        """Height and width of a frame, upright.
+
+        Raises:
+            VideoError: if it is to be turned by no right angle.
+        """
         matrix = pixels.display_matrix(frame)
         grid = np.empty((frame.height, frame.width), bool)
-        return (grid if matrix is None else pixels.upright(grid, matrix)).shape
+        with self._convertible():
+            return (grid if matrix is None else pixels.upright(grid, matrix)).shape
 
     def _fresh(self) -> container.File:
         """The file before its first packet."""
@@ -99,7 +104,7 @@ class Video:
         """The times that the packets tell, or None if they leave one open."""
         file = self._fresh()
         base, shown, size, zero, beyond = file.stream.time_base, [], 0, None, None
-        latest, lasts, vp8 = -math.inf, 0, file.codec.name == "vp8"
+        latest, lasts = -math.inf, 0
         for packet in file.packets():
             tick = packet.pts
             if tick is None or packet.is_corrupt:
@@ -112,7 +117,7 @@ class Video:
             if packet.is_keyframe:
                 self._keys.append(len(self._ticks))
             self._ticks.append(tick)
-            if packet.is_discard or (vp8 and _holds_no_picture(packet)):
+            if packet.is_discard or file.is_hidden(packet):
                 self._hidden.add(len(self._ticks) - 1)
                 continue
             shown.append(tick)
@@ -158,7 +163,9 @@ class Video:
         mended = times.mended(ticks, file.step, guessed=file.format in container.GUESSED)
         listed = [t for place, t in enumerate(self._ticks) if place not in self._hidden]
         zero = min(mended[0], min(listed, default=mended[0]))
-        return _timeline(file, mended, int(zero), lasts)
+        timeline = _timeline(file, mended, int(zero), lasts)
+        file.bad_packets += file.lost(len(ticks), timeline.end - float(timeline.seconds[0]))
+        return timeline
 
     # ---------------------------------------------------------------- frames
     def frames(
@@ -185,12 +192,18 @@ class Video:
         else:
             found = self._chosen(timeline, wanted, numbered or self.file.codec.name not in KEYED)
         for index, frame in found:
-            try:
-                yield index, self._converter.rgb(frame)
-            except pixels.UnconvertibleError as error:
-                raise errors.VideoError(
-                    self._path, f"{error}: re-encode it with {container.reencode(self._path)}"
-                ) from None
+            with self._convertible():
+                converted = self._converter.rgb(frame)
+            yield index, converted
+
+    @contextlib.contextmanager
+    def _convertible(self):
+        try:
+            yield
+        except pixels.UnconvertibleError as error:
+            raise errors.VideoError(
+                self._path, f"{error}: re-encode it with {container.reencode(self._path)}"
+            ) from None
 
     def _counted(self, wanted):
         """Frames by their numbers, from those kept, or decoding from the first one on."""
@@ -293,8 +306,3 @@ def _timeline(file, ticks, zero, lasts):
     if not lasts or times.is_constant(seconds):
         lasts = times.step(seconds) / base or file.step
     return times.Timeline(ticks, seconds, round(float(seconds[-1] + lasts * base), 9))
-
-
-def _holds_no_picture(packet):
-    """Whether a VP8 packet only prepares a reference: the fifth bit of its first byte is 0."""
-    return not memoryview(packet)[0] >> 4 & 1

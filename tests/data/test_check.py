@@ -85,7 +85,7 @@ def test_damaged_and_noted(tmp_path):
         ("bad.avi", "damaged"),
         ("fields.mp4", "noted"),
     ]
-    assert findings[0].detail == "1 packet can't be decoded, 29 frames can"
+    assert findings[0].detail == "1 packet is damaged or incomplete, 29 frames can be read"
     assert check.wrong(findings) == findings[:1]
 
 

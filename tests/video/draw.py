@@ -58,7 +58,7 @@ def write(
         if colors is not None:
             context.colorspace, context.color_range, context.color_trc = colors
         if matrix is not None:
-            a, b, c, d = (value << 16 for value in matrix)
+            a, b, c, d = (round(value * 65536) for value in matrix)
             stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         packets = []
         for index, array in enumerate(frames):

@@ -550,6 +550,26 @@ def test_hdr_is_said(tmp_path):
     assert "10 bits" in notes[1]
 
 
+def test_a_tilted_video_is_refused_in_one_line(tmp_path):
+    """A display matrix of 45 degrees: by every function, as a VideoError."""
+    path = draw.write(tmp_path / "a.mp4", draw.moving(3), matrix=(0.7, 0.7, -0.7, 0.7))
+    for read in (decode.probe, decode.examine, decode.read_frames):
+        with pytest.raises(decode.VideoError, match="no right angle: re-encode"):
+            read(path)
+
+
+def test_a_matrix_of_zeros_turns_nothing(tmp_path):
+    """Some writers leave one there: players ignore it."""
+    path = draw.write(tmp_path / "a.mp4", draw.moving(3), matrix=(0, 0, 0, 0))
+    data = path.read_bytes()
+    place = data.index(b"tkhd") + 4 + 40  # of version 0
+    path.write_bytes(data[:place] + bytes(36) + data[place + 36 :])
+    with decode._opened(path) as source:
+        assert any("DISPLAYMATRIX" in str(one.type) for one in source.first_frame().side_data)
+    assert decode.read_frames(path).shape == (3, 48, 64, 3)
+    assert (decode.probe(path).width, decode.probe(path).height) == (64, 48)
+
+
 # --- damage and odd names -----------------------------------------------------------------
 
 
