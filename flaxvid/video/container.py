@@ -29,6 +29,7 @@ UNTIMED = {
 GUESSED = {"mpeg", *UNTIMED}
 # ... or not of codecs that reorder frames.
 IN_STORED_ORDER = {"avi"}
+# (mpeg4 too where the header tells of such frames, as in videos of Xvid and so of UCF101)
 REORDERING = {"h264", "hevc", "vc1", "mpeg1video", "mpeg2video"}
 # There the guess is off for the first frame; the place of the packet that completed it is right.
 BY_PLACE = {"mpeg1video", "mpeg2video"}
@@ -54,11 +55,11 @@ class File:
         self.codec.thread_count = 1
         self.bad_packets = 0
         self.pictures = 0
-        self._begun = self.codec.name not in PREDICTING
-        yuv = (self.codec.pix_fmt or "").startswith("yuv")
-        self._takes_zeros = self.codec.name in (
-            ANYTHING_GOES | ANYTHING_BUT_BLACK if yuv else ANYTHING_GOES
-        )
+        # Asked for every packet, so they are looked up once.
+        name, yuv = self.codec.name, (self.codec.pix_fmt or "").startswith("yuv")
+        self._begun = name not in PREDICTING
+        self._is_vp8, self._one_picture = name == "vp8", name in ONE_PICTURE
+        self._takes_zeros = name in ANYTHING_GOES or (yuv and name in ANYTHING_BUT_BLACK)
 
     @property
     def format(self) -> str:
@@ -91,7 +92,10 @@ class File:
     @property
     def tells_times(self) -> bool:
         """Whether the packets say when their frames are shown, so that none need be decoded."""
-        shuffled = self.format in IN_STORED_ORDER and self.codec.name in REORDERING
+        reorders = self.codec.name in REORDERING or (
+            self.codec.name == "mpeg4" and self.codec.has_b_frames
+        )
+        shuffled = self.format in IN_STORED_ORDER and reorders
         return not (shuffled or self.format in GUESSED)
 
     def tick(self, frame: av.VideoFrame) -> int | None:
@@ -101,19 +105,21 @@ class File:
 
     def packets(self) -> Iterator[av.Packet]:
         """The packets of the stream, in decoding order; what can't be had is counted and passed."""
-        failed = 0
+        failed, counted, blanks = 0, self._one_picture, self._takes_zeros
         while failed < ERRORS_IN_A_ROW:
             try:
                 for packet in self.container.demux(self.stream):
                     failed = 0
                     if not packet.size:
                         continue
-                    self.pictures += not (packet.is_discard or self.is_hidden(packet))
-                    if self._takes_zeros and _is_blank(packet):
+                    if counted and not (packet.is_discard or self.is_hidden(packet)):
+                        self.pictures += 1
+                    if blanks and _is_blank(packet):
                         self.bad_packets += 1
                         continue
-                    # What can be decoded of a packet of which some is missing may look wrong.
-                    self.bad_packets += packet.is_corrupt
+                    if packet.is_corrupt:
+                        # Some of it is missing: what can be decoded of it may look wrong.
+                        self.bad_packets += 1
                     yield packet
                 return
             except av.FFmpegError:
@@ -146,7 +152,7 @@ class File:
 
     def is_hidden(self, packet: av.Packet) -> bool:
         """Whether a packet of VP8 only prepares a reference: the fifth bit of its first byte."""
-        return self.codec.name == "vp8" and not memoryview(packet)[0] >> 4 & 1
+        return self._is_vp8 and not memoryview(packet)[0] >> 4 & 1
 
     def lost(self, frames: int, seconds: float) -> int:
         """How many pictures have been passed over without a word, of a file read to its end.
@@ -157,7 +163,7 @@ class File:
         """
         if self.format == "mxf":  # always at a constant rate
             return max(0, round(seconds * self.fps) - frames - self.bad_packets)
-        if self.codec.name in ONE_PICTURE:
+        if self._one_picture:
             return max(0, self.pictures - frames - self.bad_packets)
         return 0
 

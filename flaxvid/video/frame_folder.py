@@ -168,7 +168,17 @@ def _facts(path, count):
     return fps, seconds, float(said.get("end", count / (fps or 1.0)))
 
 
+def _is_animated(head):
+    """Whether an image begins as animated WebP or PNG do: a flag, or a chunk after the first."""
+    webp = head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & 2)
+    return webp or head[37:41] == b"acTL"
+
+
 def _read(path):
     # Not cv2.imread, which prints a warning about every file that it can't decode.
     data = np.fromfile(path, np.uint8)
+    if _is_animated(data[:64].tobytes()):
+        raise errors.VideoError(
+            path, "this image is a film of its own, of which one frame would be taken: move it away"
+        )
     return cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None

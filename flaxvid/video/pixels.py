@@ -88,7 +88,10 @@ def notes(frame: av.VideoFrame) -> tuple[str, ...]:
     """What somebody who relies on the pixels should know, in plain words."""
     said = []
     if frame.interlaced_frame:
-        said.append("interlaced: each frame is woven from two fields of different moments")
+        said.append(
+            "interlaced: each frame is woven from two fields of different moments, kept as they "
+            "are; `ffmpeg -i IN -vf bwdif=mode=send_frame OUT` makes whole frames of them"
+        )
     bits = max(component.bits for component in frame.format.components)
     if frame.color_trc in HDR:
         said.append(f"HDR ({HDR[frame.color_trc]}): kept as it is stored, not tone mapped")

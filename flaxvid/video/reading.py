@@ -227,6 +227,7 @@ class Video:
         )
         bad, last, fed, needed = file.bad_packets, -1, False, True
         left, expected = dict(numbers), iter(timeline.ticks if numbered else ())
+        decode = file.decode
         for packet, tick, begins, ends in self._fed(file, runs):
             if begins and fed:
                 file.codec.flush_buffers()
@@ -234,7 +235,7 @@ class Video:
             if passing and (tick in numbers) != needed:
                 needed = not needed
                 file.codec.skip_frame = "DEFAULT" if needed else "NONREF"
-            frames = file.decode(packet)
+            frames = decode(packet)
             if ends and all(frame.pts != tick for frame in frames):  # some are held back
                 frames += file.decode(None)
             for frame in frames:

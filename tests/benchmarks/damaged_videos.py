@@ -25,36 +25,49 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import numpy as np
 
-from flaxvid.data import manifest, motion
+from flaxvid.data import manifest
+from flaxvid.video import decode
+from tests.benchmarks import kinds
 from tests.data.damage import damaged
+from tests.video import draw
 
 ROOT = pathlib.Path(__file__).parents[2]
 DAMAGED, GOOD, SECONDS = 1000, 100, 1200
+KINDS = (  # codec, how it is written, ending
+    ("h264", kinds.H264, ".mp4"),
+    ("h264", kinds.H264, ".mkv"),
+    ("h264", kinds.H264, ".ts"),
+    ("h264", kinds.H264, ".flv"),
+    ("mpeg4", kinds.MPEG4, ".avi"),
+    ("mpeg4_b", kinds.MPEG4_B, ".avi"),
+    ("mjpeg", kinds.MJPEG, ".avi"),
+    ("vp9", kinds.VP9, ".webm"),
+    ("av1", kinds.AV1, ".mkv"),
+    ("mpeg2", kinds.MPEG2, ".mpg"),
+    ("gif", kinds.GIF, ".gif"),
+)
 
 
 def sources(folder, arguments):
-    """Real files of several kinds: MJPG in .avi, mp4v in .mp4, and what was named."""
-    from flaxvid.video import decode, write
-
-    drawn = motion.open_or_draw(root=folder, counts={"train": 20})
-    files = [drawn.path(row) for row in drawn.rows]
-    for number, file in enumerate(files[:10]):
-        target = folder / f"{number}.mp4"
-        write.write_video(target, decode.read_frames(file), fps=8)
-        files.append(target)
+    """Sound files of several kinds, three of each, and what was named."""
+    files = []
+    for codec, options, suffix in KINDS:
+        for number in range(3):
+            frames = draw.moving(24 + 6 * number, 48, 64) // (number + 1) + 20 * number
+            files.append(draw.write(folder / f"{codec}_{number}{suffix}", frames, **options))
     for argument in arguments:
-        files += [
-            p for p in sorted(pathlib.Path(argument).iterdir()) if p.suffix in (".mp4", ".avi")
-        ]
+        suffixes = {suffix for *_, suffix in KINDS}
+        files += [p for p in sorted(pathlib.Path(argument).iterdir()) if p.suffix in suffixes]
     return files
 
 
 def write_videos(folder, files):
     """Damaged and good files, and their manifest: two classes, a tenth for testing."""
     rng, rows = np.random.default_rng(0), []
-    by_suffix = {s: [f.read_bytes() for f in files if f.suffix == s] for s in (".avi", ".mp4")}
+    suffixes = sorted({file.suffix for file in files})
+    by_suffix = {s: [f.read_bytes() for f in files if f.suffix == s] for s in suffixes}
     for number in range(DAMAGED):
-        suffix = (".avi", ".mp4")[number % 2]
+        suffix = suffixes[number % len(suffixes)]
         name = f"damaged_{number:04d}{suffix}"
         (folder / name).write_bytes(damaged(by_suffix[suffix], rng))
         rows.append((name, number))
@@ -72,6 +85,24 @@ def write_videos(folder, files):
     )
 
 
+def inconsistent(folder):
+    """The files of a folder that are not read alike twice, and how; those refused are left out."""
+    for path in sorted(folder.glob("*_*.*")):
+        try:
+            frames = decode.read_frames(path)
+            again = decode.read_frames(path)
+            count, one = decode.count_frames(path), decode.read_frames(path, [len(frames) - 1])
+        except decode.VideoError as error:
+            assert "\n" not in str(error), error
+            continue
+        if not np.array_equal(frames, again):
+            yield path.name, "other pixels the second time"
+        elif count != len(frames):
+            yield path.name, f"{count} frames counted, {len(frames)} read"
+        elif not np.array_equal(one[0], frames[-1]):
+            yield path.name, "another last frame when it is asked for alone"
+
+
 def run(*arguments):
     begin = time.perf_counter()
     command = [sys.executable, "-m", *map(str, arguments)]
@@ -83,6 +114,10 @@ def run(*arguments):
 
 
 def main(arguments):
+    if arguments[:1] == ["--inconsistent"]:
+        for name, how in inconsistent(pathlib.Path(arguments[1])):
+            print(f"{name}: {how}")
+        return
     with tempfile.TemporaryDirectory() as parent:
         parent = pathlib.Path(parent)
         folder = parent / "videos"
@@ -95,6 +130,11 @@ def main(arguments):
         findings = json.loads(found.read_text())["findings"]
         print(dict(collections.Counter(finding["problem"] for finding in findings)))
         unreadable = {f["path"] for f in findings if f["problem"] == "unreadable"}
+
+        command = [sys.executable, __file__, "--inconsistent", str(folder)]
+        done = subprocess.run(command, timeout=SECONDS, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        print("not read alike twice:", done.stdout.strip() or "none")
 
         out = parent / "run"
         options = ["--data", folder, "--bad-videos", "skip", "--out", out, "--epochs", 2]

@@ -529,6 +529,7 @@ def test_interlaced(tmp_path, name, options):
     assert np.abs(clip.astype(int) - frames).mean() < 6
     np.testing.assert_array_equal(clip[[6, 1]], decode.read_frames(path, [6, 1]))
     assert decode.probe(path).notes[0].startswith("interlaced")
+    assert "bwdif" in decode.probe(path).notes[0]
 
 
 @pytest.mark.parametrize("space", [1, 5])
@@ -543,11 +544,14 @@ def test_colours(tmp_path, space, extent):
 def test_hdr_is_said(tmp_path):
     """PQ and ten bits are told by the probe."""
     quiet = {"x265-params": "log-level=none"}
-    options = {"codec": "libx265", "pixels": "yuv420p10le", "options": quiet, "colors": (9, 1, 16)}
-    path = draw.write(tmp_path / "a.mp4", draw.moving(2), **options)
+    options = {"codec": "libx265", "pixels": "yuv420p10le", "options": quiet}
+    path = draw.write(tmp_path / "a.mp4", draw.moving(2), **options, colors=(9, 1, 16))
     notes = decode.probe(path).notes
     assert "HDR (PQ)" in notes[0]
     assert "10 bits" in notes[1]
+    # Not tone mapped: the pixels are those of the same values without HDR's curve.
+    plain = draw.write(tmp_path / "b.mp4", draw.moving(2), **options, colors=(9, 1, 14))
+    np.testing.assert_array_equal(decode.read_frames(path), decode.read_frames(plain))
 
 
 def test_a_tilted_video_is_refused_in_one_line(tmp_path):

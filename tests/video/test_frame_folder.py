@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from flaxvid.video import decode, frame_folder, sample
 
@@ -40,6 +41,17 @@ def test_only_wanted_images_are_decoded(folder, frames):
     """Damage to a frame that nobody asks for does no harm."""
     (folder / "4.png").write_bytes(b"damaged")
     np.testing.assert_array_equal(decode.read_frames(folder, [9]), frames[:12][[9]])
+
+
+@pytest.mark.parametrize("form", ["webp", "png"])
+def test_images_that_are_films_are_refused(folder, frames, form):
+    """An animated WebP or PNG among them: one frame of it would be taken without a word."""
+    first, *others = map(Image.fromarray, frames[:3])
+    first.save(folder / f"13.{form}", save_all=True, append_images=others)
+    with pytest.raises(decode.VideoError, match=f"13.{form}: this image is a film"):
+        decode.read_frames(folder)
+    first.save(folder / f"13.{form}")
+    assert len(decode.read_frames(folder)) == 13
 
 
 def test_segment(folder, frames):

@@ -76,3 +76,12 @@ def test_large_files_are_read_twice(tmp_path, monkeypatch, limit):
     where = reading if "FRAMES" in limit else reading.container
     monkeypatch.setattr(where, limit, 1000)
     np.testing.assert_array_equal(decode.read_frames(path, [3, 17, 38]), before)
+
+
+@pytest.mark.parametrize(("name", "tells"), [("0.avi", True), ("2.avi", False), ("2.mkv", True)])
+def test_times_of_avi_are_not_believed_where_frames_are_reordered(tmp_path, name, tells):
+    """Xvid packs two frames into one packet there, and the times of packets are of other frames."""
+    options = {"g": "12", "bf": name[0]}
+    path = draw.write(tmp_path / name, draw.moving(12), codec="mpeg4", options=options)
+    with contextlib.ExitStack() as stack:
+        assert reading.Video(path, stack).file.tells_times is tells
