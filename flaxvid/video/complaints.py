@@ -89,5 +89,5 @@ def _gif_end(file, size):
 
 
 def _palette(flags):
-    """Bytes of a colour table, of which three bits say the size if a fourth says that it is there."""
+    """Bytes of a colour table: three bits say the size if a fourth says that it is there."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0

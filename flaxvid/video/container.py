@@ -122,6 +122,8 @@ class File:
                         self.bad_packets += 1
                     yield packet
                 return
+            except IndexError:
+                return  # PyAV, at the end of a file in which another stream began on the way
             except av.FFmpegError:
                 failed += 1
                 self.bad_packets += 1

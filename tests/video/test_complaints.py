@@ -68,7 +68,7 @@ def test_bytes_that_are_not_read(tmp_path, name, options):
 
 
 def test_a_packet_of_zeros_is_no_frame(tmp_path):
-    """FFV1 takes any bytes for a picture, and zeros pass its checksums: counted, and passed over."""
+    """FFV1 takes any bytes for a picture, and zeros pass its checksums: counted, passed over."""
     path = zeroed(draw.write(tmp_path / "a.avi", draw.moving(12), **FFV1), 5)
     found = decode.examine(path)
     assert (len(found.seconds), found.bad_packets) == (11, 1)

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from flaxvid.video import decode, reading
+from flaxvid.video import container, decode, reading
 from tests.video import draw
 
 KINDS = {
@@ -85,3 +85,21 @@ def test_times_of_avi_are_not_believed_where_frames_are_reordered(tmp_path, name
     path = draw.write(tmp_path / name, draw.moving(12), codec="mpeg4", options=options)
     with contextlib.ExitStack() as stack:
         assert reading.Video(path, stack).file.tells_times is tells
+
+
+def test_a_stream_that_begins_on_the_way_is_no_end(tmp_path):
+    """PyAV stumbles over it when all packets are given: they count, and nothing is wrong."""
+    path = draw.write(tmp_path / "a.ts", draw.moving(12))
+
+    class Stumbling:
+        def __init__(self, opened):
+            self.opened = opened
+
+        def demux(self, stream):
+            yield from self.opened.demux(stream)
+            raise IndexError("list index out of range")
+
+    with container.opened(path) as file:
+        stumbling = container.File(path, Stumbling(file.container), file.stream)
+        assert len(list(stumbling.packets())) == 12
+        assert stumbling.bad_packets == 0
