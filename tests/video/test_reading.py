@@ -100,6 +100,6 @@ def test_a_stream_that_begins_on_the_way_is_no_end(tmp_path):
             raise IndexError("list index out of range")
 
     with container.opened(path) as file:
-        stumbling = container.File(path, Stumbling(file.container), file.stream)
-        assert len(list(stumbling.packets())) == 12
-        assert stumbling.bad_packets == 0
+        file.container = Stumbling(file.container)
+        assert len(list(file.packets())) == 12
+        assert file.bad_packets == 0
