@@ -11,17 +11,19 @@ machine, clips per second of processor time are the figure to trust: a decoder w
 own is then given a larger share of the machine.
 
 Aims: files at least as fast as every other decoder; packed 3 times as fast as files on H.264, 1.5
-times on XVID. On two quiet cores, by the clock, as multiples of our files (decord 0.6.0, PyAV 18.1,
-torchcodec 0.12):
+times on XVID: reached, 9.2 to 9.6 and 1.4 to 1.8, when files were read with OpenCV. Since they are
+read with PyAV this table has not been made anew; decoding those 8 frames alone, without resizing,
+in processor time on two busy cores of an AMD EPYC, was as fast as this, in multiples of ours
+(OpenCV 5.0, decord 0.6.0, PyAV 18.1, torchcodec 0.12; medians of 9 rounds in one run):
 
-                      packed       decord       PyAV         torchcodec
-    H.264 640x480     9.2 to 9.6   0.90 to 0.93  0.81 to 0.92  1.04
-    XVID, key 250     1.6 to 1.8   0.73 to 0.78  0.66 to 0.69  1.01
-    XVID, key 12      1.4 to 1.7   0.62 to 0.76  0.55 to 0.71  1.73
+                      OpenCV   decord   PyAV   torchcodec
+    H.264 640x480     0.72     0.67     0.65   0.79
+    XVID, key 250     1.20     0.75     0.86   1.11
+    XVID, key 12      0.73     0.47     0.47   1.10
 
-The aim for packed videos is reached, that for files against decord and PyAV too. torchcodec is
-ahead by a few per cent, and by far where key frames are so close that seeking saves decoding, which
-we never do: OpenCV's seek lands on wrong frames in some files. Who has such files packs them.
+Groups of pictures that hold no frame wanted are not decoded. Where there is one group, and frames
+are small and quickly decoded, OpenCV is ahead: PyAV makes an object of every frame. Who has such
+files packs them.
 Why JPEG: raw frames load 4 to 7 times as fast as JPEGs while they are all in memory, and take 11 to
 15 times the space, which is 100 times that of XVID (JPEGs: 7 times).
 """
