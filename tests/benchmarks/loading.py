@@ -12,7 +12,7 @@ own is then given a larger share of the machine.
 
 Aims: files at least as fast as every other decoder; packed 3 times as fast as files on H.264, 1.5
 times on XVID: reached, 9.2 to 9.6 and 1.4 to 1.8, when files were read with OpenCV. Since they are
-read with PyAV this table has not been made anew; decoding those 8 frames alone, without resizing,
+read with PyAV loading has not been measured anew; decoding those 8 frames alone, without resizing,
 in processor time on two busy cores of an AMD EPYC, was as fast as this, in multiples of ours
 (OpenCV 5.0, decord 0.6.0, PyAV 18.1, torchcodec 0.12; medians of 9 rounds in one run):
 
@@ -24,6 +24,7 @@ in processor time on two busy cores of an AMD EPYC, was as fast as this, in mult
 Groups of pictures that hold no frame wanted are not decoded. Where there is one group, and frames
 are small and quickly decoded, OpenCV is ahead: PyAV makes an object of every frame. Who has such
 files packs them.
+
 Why JPEG: raw frames load 4 to 7 times as fast as JPEGs while they are all in memory, and take 11 to
 15 times the space, which is 100 times that of XVID (JPEGs: 7 times).
 """
