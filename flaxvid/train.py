@@ -146,7 +146,8 @@ def _train(chosen, began):
     )
     if recipe.mixup or recipe.cutmix:
         classes = settings.model.num_classes
-        train_step = mixing.mixed(train_step, classes, recipe.mixup, recipe.cutmix)
+        axis = parallel.AXIS if how == "pmap" else None
+        train_step = mixing.mixed(train_step, classes, recipe.mixup, recipe.cutmix, axis)
     if recipe.average is not None:
         train_step = averaging.averaged(train_step, recipe.average)
     state = states.create(parts, update, settings.run.seed, average=recipe.average is not None)
@@ -159,15 +160,16 @@ def _train(chosen, began):
         parameters=cost.count_parameters(parts.params),
         total=total,
     )
-    if settings.run.dry_run:
-        print(introduce(start=0))
-        print(dry_run.report(settings, videos, parts, state, train_step, total))
-        return None
 
     # ------------------------------------------------------------------ on the devices
     mesh = parallel.data_mesh(batch_size, settings.machine.accumulate, how)
     state = parallel.put_state(state, mesh, how)
     train_step = parallel.compiled(train_step, state, mesh, how)
+    put_batch = functools.partial(parallel.put_batch, mesh=mesh, how=how)
+    if settings.run.dry_run:
+        print(introduce(start=0))
+        print(dry_run.report(settings, videos, parts, state, train_step, put_batch, total))
+        return None
     decoded = batches.train_batches(
         loaders["train"],
         batch_size,
@@ -196,9 +198,7 @@ def _train(chosen, began):
             judge=functools.partial(judge, loader=loaders[watched]),
             watched=watched,
             rate=optimizer.schedule(recipe, total),
-            data=batches.Prefetched(
-                decoded, functools.partial(parallel.put_batch, mesh=mesh, how=how)
-            ),
+            data=batches.Prefetched(decoded, put_batch),
             checkpoints=checkpoints,
             interrupted=interrupted,
         )

@@ -266,6 +266,23 @@ def test_dry_run_trains_nothing(small_motion, tmp_path, capsys):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("how", ["fsdp", "pmap"])
+def test_dry_run_measures_the_step_that_would_run(how, small_motion, tmp_path, capsys):
+    """Two devices, two micro-batches, mixed clips: no traceback, and the memory of each device."""
+    more = ["--parallel", how, "--accumulate", "2", "--mixup", "0.8", "--dry-run"]
+    run_train(*arguments(small_motion, tmp_path / "none", *more))
+    said = capsys.readouterr().out
+    assert re.search(r"memory +\d+ MiB for a training step on each device", said)
+
+
+def test_dry_run_of_a_batch_that_does_not_divide_is_refused(small_motion, tmp_path, capsys):
+    """As the run itself would be, in one line."""
+    more = ["--batch-size", "6", "--accumulate", "2", "--dry-run"]
+    code, said = command(capsys, *arguments(small_motion, tmp_path / "none", *more))
+    assert (code, said.count("\n")) == (2, 1)
+    assert "choose a multiple of 4" in said
+
+
 def command(capsys, *words):
     """Exit code and stderr of `python -m flaxvid.train WORDS`."""
     with pytest.MonkeyPatch.context() as patch:
