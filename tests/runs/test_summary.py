@@ -196,6 +196,7 @@ def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
         ("--schedule constant --warmup 0.1", "--warmup: the constant schedule has no warm-up"),
         ("--milestones 0.5", "--milestones: the cosine schedule has none"),
         ("--momentum 0.8", "--momentum: is of sgd, and the optimizer is adamw"),
+        ("--mixup 0.8 --batch-size 1", "--mixup: mixes the clips of a batch, and --batch-size 1"),
         ("--magnitude 0.5", "--magnitude: is of --augment"),
         ("--encoder-weights hf:one/two", "--encoder-weights: is of models over embeddings"),
         ("--arch bert --flip", "--flip: bert sees embeddings"),
