@@ -300,6 +300,12 @@ def _refuse_unlike(reports):
                     f"{folder}: its {key} is {reports[folder][key]}, and that of {first} is "
                     f"{reports[first][key]}: runs on different data or views can't be ranked"
                 )
+        contents = [reports[one].get("content") for one in (folder, first)]
+        if None not in contents and contents[0] != contents[1]:
+            raise errors.UserError(
+                f"{folder}: was judged on other videos than {first}, though their names and labels "
+                "are alike: evaluate both on the same"
+            )
         if reports[folder]["videos"] != reports[first]["videos"]:
             raise errors.UserError(
                 f"{folder}: was judged on {reports[folder]['videos']} videos, and {first} on "

@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from flaxvid import commandline, errors, progress, ranges
-from flaxvid.data import batches, embeddings, views
+from flaxvid.data import batches, content_hash, embeddings, packed, views
 from flaxvid.evaluation import mistakes, predictions, report
 from flaxvid.models import cost
 from flaxvid.runs import (
@@ -106,11 +106,12 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "parameters": trained.parameters,
         "multiply_adds": _multiply_adds(trained, loader),
         "sees": _sees(settings),
-        "made_of": config.made_of(settings),
+        "made_of": config.made_of(settings, trained.step),
         "training_seconds": _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,
         "manifest": loader.manifest.fingerprint(),
+        "content": _content(loader),
         "views": f"{chosen.windows} x {chosen.crops} views of each",
         "skipped": _skipped(loader, judged),
         "clips_per_second": round(speed, 1),
@@ -152,6 +153,8 @@ def _open(chosen, settings):
         # Nothing is learnt from these: views would be made for nothing.
         data = dataclasses.replace(data, data=chosen.data, views=0)
     videos = datasets.open_data(data, settings.run.seed)
+    if settings.embedding is None:
+        _refuse_changed_data(chosen, settings, videos)
     unknown = sorted(set(videos.labels) - set(settings.labels))
     if unknown:
         raise errors.UserError(
@@ -170,6 +173,35 @@ def _open(chosen, settings):
             f"--split {chosen.split}: {data.data} has {', '.join(loaders)} and no {chosen.split}"
         )
     return loaders[chosen.split]
+
+
+def _refuse_changed_data(chosen, settings, videos):
+    """What was the run's own data must be so still, unless it is named anew by --data."""
+    same_rows = videos.fingerprint() == settings.manifest
+    own = settings.content.get(chosen.split)  # None: of a run from before there was one
+    found = content_hash.by_split(videos.split(chosen.split)).get(chosen.split)
+    if same_rows and own in (None, found):
+        return
+    if chosen.data is None:
+        what = "there are other videos under their names" if same_rows else "its rows are others"
+        raise errors.UserError(
+            f"{settings.data.data}: has changed since {chosen.run} was trained ({what}), and some "
+            f"of it may be of training; to judge on it anyway, add --data {settings.data.data}"
+        )
+    if same_rows:
+        print(
+            f"{chosen.data}: names and labels are those of the run's own data, and the videos are "
+            "not"
+        )
+
+
+def _content(loader):
+    """Fingerprint of the files judged; None if they are not there, as embeddings can do without."""
+    videos = loader.manifest
+    places = [videos.path(row) for row in videos.rows]
+    if not any(place.exists() or packed.is_address(place) for place in places):
+        return None
+    return content_hash.fingerprint(videos, sample=content_hash.BRIEF)
 
 
 def _refuse_other_embeddings(chosen, stored, trained_on):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import pytest
@@ -119,13 +120,23 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
         ({"manifest": "xyz"}, "its manifest is xyz, and that of .*first is abc"),
         ({"views": "10 x 3 views of each"}, "its views is 10 x 3"),
         ({"split": "validation"}, "its split is validation"),
+        (
+            {"content": "other"},
+            "second: was judged on other videos than .*first, though their names",
+        ),
         ({"videos": 998}, "was judged on 998 videos, and .*first on 1000"),
     ],
 )
 def test_unlike_runs_are_not_ranked(runs, change, message):
     """Another manifest, split or number of views makes another measurement."""
     with pytest.raises(errors.UserError, match=message):
-        compare.compare(compare.CompareOptions(runs=runs(first={}, second=change)))
+        compare.compare(compare.CompareOptions(runs=runs(first={"content": "one"}, second=change)))
+
+
+def test_a_report_that_knows_no_files_is_compared():
+    """Of embeddings without their videos, or of an earlier flaxvid."""
+    reports = {Path("a"): REPORT | {"content": "one"}, Path("b"): REPORT | {"content": None}}
+    compare._refuse_unlike(reports | {Path("c"): REPORT})
 
 
 def test_a_report_that_does_not_say_what_was_judged_is_refused(runs):

@@ -15,7 +15,7 @@ import pytest
 from flaxvid import errors, evaluate, train
 from flaxvid.data import manifest
 from flaxvid.evaluation import predictions
-from flaxvid.runs import metrics_log, parsing
+from flaxvid.runs import config, metrics_log, parsing
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
@@ -142,6 +142,37 @@ def test_videos_that_cannot_be_read_count_in_no_number(folder, small_motion, tmp
     assert "2 files could not be read; their videos count in no number:" in page
     assert f"- {tmp_path / rows[0].path}: the file is empty" in page
     assert len(predictions.read(out / "predictions.csv").videos) == 18
+
+
+def test_other_videos_under_the_same_names_are_noticed(folder, small_motion, tmp_path, capsys):
+    """The run's own data, changed since: refused. Named by --data: judged, and said."""
+    root = tmp_path / "copy"
+    shutil.copytree(small_motion.root, root)
+    run = tmp_path / "run"
+    shutil.copytree(folder, run)
+    kept = (run / "config.json").read_text(encoding="utf-8")
+    elsewhere = kept.replace(str(small_motion.root / "manifest.csv"), str(root / "manifest.csv"))
+    (run / "config.json").write_text(elsewhere, encoding="utf-8")
+    own = evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+    test = [row for row in small_motion.rows if row.split == "test"]
+    shutil.copy(root / test[0].path, root / test[1].path)
+    with pytest.raises(errors.UserError, match=r"has changed since .* \(there are other videos"):
+        evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+    assert "the videos are not" not in capsys.readouterr().out
+    named = evaluate.EvaluateOptions(run=run, data=str(root / "manifest.csv"))
+    other = evaluate._open(named, config.load(run))
+    assert "names and labels are those of the run's own data, and the videos are not" in (
+        capsys.readouterr().out
+    )
+    assert own.manifest.fingerprint() == other.manifest.fingerprint()
+    manifest.write(
+        dataclasses.replace(small_motion, root=root, rows=small_motion.rows[1:]),
+        root / "manifest.csv",
+    )
+    with pytest.raises(
+        errors.UserError, match=r"\(its rows are others\), and some of it may be of"
+    ):
+        evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
 
 
 def test_mistakes_are_named(folder, tmp_path, small_motion):

@@ -322,6 +322,7 @@ def test_mistakes_are_one_line(words, message, small_motion, tmp_path, capsys):
     [
         (["--size", "base"], "that run's size is tiny, not base"),
         (["--model.depth", "2"], "that run's model is"),
+        (["--seed", "1"], "that run's seed is 0, not 1; leave --seed out"),
     ],
 )
 def test_resume_of_another_model_is_refused(whole, words, message, capsys):
@@ -383,6 +384,18 @@ def test_resume_with_changed_data_is_refused(small_motion, tmp_path, capsys):
     code, said = command(capsys, "--resume", folder)
     assert code == 2
     assert str(copy) in said
+
+
+def test_resume_with_other_videos_of_the_same_names_is_refused(small_motion, tmp_path, capsys):
+    """Encoded anew, or another set of the same layout: the run would go on with something else."""
+    root = tmp_path / "copy"
+    shutil.copytree(small_motion.root, root)
+    words = arguments(small_motion, tmp_path / "run", "--steps", "1", "--eval-every", "1")
+    run_train("--data", str(root / "manifest.csv"), *words[2:])
+    shutil.copy(root / small_motion.rows[0].path, root / small_motion.rows[1].path)
+    code, said = command(capsys, "--resume", tmp_path / "run", "--steps", "2")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "are not those of that run, though their names and labels are: start a new run" in said
 
 
 # ---------------------------------------------------------------- videos that are no videos
