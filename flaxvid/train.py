@@ -29,6 +29,7 @@ from flaxvid.runs import (
     loop,
     metrics_log,
     options,
+    overfitting,
     parsing,
     resolve,
     summary,
@@ -197,6 +198,7 @@ def _train(chosen, began):
             train_step=train_step,
             judge=functools.partial(judge, loader=loaders[watched]),
             watched=watched,
+            chance=overfitting.chance(loaders[watched].manifest),
             rate=optimizer.schedule(recipe, total),
             data=batches.Prefetched(decoded, put_batch),
             checkpoints=checkpoints,
@@ -223,12 +225,16 @@ def _train(chosen, began):
             best, (state.params, state.stats), average=recipe.average is not None
         )
     final = "test" if "test" in loaders else watched
+    by_chance = overfitting.chance(loaders[final].manifest)
     judged = judge(weights, stats, loaders[final])
     if distributed.first():
         log = metrics_log.MetricsLog(folder / "metrics.jsonl", resume_step=int(state.step))
         found = {f"{final}_{name}": value for name, value in judged.items()}
         log.write(int(state.step), best_step=best, **found)
         print(_speed(log.read(), settings, trained_model.multiply_adds(settings, parts)))
+        learnt = overfitting.training_accuracy(log.read())
+        if said := overfitting.warning(settings, learnt, final, judged["accuracy"], by_chance):
+            print(said)
     kept = "the last" if recipe.keep == "last" else f"best on {watched}"
     print(
         f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "

@@ -19,7 +19,7 @@ from flax import nnx
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest, sources
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, metrics_log, parsing
+from flaxvid.runs import config, directory, metrics_log, overfitting, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
@@ -191,11 +191,19 @@ def test_rewind_gives_up_after_three_times(small_motion, tmp_path, monkeypatch, 
     assert said.count("error: step ") == 1
 
 
-def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, capsys):
-    """At a learning rate of 0 the second evaluation is as good as the first: one is allowed."""
+def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, monkeypatch, capsys):
+    """At a learning rate of 0 the second evaluation is as good as the first: one is allowed.
+
+    If what it knows of the training videos were all of them, that would be said under way, once,
+    and at the end.
+    """
+    monkeypatch.setattr(overfitting, "BY_HEART", 0.0)
+    monkeypatch.setattr(overfitting, "ERRORS", 20)
     more = ["--learning-rate", "0", "--patience", "1", "--eval-every", "2"]
     folder = run_train(*arguments(small_motion, tmp_path / "run", *more))
-    said = capsys.readouterr().out
+    said, under_way = capsys.readouterr()
+    assert under_way.count("of 10 validation videos, which chance alone may reach") == 1
+    assert said.count("of 20 test videos, which chance alone may reach") == 1
     assert "stopped at step 4: 1 evaluations without a better accuracy" in said
     assert "test top-1" in said
     assert metrics_log.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
@@ -253,7 +261,7 @@ def test_finished_run_has_nothing_left_to_do(whole, capsys):
     before = final_state(whole)
     run_train("--resume", str(whole))
     jax.tree.map(np.testing.assert_array_equal, final_state(whole), before)
-    assert "steps 12 to 12" in (said := capsys.readouterr().out)
+    assert "12 to 12, of 4 clips each" in (said := capsys.readouterr().out)
     assert "test top-1" in said
 
 
