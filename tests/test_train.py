@@ -199,6 +199,7 @@ def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, monkeyp
     """
     monkeypatch.setattr(overfitting, "BY_HEART", 0.0)
     monkeypatch.setattr(overfitting, "ERRORS", 20)
+    monkeypatch.setattr(overfitting, "GAP", -1.0)
     more = ["--learning-rate", "0", "--patience", "1", "--eval-every", "2"]
     folder = run_train(*arguments(small_motion, tmp_path / "run", *more))
     said, under_way = capsys.readouterr()

@@ -8,6 +8,7 @@ from flaxvid.data import manifest
 from flaxvid.runs import config
 
 BY_HEART = 0.95  # accuracy on the training videos from which on it is said
+GAP = 0.2  # between the two accuracies, at least: of two videos chance explains everything
 ERRORS = 2  # standard errors within which an accuracy is not told from chance
 
 
@@ -65,7 +66,7 @@ def warning(
         accuracy: on it.
         by: what chance would reach there.
     """
-    if learnt is None or learnt < BY_HEART or not by.explains(accuracy):
+    if learnt is None or learnt < BY_HEART or accuracy > learnt - GAP or not by.explains(accuracy):
         return None
     return (
         f"warning: {learnt:.0%} right in training, but {accuracy:.0%} of {by.videos} {split} "
