@@ -71,6 +71,8 @@ def update(folder: Path, settings: Settings, step: int) -> str:
     saved = load(folder)
     was = made_of(dataclasses.replace(saved, changes=()))
     now = made_of(settings)
+    if was["run.content"] is None:  # of a run from before there was one; it is the same data
+        was["run.content"] = now["run.content"]
     before = {name: was.get(name) for name in now | was if was.get(name) != now.get(name)}
     changes = saved.changes
     if before and step > 0:  # of a run that has done no step, nothing was different

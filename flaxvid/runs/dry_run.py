@@ -37,7 +37,8 @@ def report(
     multiply_adds = trained_model.multiply_adds(settings, parts)
     logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
 
-    placed = put_batch(batch)
+    own = settings.recipe.batch_size // jax.process_count()  # rows that this process brings
+    placed = put_batch({name: values[:own] for name, values in batch.items()})
     compiled = train_step.lower(state, placed).compile()
     memory = compiled.memory_analysis()
     times = []

@@ -70,6 +70,14 @@ def test_what_was_changed_after_the_checkpoint_has_no_part_in_it():
     assert config.made_of(last, 10) == config.made_of(last)
 
 
+def test_a_run_from_before_contents_were_noted_has_not_changed(tmp_path):
+    """It goes on with its data, of which more is known now."""
+    config.write(tmp_path, settings_of(run=options.Run(out=tmp_path)))
+    now = settings_of(run=options.Run(out=tmp_path), content={"train": "123"})
+    assert config.update(tmp_path, now, step=10) == ""
+    assert config.load(tmp_path).changes == ()
+
+
 def test_a_finished_run_that_was_only_asked_to_go_on_is_what_it_was(tmp_path):
     """--resume with another batch size, and no step left to do: it is a seed of the others."""
     began = settings_of(run=options.Run(out=tmp_path))
