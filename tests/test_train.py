@@ -402,6 +402,7 @@ def test_resume_with_other_videos_of_the_same_names_is_refused(small_motion, tmp
     words = arguments(small_motion, tmp_path / "run", "--steps", "1", "--eval-every", "1")
     run_train("--data", str(root / "manifest.csv"), *words[2:])
     shutil.copy(root / small_motion.rows[0].path, root / small_motion.rows[1].path)
+    capsys.readouterr()
     code, said = command(capsys, "--resume", tmp_path / "run", "--steps", "2")
     assert (code, said.count("\n")) == (2, 1)
     assert "are not those of that run, though their names and labels are: start a new run" in said
