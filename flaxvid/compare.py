@@ -1,5 +1,7 @@
 """The leaderboard: runs judged alike, side by side, best first. Runs that differ in nothing but
-the seed stand in one line; where runs of one architecture and size differ in more, it says so."""
+the seed stand in one line; where runs of one architecture and size differ in more, it says so. Then
+the first is compared with each of the others video by video, to tell whether it is really better.
+"""
 
 import collections
 import dataclasses
@@ -12,10 +14,12 @@ import numpy as np
 import tyro
 
 from flaxvid import commandline, errors, files, progress, ranges
+from flaxvid.evaluation import paired, predictions
 from flaxvid.figures import leaderboard as figure
 from flaxvid.runs import earlier_versions
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
+SURE = 0.05  # how likely a verdict may be wrong
 SHOWN = 3  # differences in the name of a model; the rest is counted
 COLUMNS = {
     "model": "model",
@@ -114,10 +118,10 @@ def compare(chosen: CompareOptions) -> list[Line]:
     if len(reports) < len(chosen.runs):
         raise errors.UserError("a run is given twice: name each once")
     _refuse_unlike(reports)
-    lines = rank(list(reports.values()))
+    lines, versus = rank(list(reports.values())), against_the_first(reports)
     first = next(iter(reports.values()))
     title = f"{first['data']}, {first['split']} split, {first['videos']} videos, {first['views']}"
-    page = markdown(lines)
+    page = markdown(lines) + (f"\n{versus}" if versus else "")
     print(f"{title}\n\n{page}")
     if chosen.out is not None:
         names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
@@ -133,13 +137,89 @@ def compare(chosen: CompareOptions) -> list[Line]:
 
 def rank(reports: list[dict]) -> list[Line]:
     """A line for each model, best top-1 first; runs of one line differ in the seed alone."""
+    return [line for line, _ in _ranked(dict(enumerate(reports)))]
+
+
+def _ranked(reports):
+    """Every line, and by seed which of `reports` it is of."""
     by_model = collections.defaultdict(list)
-    for report in reports:
+    for key, report in reports.items():
         made_of = json.dumps(report.get("made_of", {}), sort_keys=True)
-        by_model[report["model"], made_of].append(report)
-    names = _names([several[0] for several in by_model.values()])
-    lines = [_line(name, several) for name, several in zip(names, by_model.values(), strict=True)]
-    return sorted(lines, key=lambda line: -line.top1)
+        by_model[report["model"], made_of].append(key)
+    names = _names([reports[keys[0]] for keys in by_model.values()])
+    found = []
+    for name, keys in zip(names, by_model.values(), strict=True):
+        by_seed = {reports[key]["seed"]: key for key in reversed(keys)}
+        found.append((_line(name, [reports[key] for key in keys]), by_seed))
+    return sorted(found, key=lambda one: -one[0].top1)
+
+
+def against_the_first(reports: dict[Path, dict]) -> str:
+    """Who is really better: the first of the leaderboard against each other, video by video.
+
+    Of several seeds one run stands for a model: that of the smallest seed which both have, or
+    otherwise of each one's own smallest. The tests are corrected for their number.
+
+    Args:
+        reports: of every run, all on the same videos.
+
+    Returns:
+        Lines for a terminal or a page; none for a single model.
+
+    Raises:
+        UserError: for predictions that do not belong to their report, or of other videos.
+    """
+    (best, runs), *rest = _ranked(reports)
+    told = {}
+    for line, others in rest:
+        common = set(runs) & set(others)
+        pair = [found[min(common or found)] for found in (runs, others)]
+        first, second = (_table(folder, reports[folder]) for folder in pair)
+        if first is None or second is None:
+            missing = pair[0] if first is None else pair[1]
+            return (
+                f"not compared video by video: {missing} has no {predictions.NAME}; make it with "
+                f"`python -m flaxvid.evaluate {missing}`\n"
+            )
+        if first.videos != second.videos:
+            raise errors.UserError(
+                f"{pair[1]}: was judged on other videos than {pair[0]}, as some could not be read: "
+                "evaluate both on the same"
+            )
+        told[line.model] = paired.compare(first.right, second.right, np.array(first.groups))
+    return _verdicts(best.model, told)
+
+
+def _verdicts(best, told):
+    if not told:
+        return ""
+    page = [
+        f"{best} against the others, video by video (McNemar's exact test over groups of videos, "
+        "with Holm's correction):",
+        "",
+    ]
+    chances = paired.corrected([found.p for found in told.values()])
+    for (name, found), chance in zip(told.items(), chances, strict=True):
+        really = chance < SURE and found.first > found.second
+        verdict = "better than" if really else "not shown to be better than"
+        counts = f"ahead on {found.first}, behind on {found.second}"
+        page.append(f"- {verdict} {name}: {counts}, p = {chance:.2g}")
+    return "\n".join(page) + "\n"
+
+
+def _table(folder, report):
+    """The predictions of a run, if they were written; they must be those of its report."""
+    path = folder / predictions.NAME
+    if not path.exists():
+        return None
+    found = predictions.read(path)
+    count, top1 = len(found.right), float(np.mean(found.right)) if len(found.right) else 0.0
+    if count != report["videos"] or abs(top1 - report["top1"]) > 1e-5:
+        raise errors.UserError(
+            f"{path}: is right about {top1:.1%} of {count} videos, and report.json says "
+            f"{report['top1']:.1%} of {report['videos']}: evaluate the run again"
+        )
+    return found
 
 
 def _names(reports: list[dict]) -> list[str]:
@@ -220,6 +300,12 @@ def _refuse_unlike(reports):
                     f"{folder}: its {key} is {reports[folder][key]}, and that of {first} is "
                     f"{reports[first][key]}: runs on different data or views can't be ranked"
                 )
+        contents = [reports[one].get("content") for one in (folder, first)]
+        if None not in contents and contents[0] != contents[1]:
+            raise errors.UserError(
+                f"{folder}: was judged on other videos than {first}, though their names and labels "
+                "are alike: evaluate both on the same"
+            )
         if reports[folder]["videos"] != reports[first]["videos"]:
             raise errors.UserError(
                 f"{folder}: was judged on {reports[folder]['videos']} videos, and {first} on "

@@ -12,8 +12,8 @@ import numpy as np
 import tyro
 
 from flaxvid import commandline, errors, progress, ranges
-from flaxvid.data import batches, embeddings, views
-from flaxvid.evaluation import report
+from flaxvid.data import batches, content_hash, embeddings, packed, views
+from flaxvid.evaluation import mistakes, predictions, report
 from flaxvid.models import cost
 from flaxvid.runs import (
     baseline,
@@ -81,14 +81,14 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     rows = loader.manifest.rows
 
     # ------------------------------------------------------------------ predict
-    def predictions(order):
+    def judge(order):
         return _predictions(trained, loader, chosen, mesh, order)
 
     _compile(trained, loader, chosen, mesh)
     began = time.monotonic()
-    judged = predictions(None)
+    judged = judge(None)
     speed = len(rows) * chosen.windows * chosen.crops / (time.monotonic() - began)
-    orders = {order: predictions(order) for order in views.ORDERS} if chosen.orders else {}
+    orders = {order: judge(order) for order in views.ORDERS} if chosen.orders else {}
     # Of other data's embeddings, it is not known that the model learnt from their training split.
     over_embeddings = isinstance(loader, embeddings.EmbeddingRows) and chosen.data is None
     compared = (
@@ -106,19 +106,25 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "parameters": trained.parameters,
         "multiply_adds": _multiply_adds(trained, loader),
         "sees": _sees(settings),
-        "made_of": config.made_of(settings),
+        "made_of": config.made_of(settings, trained.step),
         "training_seconds": _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,
         "manifest": loader.manifest.fingerprint(),
+        "content": _content(loader),
         "views": f"{chosen.windows} x {chosen.crops} views of each",
-        "skipped": loader.skipped.reasons(),
+        "skipped": _skipped(loader, judged),
         "clips_per_second": round(speed, 1),
     }
     found = about | report.summarise(judged, settings.labels, orders)
     if compared is not None:
         found["linear"] = compared
-    files = report.write(found, judged, chosen.out or chosen.run)
+    folder = chosen.out or chosen.run
+    report.open_folder(folder)
+    predictions.write(judged, settings.labels, folder)
+    drawn = mistakes.write(judged, settings.labels, _clips_of(loader, settings), folder)
+    written = report.write(found, judged, folder, drawn)
+    written += filter(None, (predictions.NAME, drawn))
     low, high = found["interval"]
     print(
         f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
@@ -131,8 +137,11 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     if compared is not None:
         print(report.beside_linear(found))
     if found["skipped"]:
-        print(f"{len(found['skipped'])} videos could not be read and are left out: see report.json")
-    print(f"{files[0].parent}: {', '.join(file.name for file in files)}")
+        print(
+            f"{len(rows) - found['videos']} of {len(rows)} videos could not be read and count in "
+            "no number: see report.md"
+        )
+    print(f"{folder}: {', '.join(written)}")
     return found
 
 
@@ -144,6 +153,8 @@ def _open(chosen, settings):
         # Nothing is learnt from these: views would be made for nothing.
         data = dataclasses.replace(data, data=chosen.data, views=0)
     videos = datasets.open_data(data, settings.run.seed)
+    if settings.embedding is None:
+        _refuse_changed_data(chosen, settings, videos)
     unknown = sorted(set(videos.labels) - set(settings.labels))
     if unknown:
         raise errors.UserError(
@@ -164,6 +175,35 @@ def _open(chosen, settings):
     return loaders[chosen.split]
 
 
+def _refuse_changed_data(chosen, settings, videos):
+    """What was the run's own data must be so still, unless it is named anew by --data."""
+    same_rows = videos.fingerprint() == settings.manifest
+    own = settings.content.get(chosen.split)  # None: of a run from before there was one
+    found = content_hash.by_split(videos.split(chosen.split)).get(chosen.split)
+    if same_rows and own in (None, found):
+        return
+    if chosen.data is None:
+        what = "there are other videos under their names" if same_rows else "its rows are others"
+        raise errors.UserError(
+            f"{settings.data.data}: has changed since {chosen.run} was trained ({what}), and some "
+            f"of it may be of training; to judge on it anyway, add --data {settings.data.data}"
+        )
+    if same_rows:
+        print(
+            f"{chosen.data}: names and labels are those of the run's own data, and the videos are "
+            "not"
+        )
+
+
+def _content(loader):
+    """Fingerprint of the files judged; None if they are not there, as embeddings can do without."""
+    videos = loader.manifest
+    places = [videos.path(row) for row in videos.rows]
+    if not any(place.exists() or packed.is_address(place) for place in places):
+        return None
+    return content_hash.fingerprint(videos, sample=content_hash.BRIEF)
+
+
 def _refuse_other_embeddings(chosen, stored, trained_on):
     """The model knows the numbers of its own encoder, size and sampling, and no others."""
     own = stored.about
@@ -173,6 +213,23 @@ def _refuse_other_embeddings(chosen, stored, trained_on):
     elif not trained_on.content:
         expected = dataclasses.replace(expected, content=own.content)
     embeddings.check(stored, expected)
+
+
+def _skipped(loader, judged):
+    """Why each video that could not be read was left out, by its path."""
+    read = set(judged.rows)
+    reasons = dict(loader.skipped.reasons())
+    if isinstance(loader, embeddings.EmbeddingRows):  # known since they were made
+        reasons |= loader.stored.skipped
+    paths = [str(loader.manifest.path(row)) for row in loader.manifest.rows if row not in read]
+    return {path: reasons.get(path, "could not be read") for path in paths}
+
+
+def _clips_of(loader, settings):
+    """A function from a row to its clip as the model sees it, or the encoder of what it sees."""
+    shown = batches.VideoRows(loader.manifest, settings.preprocessing)
+    numbers = {row: number for number, row in enumerate(loader.manifest.rows)}
+    return lambda row: shown.test_row(numbers[row])
 
 
 def _multiply_adds(trained, loader):
@@ -226,11 +283,12 @@ def _predictions(trained, loader, chosen, mesh, order) -> report.Predictions:
     if not read.any():
         raise errors.UserError(
             f"{loader.manifest.root}: none of its {len(rows)} videos can be read: "
-            f"{next(iter(loader.skipped.reasons().values()))}"
+            f"{next(iter(loader.skipped.reasons().values()), 'as their embeddings say')}"
         )
     labels = np.array([loader.manifest.label_index(row) for row in rows])
     kept = tuple(row for row, there in zip(rows, read, strict=True) if there)
-    return report.Predictions(total[read] / counted[read, None], kept, labels[read])
+    views_of = counted[read].astype(np.int64)
+    return report.Predictions(total[read] / counted[read, None], kept, labels[read], views_of)
 
 
 if __name__ == "__main__":

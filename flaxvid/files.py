@@ -96,6 +96,12 @@ def write_csv(path: Path | str, header: Sequence[str], rows: Iterable[Iterable[A
     write_text(path, text.getvalue())
 
 
+def spreadsheet_cell(value: Any) -> Any:
+    """The value, and a text with a ' before it that a spreadsheet would run: =HYPERLINK(...)."""
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
+
+
 def save_figure(path: Path | str, figure) -> None:
     """Writes a Matplotlib figure as a PNG.
 

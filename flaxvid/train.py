@@ -29,6 +29,7 @@ from flaxvid.runs import (
     loop,
     metrics_log,
     options,
+    overfitting,
     parsing,
     resolve,
     summary,
@@ -146,7 +147,8 @@ def _train(chosen, began):
     )
     if recipe.mixup or recipe.cutmix:
         classes = settings.model.num_classes
-        train_step = mixing.mixed(train_step, classes, recipe.mixup, recipe.cutmix)
+        axis = parallel.AXIS if how == "pmap" else None
+        train_step = mixing.mixed(train_step, classes, recipe.mixup, recipe.cutmix, axis)
     if recipe.average is not None:
         train_step = averaging.averaged(train_step, recipe.average)
     state = states.create(parts, update, settings.run.seed, average=recipe.average is not None)
@@ -159,15 +161,16 @@ def _train(chosen, began):
         parameters=cost.count_parameters(parts.params),
         total=total,
     )
-    if settings.run.dry_run:
-        print(introduce(start=0))
-        print(dry_run.report(settings, videos, parts, state, train_step, total))
-        return None
 
     # ------------------------------------------------------------------ on the devices
     mesh = parallel.data_mesh(batch_size, settings.machine.accumulate, how)
     state = parallel.put_state(state, mesh, how)
     train_step = parallel.compiled(train_step, state, mesh, how)
+    put_batch = functools.partial(parallel.put_batch, mesh=mesh, how=how)
+    if settings.run.dry_run:
+        print(introduce(start=0))
+        print(dry_run.report(settings, videos, parts, state, train_step, put_batch, total))
+        return None
     decoded = batches.train_batches(
         loaders["train"],
         batch_size,
@@ -195,10 +198,9 @@ def _train(chosen, began):
             train_step=train_step,
             judge=functools.partial(judge, loader=loaders[watched]),
             watched=watched,
+            chance=overfitting.chance(loaders[watched].manifest),
             rate=optimizer.schedule(recipe, total),
-            data=batches.Prefetched(
-                decoded, functools.partial(parallel.put_batch, mesh=mesh, how=how)
-            ),
+            data=batches.Prefetched(decoded, put_batch),
             checkpoints=checkpoints,
             interrupted=interrupted,
         )
@@ -223,12 +225,16 @@ def _train(chosen, began):
             best, (state.params, state.stats), average=recipe.average is not None
         )
     final = "test" if "test" in loaders else watched
+    by_chance = overfitting.chance(loaders[final].manifest)
     judged = judge(weights, stats, loaders[final])
     if distributed.first():
         log = metrics_log.MetricsLog(folder / "metrics.jsonl", resume_step=int(state.step))
         found = {f"{final}_{name}": value for name, value in judged.items()}
         log.write(int(state.step), best_step=best, **found)
         print(_speed(log.read(), settings, trained_model.multiply_adds(settings, parts)))
+        learnt = overfitting.training_accuracy(log.read())
+        if said := overfitting.warning(settings, learnt, final, judged["accuracy"], by_chance):
+            print(said)
     kept = "the last" if recipe.keep == "last" else f"best on {watched}"
     print(
         f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "

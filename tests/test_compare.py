@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import pytest
@@ -15,6 +16,26 @@ REPORT = {
     "data": "motion", "videos": 1000, "sees": "pixels", "training_seconds": 200.0,
     "made_of": {"model.attention": "divided", "recipe.steps": 1600, "recipe.mixup": 0.0},
 }  # fmt: skip
+
+
+HEADER = "path,start,end,group,label,predicted,right,probability,views,top5\n"
+
+
+def predict(folder, right, groups=None):
+    """Gives a run a table of predictions and a report that agrees with it."""
+    lines = [
+        f"v{number}.mp4,0,,{groups[number] if groups else ''},nod,nod,{said},0.9,1,nod 0.9\n"
+        for number, said in enumerate("right" if one else "wrong" for one in right)
+    ]
+    (folder / "predictions.csv").write_text(HEADER + "".join(lines))
+    report = json.loads((folder / "report.json").read_text())
+    report |= {"videos": len(right), "top1": sum(right) / len(right)}
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def versus(*folders):
+    """What is said of the first of the leaderboard and the others."""
+    return compare.against_the_first({folder: compare.read_report(folder) for folder in folders})
 
 
 @pytest.fixture
@@ -99,13 +120,23 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
         ({"manifest": "xyz"}, "its manifest is xyz, and that of .*first is abc"),
         ({"views": "10 x 3 views of each"}, "its views is 10 x 3"),
         ({"split": "validation"}, "its split is validation"),
+        (
+            {"content": "other"},
+            "second: was judged on other videos than .*first, though their names",
+        ),
         ({"videos": 998}, "was judged on 998 videos, and .*first on 1000"),
     ],
 )
 def test_unlike_runs_are_not_ranked(runs, change, message):
     """Another manifest, split or number of views makes another measurement."""
     with pytest.raises(errors.UserError, match=message):
-        compare.compare(compare.CompareOptions(runs=runs(first={}, second=change)))
+        compare.compare(compare.CompareOptions(runs=runs(first={"content": "one"}, second=change)))
+
+
+def test_a_report_that_knows_no_files_is_compared():
+    """Of embeddings without their videos, or of an earlier flaxvid."""
+    reports = {Path("a"): REPORT | {"content": "one"}, Path("b"): REPORT | {"content": None}}
+    compare._refuse_unlike(reports | {Path("c"): REPORT})
 
 
 def test_a_report_that_does_not_say_what_was_judged_is_refused(runs):
@@ -127,3 +158,64 @@ def test_run_without_a_report_is_told_how_to_make_one(tmp_path):
         compare.compare(compare.CompareOptions(runs=(tmp_path / "young",)))
     with pytest.raises(errors.UserError, match="no run to compare"):
         compare.compare(compare.CompareOptions(runs=()))
+
+
+# ---------------------------------------------------------------- video by video
+def test_a_few_videos_make_nobody_better(runs, capsys):
+    """99% and 97% of 100 videos, ahead on 3 and behind on 1: p = 0.625, and not shown."""
+    first, second = runs(first={}, second={"model": "c3d tiny"})
+    predict(first, [True] * 99 + [False])
+    predict(second, [False] * 3 + [True] * 97)
+    compare.compare(compare.CompareOptions(runs=(first, second)))
+    said = capsys.readouterr().out
+    assert "timesformer tiny against the others, video by video (McNemar's exact test" in said
+    assert "- not shown to be better than c3d tiny: ahead on 3, behind on 1, p = 0.62" in said
+
+
+def test_who_is_really_better_is_said(runs):
+    """Ahead on 10 videos and behind on none: 2 / 2^10, twice that for the two tests."""
+    folders = runs(first={}, second={"model": "c3d tiny"}, third={"model": "bert tiny"})
+    for folder, wrong in zip(folders, (0, 10, 3), strict=True):
+        predict(folder, [False] * wrong + [True] * (100 - wrong))
+    said = versus(*folders)
+    assert "- better than c3d tiny: ahead on 10, behind on 0, p = 0.0039" in said
+    assert "- not shown to be better than bert tiny: ahead on 3, behind on 0, p = 0.25" in said
+
+
+def test_videos_of_one_recording_count_once(runs):
+    """The same ten videos, but cut from two recordings: they show nothing."""
+    first, second = runs(first={}, second={"model": "c3d tiny"})
+    groups = [number // 5 for number in range(100)]
+    predict(first, [True] * 100, groups)
+    predict(second, [False] * 10 + [True] * 90, groups)
+    assert "not shown to be better than c3d tiny: ahead on 2, behind on 0" in versus(first, second)
+
+
+def test_runs_of_one_seed_are_compared(runs):
+    """Of several seeds, those of the smallest that both models have."""
+    second = {"model": "c3d tiny"}
+    seeds = dict(a={"seed": 1}, b={"seed": 2}, c=second | {"seed": 2}, d=second | {"seed": 3})
+    folders = runs(**seeds)
+    for folder, wrong in zip(folders, (0, 1, 7, 5), strict=True):
+        predict(folder, [False] * wrong + [True] * (20 - wrong))
+    assert "c3d tiny: ahead on 6, behind on 0" in versus(*folders)
+
+
+def test_predictions_that_are_missing_stale_or_of_other_videos(runs):
+    """Missing: the command is said. Not those of the report, or of other videos: refused."""
+    first, second = runs(first={}, second={"model": "c3d tiny"})
+    assert f"has no predictions.csv; make it with `python -m flaxvid.evaluate {first}`" in (
+        versus(first, second)
+    )
+    predict(first, [True, True, False])
+    predict(second, [True, False, False])
+    table = (second / "predictions.csv").read_text()
+    (second / "predictions.csv").write_text(table.replace("v1.mp4", "v7.mp4"))
+    with pytest.raises(errors.UserError, match="was judged on other videos than"):
+        versus(first, second)
+    (second / "predictions.csv").write_text(table.replace("wrong", "right"))
+    with pytest.raises(errors.UserError, match=r"is right about 100.0% of 3 videos, and report"):
+        versus(first, second)
+    (second / "predictions.csv").write_text("a,b\n")
+    with pytest.raises(errors.UserError, match="has no column 'path'; evaluate the run again"):
+        versus(first, second)

@@ -1,7 +1,10 @@
 """Evaluation: the numbers of metrics.jsonl again, whatever the batch size and the devices."""
 
+import csv
+import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,9 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, train
-from flaxvid.runs import metrics_log, parsing
+from flaxvid.data import manifest
+from flaxvid.evaluation import predictions
+from flaxvid.runs import config, metrics_log, parsing
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
@@ -99,10 +104,75 @@ def test_pages_and_pictures_are_written(folder, tmp_path):
     """report.json, report.md and both figures, and a line a class."""
     report_of(folder, tmp_path, orders=False)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["calibration.png", "confusion.png", "report.json", "report.md"]
+    assert names == ["calibration.png", "confusion.png", "mistakes.png", "predictions.csv",
+                     "report.json", "report.md"]  # fmt: skip
     page = (tmp_path / "report.md").read_text()
     assert page.startswith("# timesformer tiny on the test split of")
     assert page.count("\n| ") == 11
+
+
+def test_predictions_are_those_of_the_report(folder, tmp_path):
+    """A line a video; as many right as top-1 says, two views each, and the label in the path."""
+    found = report_of(folder, tmp_path, windows=2, orders=False)
+    with (tmp_path / "predictions.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == found["videos"] == 20
+    assert np.mean([line["right"] == "right" for line in lines]) == pytest.approx(found["top1"])
+    assert {line["views"] for line in lines} == {"2"}
+    assert all(line["path"].startswith(f"{line['label']}/") for line in lines)
+    assert all((line["label"] == line["predicted"]) == (line["right"] == "right") for line in lines)
+
+
+def test_videos_that_cannot_be_read_count_in_no_number(folder, small_motion, tmp_path, capsys):
+    """18 of 20 are judged; the others are named in report.md with the reason, and counted apart."""
+    rows = [row for row in small_motion.rows if row.split == "test"]
+    for row in rows:
+        (tmp_path / row.path).parent.mkdir(exist_ok=True)
+        shutil.copy(small_motion.path(row), tmp_path / row.path)
+    for row in rows[:2]:
+        (tmp_path / row.path).write_bytes(b"")
+    videos = dataclasses.replace(small_motion, root=tmp_path, rows=tuple(rows))
+    manifest.write(videos, tmp_path / "videos.csv")
+    out = tmp_path / "report"
+    found = report_of(folder, out, data=str(tmp_path / "videos.csv"), orders=False)
+    assert (found["videos"], len(found["skipped"])) == (18, 2)
+    assert "2 of 20 videos could not be read and count in no number" in capsys.readouterr().out
+    page = (out / "report.md").read_text(encoding="utf-8")
+    assert "18 videos of " in page
+    assert "2 files could not be read; their videos count in no number:" in page
+    assert f"- {tmp_path / rows[0].path}: the file is empty" in page
+    assert len(predictions.read(out / "predictions.csv").videos) == 18
+
+
+def test_other_videos_under_the_same_names_are_noticed(folder, small_motion, tmp_path, capsys):
+    """The run's own data, changed since: refused. Named by --data: judged, and said."""
+    root = tmp_path / "copy"
+    shutil.copytree(small_motion.root, root)
+    run = tmp_path / "run"
+    shutil.copytree(folder, run)
+    kept = (run / "config.json").read_text(encoding="utf-8")
+    elsewhere = kept.replace(str(small_motion.root / "manifest.csv"), str(root / "manifest.csv"))
+    (run / "config.json").write_text(elsewhere, encoding="utf-8")
+    own = evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+    test = [row for row in small_motion.rows if row.split == "test"]
+    shutil.copy(root / test[0].path, root / test[1].path)
+    with pytest.raises(errors.UserError, match=r"has changed since .* \(there are other videos"):
+        evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+    assert "the videos are not" not in capsys.readouterr().out
+    named = evaluate.EvaluateOptions(run=run, data=str(root / "manifest.csv"))
+    other = evaluate._open(named, config.load(run))
+    assert "names and labels are those of the run's own data, and the videos are not" in (
+        capsys.readouterr().out
+    )
+    assert own.manifest.fingerprint() == other.manifest.fingerprint()
+    manifest.write(
+        dataclasses.replace(small_motion, root=root, rows=small_motion.rows[1:]),
+        root / "manifest.csv",
+    )
+    with pytest.raises(
+        errors.UserError, match=r"\(its rows are others\), and some of it may be of"
+    ):
+        evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
 
 
 def test_mistakes_are_named(folder, tmp_path, small_motion):

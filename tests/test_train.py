@@ -19,7 +19,7 @@ from flax import nnx
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest, sources
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, metrics_log, parsing
+from flaxvid.runs import config, directory, metrics_log, overfitting, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
@@ -191,11 +191,20 @@ def test_rewind_gives_up_after_three_times(small_motion, tmp_path, monkeypatch, 
     assert said.count("error: step ") == 1
 
 
-def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, capsys):
-    """At a learning rate of 0 the second evaluation is as good as the first: one is allowed."""
+def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, monkeypatch, capsys):
+    """At a learning rate of 0 the second evaluation is as good as the first: one is allowed.
+
+    If what it knows of the training videos were all of them, that would be said under way, once,
+    and at the end.
+    """
+    monkeypatch.setattr(overfitting, "BY_HEART", 0.0)
+    monkeypatch.setattr(overfitting, "ERRORS", 20)
+    monkeypatch.setattr(overfitting, "GAP", -1.0)
     more = ["--learning-rate", "0", "--patience", "1", "--eval-every", "2"]
     folder = run_train(*arguments(small_motion, tmp_path / "run", *more))
-    said = capsys.readouterr().out
+    said, under_way = capsys.readouterr()
+    assert under_way.count("of 10 validation videos, which chance alone may reach") == 1
+    assert said.count("of 20 test videos, which chance alone may reach") == 1
     assert "stopped at step 4: 1 evaluations without a better accuracy" in said
     assert "test top-1" in said
     assert metrics_log.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
@@ -253,7 +262,7 @@ def test_finished_run_has_nothing_left_to_do(whole, capsys):
     before = final_state(whole)
     run_train("--resume", str(whole))
     jax.tree.map(np.testing.assert_array_equal, final_state(whole), before)
-    assert "steps 12 to 12" in (said := capsys.readouterr().out)
+    assert "12 to 12, of 4 clips each" in (said := capsys.readouterr().out)
     assert "test top-1" in said
 
 
@@ -264,6 +273,23 @@ def test_dry_run_trains_nothing(small_motion, tmp_path, capsys):
     for word in ("uint8[4, 4, 32, 32, 3]", "float32[4, 10]", "parameters", "MiB", "clips/s"):
         assert word in said
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("how", ["fsdp", "pmap"])
+def test_dry_run_measures_the_step_that_would_run(how, small_motion, tmp_path, capsys):
+    """Two devices, two micro-batches, mixed clips: no traceback, and the memory of each device."""
+    more = ["--parallel", how, "--accumulate", "2", "--mixup", "0.8", "--dry-run"]
+    run_train(*arguments(small_motion, tmp_path / "none", *more))
+    said = capsys.readouterr().out
+    assert re.search(r"memory +\d+ MiB for a training step on each device", said)
+
+
+def test_dry_run_of_a_batch_that_does_not_divide_is_refused(small_motion, tmp_path, capsys):
+    """As the run itself would be, in one line."""
+    more = ["--batch-size", "6", "--accumulate", "2", "--dry-run"]
+    code, said = command(capsys, *arguments(small_motion, tmp_path / "none", *more))
+    assert (code, said.count("\n")) == (2, 1)
+    assert "choose a multiple of 4" in said
 
 
 def command(capsys, *words):
@@ -305,6 +331,7 @@ def test_mistakes_are_one_line(words, message, small_motion, tmp_path, capsys):
     [
         (["--size", "base"], "that run's size is tiny, not base"),
         (["--model.depth", "2"], "that run's model is"),
+        (["--seed", "1"], "that run's seed is 0, not 1; leave --seed out"),
     ],
 )
 def test_resume_of_another_model_is_refused(whole, words, message, capsys):
@@ -366,6 +393,19 @@ def test_resume_with_changed_data_is_refused(small_motion, tmp_path, capsys):
     code, said = command(capsys, "--resume", folder)
     assert code == 2
     assert str(copy) in said
+
+
+def test_resume_with_other_videos_of_the_same_names_is_refused(small_motion, tmp_path, capsys):
+    """Encoded anew, or another set of the same layout: the run would go on with something else."""
+    root = tmp_path / "copy"
+    shutil.copytree(small_motion.root, root)
+    words = arguments(small_motion, tmp_path / "run", "--steps", "1", "--eval-every", "1")
+    run_train("--data", str(root / "manifest.csv"), *words[2:])
+    shutil.copy(root / small_motion.rows[0].path, root / small_motion.rows[1].path)
+    capsys.readouterr()
+    code, said = command(capsys, "--resume", tmp_path / "run", "--steps", "2")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "are not those of that run, though their names and labels are: start a new run" in said
 
 
 # ---------------------------------------------------------------- videos that are no videos

@@ -5,14 +5,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, Int
 
-from flaxvid import files
+from flaxvid import errors, files
 from flaxvid.data import manifest
 from flaxvid.evaluation import scores
 from flaxvid.figures import calibration as calibration_figure
 from flaxvid.figures import confusion as confusion_figure
 from flaxvid.training import metrics
 
+NAMES = (
+    "report.json",
+    "report.md",
+    "confusion.png",
+    "calibration.png",
+    "predictions.csv",
+    "mistakes.png",
+)
+LISTED = 20  # videos in report.md that could not be read; report.json has all
 DIGITS = 6  # of a number in report.json: what another batch size can't change
 
 
@@ -23,10 +33,24 @@ class Predictions:
     probabilities: scores.Probabilities
     rows: tuple[manifest.Row, ...]
     labels: scores.Labels
+    views: Int[np.ndarray, " clips"] | None = None
+    """Clips that were judged of each video; None: one."""
 
-    def right(self) -> np.ndarray:
+    def predicted(self) -> Int[np.ndarray, " clips"]:
+        """The likeliest class of each video."""
+        return self.probabilities.argmax(axis=-1)
+
+    def right(self) -> Bool[np.ndarray, " clips"]:
         """Whether the likeliest class is the label, for each video."""
-        return self.probabilities.argmax(axis=-1) == self.labels
+        return self.predicted() == self.labels
+
+    def groups(self) -> np.ndarray:
+        """The group of each video: itself, if it has none."""
+        return np.array([row.group or row.path for row in self.rows])
+
+    def number_of_views(self) -> Int[np.ndarray, " clips"]:
+        """Clips that were judged of each video."""
+        return np.ones(len(self.rows), np.int64) if self.views is None else self.views
 
 
 def summarise(
@@ -40,9 +64,8 @@ def summarise(
         orders: by the name of the order, on the same videos.
     """
     right = judged.right()
-    predicted = judged.probabilities.argmax(axis=-1)
-    counts = scores.confusion(judged.labels, predicted, len(names))
-    groups = np.array([row.group or row.path for row in judged.rows])
+    counts = scores.confusion(judged.labels, judged.predicted(), len(names))
+    groups = judged.groups()
     per_class = scores.by_class(counts)
     at_label = judged.probabilities[np.arange(len(right)), judged.labels]
     found = {
@@ -73,8 +96,8 @@ def linear(right: np.ndarray, videos: int, judged: Predictions) -> dict:
         videos: that it learnt from.
         judged: the model it stands beside.
     """
-    groups = np.array([row.group or row.path for row in judged.rows])
-    found = {"top1": right.mean(), "interval": scores.interval(right, groups), "videos": videos}
+    interval = scores.interval(right, judged.groups())
+    found = {"top1": right.mean(), "interval": interval, "videos": videos}
     return _rounded(found)
 
 
@@ -110,29 +133,41 @@ def _rounded(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def write(report: dict, judged: Predictions, folder: Path) -> list[Path]:
-    """Writes the report into `folder` in all its forms, and says which files they are.
+def open_folder(folder: Path) -> None:
+    """Makes the folder of a report, or takes one that holds a report already.
 
     Raises:
-        FileError: if it can't be written, or files of these names are there that are no report.
+        FileError: if it can't be made, or files of these names are there that are no report's.
     """
-    names = ("report.json", "report.md", "confusion.png", "calibration.png")
-    files.refuse_strangers(folder, names[0], names)
+    files.refuse_strangers(folder, NAMES[0], NAMES)
     files.make_folder(folder)
+
+
+def write(report: dict, judged: Predictions, folder: Path, mistakes: str | None) -> list[str]:
+    """Writes the report into `folder` in all its forms, and says how the files are called.
+
+    `mistakes` is the name of their picture, if there is one.
+
+    Raises:
+        FileError: if it can't be written.
+    """
     labels = [entry["label"] for entry in report["classes"]]
     files.write_json(folder / "report.json", report)
-    files.write_text(folder / "report.md", markdown(report))
+    files.write_text(folder / "report.md", markdown(report, mistakes))
     counts = np.array(report["confusion"])
     axes = confusion_figure.draw(counts, labels, title="percent of each row")
     files.save_figure(folder / "confusion.png", axes.figure)
     found = scores.calibration(judged.probabilities, judged.labels)
     axes = calibration_figure.draw(found, title="sure, and right?")
     files.save_figure(folder / "calibration.png", axes.figure)
-    return [folder / name for name in names]
+    return list(NAMES[:4])
 
 
-def markdown(report: dict) -> str:
-    """The report as a page: what was judged, the numbers, and a table of the classes."""
+def markdown(report: dict, mistakes: str | None = None) -> str:
+    """The report as a page: what was judged, the numbers, and a table of the classes.
+
+    `mistakes` is the name of their picture, if there is one.
+    """
     low, high = report["interval"]
     lines = [
         f"# {report['model']} on the {report['split']} split of {report['data']}",
@@ -149,8 +184,10 @@ def markdown(report: dict) -> str:
         ),
         *([f"- {beside_linear(report)}"] if "linear" in report else []),
         "",
+        *_left_out(report["skipped"]),
         "![confusion](confusion.png) ![calibration](calibration.png)",
         "",
+        *_mistakes(report, mistakes),
     ]
     orders = list(report["orders"])
     header = ["class", "videos", "precision", "recall", "F1", *(f"recall {o}" for o in orders)]
@@ -161,3 +198,23 @@ def markdown(report: dict) -> str:
         cells += [f"{entry['orders'][o]:.1%}" if o in entry["orders"] else "–" for o in orders]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _left_out(skipped):
+    """The videos that could not be read, which no number counts."""
+    if not skipped:
+        return []
+    listed = [f"- {errors.printable(reason)}" for reason in list(skipped.values())[:LISTED]]
+    more = [f"- and {len(skipped) - LISTED} more"] if len(skipped) > LISTED else []
+    said = f"{len(skipped)} files could not be read; their videos count in no number:"
+    return [said, "", *listed, *more, ""]
+
+
+def _mistakes(report, picture):
+    wrong = report["videos"] - round(report["videos"] * report["top1"])
+    if not wrong:
+        return ["No video was taken for something else.", ""]
+    said = f"{wrong} of {report['videos']} videos were taken for something else: see "
+    if picture is None:
+        return [f"{said}predictions.csv.", ""]
+    return [f"{said}predictions.csv. The surest of these mistakes:", "", f"![]({picture})", ""]

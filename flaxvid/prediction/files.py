@@ -58,13 +58,7 @@ def write_table(
         content = {"predictions": rows, "skipped": dict(skipped)}
         files.write_json(path, content)
         return
-    files.write_csv(path, COLUMNS, [map(_as_text, row.values()) for row in rows])
-
-
-def _as_text(value):
-    """A spreadsheet would run what begins like a formula: =HYPERLINK(...)."""
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
-    return f"'{value}" if risky else value
+    files.write_csv(path, COLUMNS, [map(files.spreadsheet_cell, row.values()) for row in rows])
 
 
 def write_timeline(path: Path, said: Sequence[clips.Prediction], labels: tuple[str, ...]) -> None:

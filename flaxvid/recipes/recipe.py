@@ -64,7 +64,8 @@ class Recipe:
     """Checkpoint to judge and to use: the best on validation videos, or the last, where those are
     too few to choose by."""
     layer_decay: float = 1.0
-    """Each block learns at this multiple of the rate of the one above it, above 0 and up to 1."""
+    """Each layer learns at this multiple of the rate of the one above it, above 0 and up to 1: from
+    the head down over the blocks to the patches, and through a frame encoder below them."""
     rate_factors: tuple[str, ...] = ()
     """REGEX=FACTOR on the learning rate of parameters whose path it is found in, as `^head=10`."""
     freeze: tuple[str, ...] = ()

@@ -35,6 +35,9 @@ class Settings:
     machine: options.Machine = dataclasses.field(default_factory=options.Machine)
     embedding: embeddings.About | None = None
     """How frames become what the model sees; None: it sees their pixels."""
+    content: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Fingerprint of the files of each split (`content_hash.by_split`), where the model sees their
+    pixels; empty in runs from before there was one."""
     changes: tuple[dict[str, Any], ...] = ()
     """What was said otherwise when the run was resumed, so that these settings hold only from then
     on: the `step` that it was resumed after, and `before`, by name as in `made_of`."""
@@ -68,6 +71,8 @@ def update(folder: Path, settings: Settings, step: int) -> str:
     saved = load(folder)
     was = made_of(dataclasses.replace(saved, changes=()))
     now = made_of(settings)
+    if was["run.content"] is None:  # of a run from before there was one; it is the same data
+        was["run.content"] = now["run.content"]
     before = {name: was.get(name) for name in now | was if was.get(name) != now.get(name)}
     changes = saved.changes
     if before and step > 0:  # of a run that has done no step, nothing was different
@@ -106,6 +111,7 @@ def load(folder: Path) -> Settings:
             manifest=values["manifest"],
             machine=_from_dict(options.Machine, values.get("machine", {}), str(path)),
             embedding=_about(values.get("embedding")),
+            content=dict(values.get("content", {})),
             changes=tuple(values.get("changes", ())),
         )
     except KeyError as error:
@@ -176,13 +182,18 @@ def _installed(name):
 
 
 # ---------------------------------------------------------------- two runs compared
-def made_of(settings: Settings) -> dict[str, Any]:
+def made_of(settings: Settings, step: int | None = None) -> dict[str, Any]:
     """What makes a model and what it sees, name by name: two runs that differ in nothing but the
     seed have the same, and their accuracies may be averaged.
 
     That is the model's config, its preprocessing and encoder, the recipe, the batches, the weights
     it started from, the arithmetic and the data trained on; not where, or on how many devices. If
     some of it was changed on the way, that is told apart from a run that had it from the start.
+
+    Args:
+        settings: of the run, as they were last.
+        step: of the checkpoint in question: what was changed when the run was resumed after it has
+            had no part in it; None: of the last one.
     """
     parts = {
         "model": _plain(settings.model),
@@ -190,7 +201,11 @@ def made_of(settings: Settings) -> dict[str, Any]:
         "recipe": _plain(settings.recipe),
         "embedding": {} if settings.embedding is None else _plain(settings.embedding),
         "data": {"clips_per_video": settings.data.clips_per_video},
-        "run": {"weights": settings.run.weights, "manifest": settings.manifest},
+        "run": {
+            "weights": settings.run.weights,
+            "manifest": settings.manifest,
+            "content": settings.content.get("train"),
+        },
         "machine": {"precision": settings.machine.precision},
     }
     parts["embedding"].pop("weights", None)  # where they lay; what they are, its SHA-256 says
@@ -198,4 +213,7 @@ def made_of(settings: Settings) -> dict[str, Any]:
     found = {
         f"{part}.{name}": value for part, inside in parts.items() for name, value in inside.items()
     }
-    return found | ({"run.changes": list(settings.changes)} if settings.changes else {})
+    changes = list(settings.changes)
+    while step is not None and changes and changes[-1]["step"] >= step:
+        found |= changes.pop()["before"]
+    return found | ({"run.changes": changes} if changes else {})

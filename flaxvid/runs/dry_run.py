@@ -24,20 +24,27 @@ def report(
     parts: states.Parts,
     state: states.TrainState,
     train_step: Callable,
+    put_batch: Callable,
     total: int,
 ) -> str:
-    """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal."""
+    """Shapes, parameters, multiply-adds, memory and time, as lines for a terminal.
+
+    `state` lies on the devices, `train_step` is compiled for them (`parallel.compiled`), and
+    `put_batch` brings a batch there: what is measured is what would run.
+    """
     batch = random_batch(settings)
     eval_step = step.make_eval_step(parts, trained_model.inputs_of(settings))
     multiply_adds = trained_model.multiply_adds(settings, parts)
     logits = jax.eval_shape(eval_step, parts.params, parts.stats, batch)
 
-    compiled = jax.jit(train_step, donate_argnums=0).lower(state, batch).compile()
+    own = settings.recipe.batch_size // jax.process_count()  # rows that this process brings
+    placed = put_batch({name: values[:own] for name, values in batch.items()})
+    compiled = train_step.lower(state, placed).compile()
     memory = compiled.memory_analysis()
     times = []
     for _ in range(STEPS):
         began = time.perf_counter()
-        state, measured = compiled(state, batch)
+        state, measured = compiled(state, placed)
         jax.block_until_ready(measured)
         times.append(time.perf_counter() - began)
     seconds = statistics.median(times)
@@ -52,12 +59,16 @@ def report(
         "learning": _groups(settings.recipe, parts.params),
         "multiply-adds": f"{multiply_adds / 1e9:,.2f} G a clip, forwards",
         "memory": f"{(memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20:,.0f} MiB "
-        "for a training step",
+        f"for a training step{_of_each()}",
         "step": f"{seconds:.3f} s, {settings.recipe.batch_size / seconds:,.1f} clips/s",
         "run": f"{total} steps, {progress.duration(total * seconds)} without evaluation",
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+def _of_each():
+    return " on each device" if jax.device_count() > 1 else ""
 
 
 def _groups(recipe, params):

@@ -11,7 +11,7 @@ import numpy as np
 from flaxvid import errors, progress
 from flaxvid.data import batches
 from flaxvid.figures import curves
-from flaxvid.runs import config, metrics_log
+from flaxvid.runs import config, metrics_log, overfitting
 from flaxvid.training import checkpoint, distributed, metrics, parallel
 from flaxvid.training import state as states
 
@@ -31,6 +31,8 @@ class Job:
     judge: Callable
     """`judge(weights, stats)` gives loss, accuracy and top5 on the split that is `watched`."""
     watched: str
+    chance: overfitting.Chance
+    """Of the split that is `watched`."""
     rate: Callable[[int], float]
     """Learning rate of a step."""
     data: batches.Prefetched
@@ -58,6 +60,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
     patience = Patience(recipe.patience, log.read())
     rewinds, profile = 0, Profile(folder / "profile" if settings.machine.profile else None, start)
 
+    warned = False
     with progress.Progress(start, total, silent=not distributed.first()) as bar:
         window, window_began = [], time.monotonic()
         while number < total and not patience.over:
@@ -106,6 +109,9 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     f"step {number}: {job.watched} loss {judged['loss']:.3f}, "
                     f"accuracy {judged['accuracy']:.1%}"
                 )
+                if not warned and (said := _by_heart(job, log, judged["accuracy"])):
+                    warned = True
+                    bar.say(said)
                 patience.saw(judged["accuracy"])
                 job.checkpoints.save(state, job.data.get_state(), judged["accuracy"])
                 if distributed.first():
@@ -121,6 +127,14 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
     if patience.over and number < total:
         print(f"stopped at step {number}: {recipe.patience} evaluations without a better accuracy")
     return state
+
+
+def _by_heart(job, log, accuracy):
+    """A warning, if only the training videos are known."""
+    if not distributed.first():  # which alone prints, and writes the log
+        return None
+    learnt = overfitting.training_accuracy(log.read())
+    return overfitting.warning(job.settings, learnt, job.watched, accuracy, job.chance)
 
 
 def _asked_to_stop(job, logging):

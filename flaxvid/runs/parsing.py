@@ -101,6 +101,11 @@ def _refuse_another_model(chosen, saved):
                 f"--resume {chosen.run.resume}: that run's {name} is {kept}, not {asked}; "
                 f"leave --{name} out, or start a new run"
             )
+    if chosen.run.seed != saved.run.seed:
+        raise errors.UserError(
+            f"--resume {chosen.run.resume}: that run's seed is {saved.run.seed}, not "
+            f"{chosen.run.seed}; leave --seed out, or start a new run"
+        )
     if chosen.run.weights != saved.run.weights:
         raise errors.UserError(
             f"--resume {chosen.run.resume}: that run has started already, from "

@@ -3,7 +3,7 @@
 import dataclasses
 
 from flaxvid import errors
-from flaxvid.data import embeddings, manifest
+from flaxvid.data import content_hash, embeddings, manifest
 from flaxvid.models import frame_encoders
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, directory, options, parsing, sampling
@@ -19,11 +19,9 @@ def settings(
             another size than was asked for.
     """
     resumed = chosen.run.resume
-    if resumed is not None and not _same_data(config.load(resumed), videos, stored):
-        raise errors.UserError(
-            f"--resume {resumed}: {chosen.data.data} is not the data of that run, or has changed "
-            "since: start a new run"
-        )
+    content = content_hash.by_split(videos) if stored is None else {}
+    if resumed is not None:
+        _refuse_other_data(resumed, chosen.data.data, videos, stored, content)
     preset, wanted = zoo.find(chosen.arch, chosen.size), chosen.data
     if stored is None:
         if "stride" not in chosen.said and resumed is None:
@@ -60,6 +58,7 @@ def settings(
         labels=videos.labels,
         manifest=videos.fingerprint(),
         embedding=None if stored is None else stored.about,
+        content=content,
     )
 
 
@@ -96,11 +95,22 @@ def _as_the_machine(model, chosen):
     return model
 
 
-def _same_data(saved, videos, stored):
+def _refuse_other_data(resumed, data, videos, stored, content):
+    """A run goes on with the rows it began with, and with the same files under their names."""
+    saved = config.load(resumed)
     about, trained_on = None if stored is None else stored.about, saved.embedding
     if about is not None and trained_on is not None and not trained_on.content:
         about = dataclasses.replace(about, content="")  # a run from before there was one
-    return saved.manifest == videos.fingerprint() and trained_on == about
+    if saved.manifest != videos.fingerprint() or trained_on != about:
+        raise errors.UserError(
+            f"--resume {resumed}: {data} is not the data of that run, or has changed since: start "
+            "a new run"
+        )
+    if stored is None and saved.content and saved.content != content:
+        raise errors.UserError(
+            f"--resume {resumed}: the videos of {data} are not those of that run, though their "
+            "names and labels are: start a new run"
+        )
 
 
 def _as_stored(chosen, stored):

@@ -1,6 +1,9 @@
 """The first screen of `train`: what it is about to do, and which option changes it."""
 
+import shutil
+import textwrap
 from collections import defaultdict
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -8,10 +11,13 @@ import numpy as np
 from flaxvid.data import embeddings, flip, groups, manifest
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, sampling
+from flaxvid.runs import config, datasets, sampling
 
-LINES = ("data", "groups", "frames", "pixels", "train", "rate", "run")
+LINES = ("data", "groups", "frames", "pixels", "steps", "rate", "run")
 MANY = 0.1  # of the frames: padding that is worth a word of advice
+FEW = 1000  # training videos, too few to learn from pixels without weights to start from
+OFTEN = 100  # epochs, after which few videos are known by heart
+WIDTH = 100  # columns, at most
 
 
 def text(
@@ -24,7 +30,8 @@ def text(
     total: int,
 ) -> str:
     """What a run does: data, splits, groups, sampling, padding, mirroring, steps, and a warning for
-    everything that makes its numbers mean less than they seem to.
+    everything that makes its numbers mean less than they seem to. Each with the option that changes
+    it, on lines as wide as a terminal has them.
 
     Args:
         settings: of the run.
@@ -40,29 +47,44 @@ def text(
         "groups": _groups(videos),
         "frames": _frames(settings, videos, stored) + embedded,
         "pixels": None if stored else _pixels(settings.preprocessing),
-        "train": _steps(settings, videos, start, total),
+        "steps": _steps(settings, videos, start, total),
         "rate": _rate(settings.recipe, total),
         "run": f"{settings.run.out}, on {jax.device_count()} x {jax.devices()[0].device_kind}"
         f"{_how(settings.machine)}",
     }
-    shown = [f"{name:<7} {said[name]}" for name in LINES if said[name]]
-    warnings = [f"warning: {line}" for line in _warnings(settings, videos)]
+    shown = [_wrapped(f"{name:<7} {said[name]}", " " * 8) for name in LINES if said[name]]
+    warnings = [_wrapped(f"warning: {line}", " " * 9) for line in _warnings(settings, videos)]
+    advice = [_wrapped(f"note: {line}", " " * 6) for line in _advice(settings, videos, total)]
     head = f"{settings.arch} {settings.size}: {parameters:,} parameters"
-    return "\n".join([head, *shown, *warnings])
+    return "\n".join([head, *shown, *warnings, *advice])
+
+
+def _wrapped(line, indent):
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 # ---------------------------------------------------------------- data
 def _data(settings, videos):
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     names = ", ".join(videos.labels[:5]) + (", ..." if len(videos.labels) > 5 else "")
-    return f"{settings.data.data}: {len(videos.labels)} classes ({names}); videos: {counts}"
+    drawn = " (drawn; another --seed draws others)" if _is_drawn(Path(settings.data.data)) else ""
+    return f"{settings.data.data}: {len(videos.labels)} classes ({names}); videos: {counts}{drawn}"
+
+
+def _is_drawn(place):
+    """Whether the splits are drawn: of a folder that states none."""
+    stated = ("manifest.csv", embeddings.INDEX, *manifest.SPLITS)
+    return place.is_dir() and not any((place / name).exists() for name in stated)
 
 
 def _groups(videos):
     if all(_is_its_own(row) for row in videos.rows):
         return (
-            "none given: each video is its own. Were several cut from one recording? Say so with "
-            "--group-regex, or the test is too easy"
+            "none given: each video counts as a recording of its own. If several were cut from "
+            "one, say so (--group-regex): split apart, they make the test too easy"
         )
     counts = (
         f"{len({row.group for row in videos.split(split).rows})} {split}"
@@ -80,9 +102,14 @@ def _frames(settings, videos, stored):
     shown = settings.preprocessing
     number, stride = shown.num_frames, shown.stride
     if stride is None:
-        how = f"{number} spread over each video"
+        how = f"{number} spread over each video (--num-frames, --stride)"
     else:
-        how = f"{number} of each video, {stride} apart: {sampling.span(number, stride)} in all"
+        how = (
+            f"{number} of each video (--num-frames), {stride} apart (--stride): "
+            f"{sampling.span(number, stride)} from the first to the last"
+        )
+    if stored is not None:
+        how = f"{number} spread over each video (--num-frames)"
     rows = videos.split("train")
     if stored is None:
         found = sampling.lengths(rows)
@@ -95,45 +122,55 @@ def _frames(settings, videos, stored):
     usual = zoo.find(settings.arch, settings.size).preprocessing.stride
     if stored is None:
         if stride is None and usual is not None:
-            how += f" (not {usual} apart, as usual: that spans {sampling.span(number, usual)})"
-        how += f"; half of the videos have {np.median(found):.0f} or less"
+            how += f", not {usual} apart as usual, which spans {sampling.span(number, usual)}"
+        how += f"; half of the videos have {np.median(found):.0f} frames or fewer"
     share = sampling.padded_share(found, number, stride)
     advice = ""
     if share > MANY and stride is None:
         advice = ": fewer would do (--num-frames)"
     elif share > MANY:
         advice = ": give a smaller --stride, or None, which spreads the frames"
-    return f"{how}; {share:.0%} of the frames are padding{advice}"
+    padded = f"{share:.0%} of the frames are" if share else "none of the frames is"
+    return f"{how}; {padded} padding{advice}"
 
 
 def _pixels(shown):
     if shown.jitter is None or shown.jitter == (shown.resize, shown.resize):
-        size = f"short side {shown.resize}"
+        size = f"short side resized to {shown.resize} (--resize)"
         if isinstance(shown.resize, tuple):
-            size = f"{shown.resize[0]} x {shown.resize[1]} (--resize)"
+            size = f"resized to {shown.resize[0]} x {shown.resize[1]} (--resize)"
     else:
-        size = f"short side {shown.jitter[0]} to {shown.jitter[1]} (--jitter)"
-    mirrored = "half of the clips mirrored (--no-flip)" if shown.flip else "not mirrored (--flip)"
-    changes = f"; {shown.augment} random changes each" if shown.augment else ""
-    return f"{size}, of which {shown.crop_size} x {shown.crop_size} are seen; {mirrored}{changes}"
+        size = f"short side resized to {shown.jitter[0]} to {shown.jitter[1]} (--jitter)"
+    seen = f"the model sees {shown.crop_size} x {shown.crop_size} (--image-size)"
+    mirrored = (
+        "half of the clips are mirrored (--no-flip)" if shown.flip else "not mirrored (--flip)"
+    )
+    changes = f"; {shown.augment} random changes each (--augment)" if shown.augment else ""
+    return f"{size}, {seen}; {mirrored}{changes}"
 
 
 # ---------------------------------------------------------------- how it learns
-def _steps(settings, videos, start, total):
+def _epochs(settings, videos, total):
+    """How often each training clip is seen, and how many clips there are."""
     clips = videos.splits()["train"] * settings.data.clips_per_video
-    batch, recipe = settings.recipe.batch_size, settings.recipe
-    epochs = total * batch / clips
-    by = "--epochs" if recipe.steps is None else "--steps, or --epochs"
+    return total * settings.recipe.batch_size / clips, clips
+
+
+def _steps(settings, videos, start, total):
+    epochs, clips = _epochs(settings, videos, total)
+    number = f"{start} to {total}" if start else f"{total}"
+    by = "--epochs" if settings.recipe.steps is None else "--steps, or --epochs"
     return (
-        f"steps {start} to {total} of {batch} clips, {epochs:.1f} epochs of {clips:,} clips ({by})"
+        f"{number}, of {settings.recipe.batch_size} clips each (--batch-size): {epochs:,.1f} "
+        f"epochs of {clips:,} clips ({by})"
     )
 
 
 def _rate(recipe: recipes.Recipe, total: int) -> str:
-    rate = f"{recipe.optimizer}, at most {recipe.learning_rate:g}"
+    rate = f"{recipe.optimizer}, at most {recipe.learning_rate:g} (--learning-rate)"
     match recipe.schedule:
         case "cosine":
-            return f"{rate}, reached after {recipe.warmup_steps(total)} steps, then down (cosine)"
+            return f"{rate}, reached after {recipe.warmup_steps(total)} steps, then falling"
         case "step":
             falls = ", ".join(map(str, recipe.milestone_steps(total)))
             return f"{rate}, a tenth of it from each of the steps {falls} on"
@@ -173,6 +210,20 @@ def _warnings(settings, videos):
             f"by their names, {_some(leaks)} {'are' if len(leaks) > 1 else 'is'} in more than one "
             "split: the test is too easy. Give groups, by --group-regex or in the manifest"
         )
+
+
+def _advice(settings, videos, total):
+    """For whoever has a few videos and takes what is made for thousands."""
+    count, epochs = videos.splits()["train"], _epochs(settings, videos, total)[0]
+    from_scratch = settings.embedding is None and settings.run.weights is None
+    if not from_scratch or count >= FEW or datasets.is_motion(settings.data.data):
+        return
+    often = f", and in {epochs:,.0f} epochs they are learnt by heart" if epochs > OFTEN else ""
+    yield (
+        f"{count} videos are few to learn from pixels alone{often}. Try what starts from features "
+        "of ImageNet, --arch embedding_transformer or --arch linear; published --weights; or a "
+        "small number of --epochs"
+    )
 
 
 def _leaks_by_name(videos):

@@ -102,6 +102,13 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
         lambda _options: "is of --augment, which makes no change at 0; add --augment 2",
     ),
     (
+        ("mixup", "cutmix"),
+        lambda options: options.recipe.batch_size > 1,
+        lambda _options: (
+            "mixes the clips of a batch, and --batch-size 1 has no other; give 2 or more"
+        ),
+    ),
+    (
         ("encoder", "encoder_weights"),
         _sees("embedding"),
         lambda options: (

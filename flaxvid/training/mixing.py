@@ -12,14 +12,32 @@ TrainStep = Callable[..., tuple[Any, dict[str, Array]]]
 MIXING = 2**31 - 1  # folded into the key of a step, apart from what dropout folds in
 
 
-def mixed(train_step: TrainStep, num_classes: int, mixup: float, cutmix: float) -> TrainStep:
-    """Before each step the clips of the batch are mixed; see `mix`."""
+def mixed(
+    train_step: TrainStep,
+    num_classes: int,
+    mixup: float,
+    cutmix: float,
+    axis: str | None = None,
+) -> TrainStep:
+    """Before each step the clips of the batch are mixed; see `mix`.
+
+    Inside `pmap`, `axis` is the name of its axis: clips are mixed with those of other devices, as
+    if the batch had not been cut.
+    """
 
     def step(state, batch):
         key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), MIXING)
-        return train_step(state, mix(batch, key, num_classes, mixup, cutmix))
+        other = batch if axis is None else _of_opposite_device(batch, axis)
+        return train_step(state, _mix(batch, other, key, num_classes, mixup, cutmix))
 
     return step
+
+
+def _of_opposite_device(batch, axis):
+    """The rows of the last device on the first, and so on: reversed, they are the whole batch's."""
+    devices = jax.lax.axis_size(axis)
+    pairs = [(device, devices - 1 - device) for device in range(devices)]
+    return {name: jax.lax.ppermute(rows, axis, pairs) for name, rows in batch.items()}
 
 
 def mix(
@@ -34,8 +52,14 @@ def mix(
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization" (2018); Yun et al., "CutMix"
     (2019).
     """
+    return _mix(batch, batch, key, num_classes, mixup, cutmix)
+
+
+def _mix(batch, rows, key, num_classes, mixup, cutmix):
+    """The clips of `batch` with those of `rows`, the last of them first."""
+    opposite = {name: values[::-1] for name, values in rows.items()}
     inputs = "video" if "video" in batch else "embedding"
-    own, other = batch[inputs], batch[inputs][::-1]
+    own, other = batch[inputs], opposite[inputs]
     which, amount, place = jax.random.split(key, 3)
     paste = jax.random.bernoulli(which, 0.5 if mixup and cutmix else float(cutmix > 0))
     alpha = jnp.where(paste, cutmix, mixup)
@@ -49,11 +73,12 @@ def mix(
     else:
         mixed_inputs = _blend(own, other, share)
     targets = jax.nn.one_hot(batch["label"], num_classes)
+    others = jax.nn.one_hot(opposite["label"], num_classes)
     return batch | {
         inputs: mixed_inputs,
-        "mask": batch["mask"] & batch["mask"][::-1],
-        "label": share * targets + (1 - share) * targets[::-1],
-        "weight": batch["weight"] * batch["weight"][::-1],
+        "mask": batch["mask"] & opposite["mask"],
+        "label": share * targets + (1 - share) * others,
+        "weight": batch["weight"] * opposite["weight"],
     }
 
 

@@ -8,9 +8,8 @@ from jaxtyping import PyTree
 
 from flaxvid import errors
 from flaxvid.recipes import recipe as recipes
+from flaxvid.training import ladder
 from flaxvid.training import state as states
-
-BLOCK = re.compile(r"(?:^|/)blocks/(\d+)/")
 
 
 def total_steps(recipe: recipes.Recipe, num_videos: int, batch_size: int) -> int:
@@ -54,8 +53,7 @@ def factors(recipe: recipes.Recipe, params: PyTree) -> PyTree:
 
     The first of `recipe.rate_factors` whose regular expression is found in the leaf's path
     counts; `recipe.freeze` comes before all of them. `recipe.layer_decay` is a factor more for
-    each block on the way from the head down, and one for what lies before the blocks (Clark et
-    al., "ELECTRA" (2020), appendix B).
+    each layer on the way from the head down (see `ladder`).
 
     Raises:
         UserError: for a group that is found in no path; for layer decay in a model without
@@ -69,35 +67,27 @@ def factors(recipe: recipes.Recipe, params: PyTree) -> PyTree:
                 f"{option}: is found in no parameter; they are named as {paths[0]} or {paths[-1]}"
             )
 
-    depth = _depth(recipe, paths)
+    below = dict(zip(paths, _below_head(recipe, paths), strict=True))
 
     def factor(path, _leaf):
         name = states.path_name(path)
         found = (number for _, pattern, number in groups if re.search(pattern, name))
-        return next(found, 1.0) * recipe.layer_decay ** _blocks_above(name, depth)
+        return next(found, 1.0) * recipe.layer_decay ** below[name]
 
     return jax.tree.map_with_path(factor, params)
 
 
-def _depth(recipe, paths):
-    """Blocks of the model, if it matters."""
+def _below_head(recipe, paths):
+    """Layers from the head down to each parameter, if it matters."""
     if recipe.layer_decay == 1:
-        return 0
-    numbers = [int(found[1]) for path in paths if (found := BLOCK.search(path))]
-    if not numbers:
+        return [0] * len(paths)
+    found = ladder.rungs_below_head(paths)
+    if found is None:
         raise errors.UserError(
             f"--layer-decay {recipe.layer_decay:g}: this model has no blocks; leave it out, or "
             "name its parts in --rate-factors"
         )
-    return max(numbers) + 1
-
-
-def _blocks_above(name, depth):
-    """How far below the head a leaf lies, in blocks."""
-    if found := BLOCK.search(name):
-        return depth - int(found[1])
-    parts = name.split("/")
-    return 0 if parts[0] == "norm" or "head" in parts else depth + 1
+    return found
 
 
 def create(recipe: recipes.Recipe, steps: int, params: PyTree) -> optax.GradientTransformation:

@@ -62,3 +62,14 @@ def test_folders_of_images(tmp_path):
         (tmp_path / "clip" / name).write_bytes(content)
         seen.add(content_hash.fingerprint(videos))
     assert len(seen) == 3
+
+
+def test_each_split_has_its_own(videos):
+    """A test video encoded anew says nothing of the training videos."""
+    rows = [manifest.Row("small.mp4", "a"), manifest.Row("large.mp4", "a", split="test")]
+    both = manifest.of_rows(videos.root, rows)
+    before = content_hash.by_split(both)
+    change(videos.root / "large.mp4", 2**19)
+    after = content_hash.by_split(both)
+    assert after["train"] == before["train"]
+    assert after["test"] != before["test"]

@@ -46,6 +46,42 @@ def test_all_else_does():
         settings_of(run=options.Run(weights="file.pth")),
         settings_of(machine=options.Machine(precision="bf16")),
         settings_of(manifest="xyz"),
+        settings_of(content={"train": "123", "test": "456"}),
     ]
     for other in others:
         assert config.made_of(other) != config.made_of(first)
+
+
+def test_what_was_changed_after_the_checkpoint_has_no_part_in_it():
+    """Resumed at steps 5 and 9: the checkpoint of step 7 has the first change, that of 5 none."""
+    began = settings_of()
+    last = settings_of(
+        recipe=dataclasses.replace(began.recipe, batch_size=32, learning_rate=0.5),
+        changes=(
+            {"step": 5, "before": {"recipe.batch_size": began.recipe.batch_size}},
+            {"step": 9, "before": {"recipe.learning_rate": began.recipe.learning_rate}},
+        ),
+    )
+    assert config.made_of(last, 5) == config.made_of(began)
+    between = config.made_of(last, 7)
+    assert between["recipe.batch_size"] == 32
+    assert between["recipe.learning_rate"] == began.recipe.learning_rate
+    assert between["run.changes"] == [last.changes[0]]
+    assert config.made_of(last, 10) == config.made_of(last)
+
+
+def test_a_run_from_before_contents_were_noted_has_not_changed(tmp_path):
+    """It goes on with its data, of which more is known now."""
+    config.write(tmp_path, settings_of(run=options.Run(out=tmp_path)))
+    now = settings_of(run=options.Run(out=tmp_path), content={"train": "123"})
+    assert config.update(tmp_path, now, step=10) == ""
+    assert config.load(tmp_path).changes == ()
+
+
+def test_a_finished_run_that_was_only_asked_to_go_on_is_what_it_was(tmp_path):
+    """--resume with another batch size, and no step left to do: it is a seed of the others."""
+    began = settings_of(run=options.Run(out=tmp_path))
+    config.write(tmp_path, began)
+    asked = dataclasses.replace(began, recipe=dataclasses.replace(began.recipe, batch_size=32))
+    config.update(tmp_path, asked, step=1600)
+    assert config.made_of(config.load(tmp_path), 1600) == config.made_of(began)

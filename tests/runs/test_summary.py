@@ -39,7 +39,7 @@ def said(*words, total=100):
     videos = datasets.open_data(chosen.data, chosen.run.seed)
     settings = resolve.settings(chosen, videos)
     text = summary.text(settings, videos, None, parameters=5, start=0, total=total)
-    return settings, text
+    return settings, " ".join(text.split())
 
 
 # ------------------------------------------------------------------ steps and epochs
@@ -76,8 +76,11 @@ def test_a_value_out_of_range_is_one_line_and_no_box(capsys):
 def test_steps_epochs_and_the_rate_are_said(short):
     """8 training videos and batches of 4: 100 steps are 50 epochs."""
     _, text = said("--data", short, "--steps", "100", "--warmup", "7")
-    assert "steps 0 to 100 of 4 clips, 50.0 epochs of 8 clips (--steps, or --epochs)" in text
-    assert "adamw, at most 0.001, reached after 7 steps, then down (cosine)" in text
+    assert (
+        "steps 100, of 4 clips each (--batch-size): 50.0 epochs of 8 clips (--steps, or --epochs)"
+        in text
+    )
+    assert "adamw, at most 0.001 (--learning-rate), reached after 7 steps, then falling" in text
     _, text = said("--data", short, "--schedule", "step", "--milestones", "50", "80")
     assert "a tenth of it from each of the steps 50, 80 on" in text
 
@@ -89,7 +92,7 @@ def test_mirroring_can_be_chosen_and_is_said(sided):
     for words, flip in (((), False), (("--flip",), True), (("--size", "base", *small), True)):
         settings, text = said("--data", sided, *words)
         assert settings.preprocessing.flip == flip
-        assert ("half of the clips mirrored (--no-flip)" in text) == flip
+        assert ("half of the clips are mirrored (--no-flip)" in text) == flip
         assert ("move_left and move_right name a side: a mirrored clip" in text) == flip
     settings, text = said("--data", sided, "--size", "base", *small, "--no-flip")
     assert not settings.preprocessing.flip
@@ -111,7 +114,7 @@ def test_resize_and_jitter_are_taken_as_given(short):
     assert settings.preprocessing.resize == (32, 44)
     settings, text = said("--data", short, "--size", "base", "--image-size", "112")
     assert settings.preprocessing.jitter == (128, 160)
-    assert "short side 128 to 160 (--jitter), of which 112 x 112 are seen" in text
+    assert "resized to 128 to 160 (--jitter), the model sees 112 x 112 (--image-size)" in text
     with pytest.raises(errors.UserError, match="resize is 20"):
         said("--data", short, "--resize", "20")
 
@@ -122,8 +125,8 @@ def test_short_videos_are_spread_unless_a_stride_is_said(short):
     base = ("--data", short, "--size", "base", "--image-size", "32")
     settings, text = said(*base)
     assert settings.preprocessing.stride is settings.data.stride is None
-    assert "8 spread over each video (not 32 apart, as usual: that spans 225)" in text
-    assert "half of the videos have 7 or less; 12% of the frames are padding" in text
+    assert "8 spread over each video (--num-frames, --stride), not 32 apart as usual" in text
+    assert "half of the videos have 7 frames or fewer; 12% of the frames are padding" in text
     settings, text = said(*base, "--stride", "32")
     assert settings.preprocessing.stride == 32
     assert "88% of the frames are padding: give a smaller --stride, or None" in text
@@ -158,8 +161,10 @@ def test_lengths_are_those_of_the_parts_and_bad_videos_are_left_out(short, tmp_p
 def test_splits_and_groups_are_said(short, tmp_path):
     """Each video its own group; or groups, counted in each split."""
     _, text = said("--data", short)
-    assert "2 classes (bow, nod); videos: 8 train, 2 validation, 2 test" in text
-    assert "none given: each video is its own" in text
+    assert (
+        "2 classes (bow, nod); videos: 8 train, 2 validation, 2 test (drawn; another --seed" in text
+    )
+    assert "none given: each video counts as a recording of its own" in text
     assert "warning" not in text
     settings, text = said("--data", short, "--group-regex", r"\d")
     assert "6: 4 train, 1 validation, 1 test; none is in two splits" in text
@@ -189,6 +194,20 @@ def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
     assert "by their names, Bow_g01 is in more than one split: the test is too easy" in text
 
 
+def test_few_videos_get_advice_and_all_fits_on_a_screen(short, monkeypatch):
+    """Eight training videos and the recipe's 1,600 steps: what to try, on 80 columns, 24 lines."""
+    monkeypatch.setenv("COLUMNS", "80")
+    chosen = parsing.parse(["--data", str(short)], "")
+    videos = datasets.open_data(chosen.data, chosen.run.seed)
+    settings = resolve.settings(chosen, videos)
+    page = summary.text(settings, videos, None, parameters=5, start=0, total=1600)
+    assert max(map(len, page.splitlines())) <= 80
+    assert len(page.splitlines()) <= 24
+    text = " ".join(page.split())
+    assert "note: 8 videos are few to learn from pixels alone, and in 3,200 epochs they are" in text
+    assert "--arch embedding_transformer or --arch linear" in text
+
+
 # ------------------------------------------------------------------ what would do nothing
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -196,6 +215,7 @@ def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
         ("--schedule constant --warmup 0.1", "--warmup: the constant schedule has no warm-up"),
         ("--milestones 0.5", "--milestones: the cosine schedule has none"),
         ("--momentum 0.8", "--momentum: is of sgd, and the optimizer is adamw"),
+        ("--mixup 0.8 --batch-size 1", "--mixup: mixes the clips of a batch, and --batch-size 1"),
         ("--magnitude 0.5", "--magnitude: is of --augment"),
         ("--encoder-weights hf:one/two", "--encoder-weights: is of models over embeddings"),
         ("--arch bert --flip", "--flip: bert sees embeddings"),

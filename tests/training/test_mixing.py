@@ -83,6 +83,28 @@ def test_soft_labels_cost_what_their_shares_cost():
     assert metrics.accuracy(logits, shares, weight) == 1.0
 
 
+@pytest.mark.parametrize("rows", [4, 2])
+def test_devices_of_pmap_mix_with_each_other(rows):
+    """On two devices, of two clips each or one: the same rows as of the batch in one piece."""
+    batch = {name: values[:rows] for name, values in batch_of().items()}
+    batch["weight"] = np.ones(rows, np.float32)
+    plain, cut = mixing.mixed(show, 4, 0.8, 0.0), mixing.mixed(show, 4, 0.8, 0.0, axis="data")
+    on_each = jax.pmap(cut, "data", in_axes=(None, 0), out_axes=(None, 0))
+    expected = jax.jit(plain)(state_of(0.0), batch)[1]
+    pieces = {
+        name: values.reshape(2, rows // 2, *values.shape[1:]) for name, values in batch.items()
+    }
+    found = on_each(state_of(0.0), pieces)[1]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name].reshape(values.shape), values)
+    assert not np.array_equal(expected["video"], batch["video"])
+
+
+def show(state, batch):
+    """A step that gives back what it was given."""
+    return state, batch
+
+
 def state_of(value):
     params = {"w": jnp.asarray(value)}
     parts = states.Parts(None, None, params, {})
