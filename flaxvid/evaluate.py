@@ -74,6 +74,7 @@ def parse(arguments: list[str]) -> EvaluateOptions:
 def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
+    report.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
     trained = trained_model.open_best(chosen.run, mesh)
     settings = trained.settings

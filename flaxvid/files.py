@@ -163,6 +163,31 @@ def refuse_strangers(folder: Path | str, ours: str, names: Sequence[str]) -> Non
             )
 
 
+def why_unwritable(path: Path | str) -> str:
+    """Why nothing can be made under a name, as far as can be told without doing it; or nothing."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            return f"can't be written ({error.strerror}); choose another place"
+    folder = Path(path).absolute()
+    while not os.path.isdir(folder):
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"can't be written (no permission in {folder}); choose another place"
+    return ""
+
+
+def refuse_unwritable(folder: Path | str, option: str) -> None:
+    """Refuses a folder in which nothing can be made, before the work that is to be kept there.
+
+    Raises:
+        FileError: naming the option that gives another.
+    """
+    if why := why_unwritable(folder):
+        raise FileError(f"{folder}: {why} with {option}")
+
+
 @contextlib.contextmanager
 def whole_folder(folder: Path | str) -> Iterator[Path]:
     """A new folder under a temporary name; when the block ends it is `folder`.

@@ -114,7 +114,7 @@ class NewFile:
             return f"is {files.kind(value)}; give the name of a file"
         if os.path.exists(value) and not self.kept and not getattr(owner, "overwrite", False):
             return "is there already; pass --overwrite, or choose another name"
-        return _writable(value)
+        return files.why_unwritable(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ class NewFolder:
     def refuse(self, value: Path, _owner: Any) -> str:
         if os.path.exists(value) and not os.path.isdir(value):
             return f"is {files.kind(value)}; give the name of a folder"
-        return _writable(value)
+        return files.why_unwritable(value)
 
 
 def _standing(value, right, wanted):
@@ -137,21 +137,6 @@ def _standing(value, right, wanted):
     if not right(mode):
         return f"is {files.kind(value)}, and must be {wanted}"
     return "" if os.access(value, os.R_OK) else "can't be opened (no permission)"
-
-
-def _writable(value):
-    """Why nothing can be made under a name, as far as can be told without doing it."""
-    try:
-        os.lstat(value)
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            return f"can't be written ({error.strerror}); choose another place"
-    folder = Path(value).absolute()
-    while not os.path.isdir(folder):
-        folder = folder.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return f"can't be written (no permission in {folder}); choose another place"
-    return ""
 
 
 # ------------------------------------------------------------------ checking

@@ -13,6 +13,7 @@ from flaxvid.figures import calibration as calibration_figure
 from flaxvid.figures import confusion as confusion_figure
 from flaxvid.training import metrics
 
+NAMES = ("report.json", "report.md", "confusion.png", "calibration.png")
 DIGITS = 6  # of a number in report.json: what another batch size can't change
 
 
@@ -110,14 +111,23 @@ def _rounded(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
+def refuse_place(folder: Path) -> None:
+    """Refuses a folder for a report, before anything is judged.
+
+    Raises:
+        FileError: if it can't be written, or files of these names are there that are no report.
+    """
+    files.refuse_strangers(folder, NAMES[0], NAMES)
+    files.refuse_unwritable(folder, "--out")
+
+
 def write(report: dict, judged: Predictions, folder: Path) -> list[Path]:
     """Writes the report into `folder` in all its forms, and says which files they are.
 
     Raises:
         FileError: if it can't be written, or files of these names are there that are no report.
     """
-    names = ("report.json", "report.md", "confusion.png", "calibration.png")
-    files.refuse_strangers(folder, names[0], names)
+    files.refuse_strangers(folder, NAMES[0], NAMES)
     files.make_folder(folder)
     labels = [entry["label"] for entry in report["classes"]]
     files.write_json(folder / "report.json", report)
@@ -128,7 +138,7 @@ def write(report: dict, judged: Predictions, folder: Path) -> list[Path]:
     found = scores.calibration(judged.probabilities, judged.labels)
     axes = calibration_figure.draw(found, title="sure, and right?")
     files.save_figure(folder / "calibration.png", axes.figure)
-    return [folder / name for name in names]
+    return [folder / name for name in NAMES]
 
 
 def markdown(report: dict) -> str:
