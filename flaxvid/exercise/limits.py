@@ -28,22 +28,26 @@ class Limit:
         """What has taken too long, in words; empty: nothing yet.
 
         Counted is the time of this thread. What it waits for, as for compiled code or for a
-        processor that others use, may take ten times that, but not if nothing is computed at all.
+        processor that others use, may take ten times that.
         """
         if time.thread_time() - self.thread >= self.seconds:
             return "too long, and was stopped: is there a loop that never ends?"
         waited = time.monotonic() - self.clock
-        if waited < self.seconds:
+        if waited < PATIENCE * self.seconds:
             return ""
         busy = time.process_time() - self.process
-        if busy < IDLE * waited:
-            return f"{waited:.0f} s in which nothing was computed: does it wait for something?"
-        if waited >= PATIENCE * self.seconds:
-            return (
-                f"{waited:.0f} s, of which {busy:.0f} s on a processor: is there a loop that never "
-                "ends, or is this machine busy? Then try again, with more seconds"
-            )
-        return ""
+        return (
+            f"{waited:.0f} s, of which {busy:.0f} s on a processor: is there a loop that never "
+            "ends, or is this machine busy? Then try again, with more seconds"
+        )
+
+    def idle(self) -> str:
+        """What has not even computed since the limit was set; empty: it has, or it is early."""
+        waited = time.monotonic() - self.clock
+        busy = time.process_time() - self.process
+        if waited < self.seconds or busy >= IDLE * waited:
+            return ""
+        return f"{waited:.0f} s in which nothing was computed: does it wait for something?"
 
 
 @contextlib.contextmanager
@@ -55,8 +59,10 @@ def enforced(limit: Limit) -> Iterator[None]:
         yield
         return
 
+    call = Limit(limit.seconds)
+
     def look(_signal, _frame):
-        if told := limit.passed():
+        if told := limit.passed() or call.idle():
             raise TimeLimitError(told)
 
     before = signal.signal(signal.SIGALRM, look)

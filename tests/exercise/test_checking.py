@@ -105,7 +105,7 @@ def test_a_version_that_ends_python_does_not():
 
 def test_without_tests_nothing_has_passed(monkeypatch):
     """A learner's file that has changed pytest itself, and calls its version too."""
-    monkeypatch.setattr(pytest, "main", lambda *_, **__: 0 * sample.uniform_indices(9, 1)[0])
+    monkeypatch.setattr(pytest, "main", lambda *_, **__: int(sample.uniform_indices(9, 1)[0]))
     text = verdict_of(lambda num_frames, num_samples: np.zeros(1, int)).text()
     assert text.endswith("No test was run, so nothing is shown.")
 
