@@ -16,7 +16,6 @@ import functools
 import hashlib
 import io
 import itertools
-import json
 import re
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -172,13 +171,29 @@ def _begin(videos, folder, settings):
         state = {"settings": wanted, "shards": {}}
         _save(folder, state)
         return state
-    state = files.read_json(folder / PROGRESS)
+    state = _read_state(folder)
     if state["settings"] != wanted:
         different = [key for key in wanted if state["settings"].get(key) != wanted[key]]
         raise errors.UserError(
             f"{folder}: holds a packing with another {', '.join(different)}; choose another folder"
         )
     return state
+
+
+def _read_state(folder):
+    path = Path(folder, PROGRESS)
+    with errors.damage_in(path, "remove the folder, and pack the videos again"):
+        state = files.read_json(path)
+        shards = {
+            name: {
+                "sha256": str(shard["sha256"]),
+                "bytes": int(shard["bytes"]),
+                "rows": [[str(part) for part in row] for row in shard["rows"]],
+                "skipped": dict(shard["skipped"]),
+            }
+            for name, shard in state["shards"].items()
+        }
+        return {"settings": dict(state["settings"]), "shards": shards}
 
 
 def _save(folder, state):
@@ -276,8 +291,7 @@ def _write_metadata(folder, features, shards):
 def damaged_shards(folder: Path) -> list[str]:
     """The shards of a packed folder that are missing, or not the bytes that were written."""
     damaged = []
-    shards = json.loads(Path(folder, PROGRESS).read_text(encoding="utf-8"))["shards"]
-    for name, shard in shards.items():
+    for name, shard in _read_state(folder)["shards"].items():
         path = Path(folder, name)
         if not path.exists():
             damaged.append(name)

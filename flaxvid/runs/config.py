@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files
+from flaxvid import errors, files, ranges
 from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -87,12 +87,8 @@ def load(folder: Path) -> Settings:
     path = Path(folder) / NAME
     if not path.exists():
         raise errors.UserError(f"{folder}: is not a run directory; it has no {NAME}")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise errors.UserError(f"{path}: is damaged ({error}); train it again") from None
-    try:
-        values = earlier_versions.config(values)
+    with errors.damage_in(path, "train it again"):
+        values = earlier_versions.config(files.read_json(path))
         kind = type(zoo.configure(values["arch"], values["size"], num_classes=1))
         return Settings(
             arch=values["arch"],
@@ -108,8 +104,6 @@ def load(folder: Path) -> Settings:
             embedding=_about(values.get("embedding")),
             changes=tuple(values.get("changes", ())),
         )
-    except KeyError as error:
-        raise errors.UserError(f"{path}: has no {error}; train it again") from None
 
 
 def _from_dict(kind: type, values: dict, source: str):
@@ -125,7 +119,10 @@ def _from_dict(kind: type, values: dict, source: str):
             f"{source}: {kind.__name__} has no field {unknown[0]!r}; "
             "the run comes from another version of flaxvid"
         )
-    return kind(**{name: _restore(fields[name], value) for name, value in values.items()})
+    made = kind(**{name: _restore(fields[name], value) for name, value in values.items()})
+    ranges.check_kinds(made)
+    ranges.check_numbers(made)
+    return made
 
 
 def _restore(field, value):

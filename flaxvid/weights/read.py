@@ -4,6 +4,7 @@ arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
 """
 
 import functools
+import stat
 import struct
 import zipfile
 from pathlib import Path
@@ -16,7 +17,7 @@ import safetensors
 import safetensors.numpy
 from huggingface_hub import errors as hub_errors
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.weights import keras_files, pickles, torch_files
 
 # Where training scripts keep the weights in what they save, the likeliest first.
@@ -99,6 +100,8 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
+            raise WeightsError(f"{path}: is {files.kind(path)}, and no file of weights")
         with open(path, "rb") as file:
             start = file.read(16)
     except OSError as error:
@@ -107,13 +110,15 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         ) from None
     try:
         if start[8:9] == b"{":
-            return _printable(safetensors.numpy.load_file(path))
+            return _printable(_from_safetensors(path))
         if start.startswith(torch_files.ZIP_START):
             return _printable(_from_torch(torch_files.open_zip(path)))
         if start.startswith(torch_files.LEGACY_START):
             return _printable(_from_torch(torch_files.open_legacy(path)))
         if start.startswith(keras_files.START):
             return _printable(keras_files.read(path))
+    except WeightsError:
+        raise
     except pickles.Refused as error:
         raise WeightsError(f"{path}: {error}; {REMEDY}") from None
     except _DAMAGED as error:
@@ -122,6 +127,16 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         f"{path}: is no weight file, as it starts with {start!r}; "
         "give a .safetensors file, or one that torch.save or Keras wrote"
     )
+
+
+def _from_safetensors(path):
+    try:
+        return safetensors.numpy.load_file(path)
+    except AttributeError as error:  # FP8, which NumPy has not
+        raise WeightsError(
+            f"{path}: has tensors of a type that can't be read ({error}); save it again in float32 "
+            "or bfloat16"
+        ) from None
 
 
 def _from_torch(opened):
