@@ -13,7 +13,7 @@ import functools
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,7 +39,7 @@ class About:
     """Where the encoder's weights came from; what they are, the next field says."""
     sha256: str
     """Of the file of weights."""
-    dim: int
+    dim: Annotated[int, ranges.WIDTH]
     """Length of a frame's embedding."""
     preprocessing: transform.Preprocessing
     manifest: str
@@ -50,9 +50,9 @@ class About:
     there was one."""
     stage: int | None = None
     """Of the encoder, whose maps were taken; None: its top."""
-    grid: int = 1
+    grid: Annotated[int, ranges.between(1, 1000)] = 1
     """Cells along each side in which the maps were averaged."""
-    views: int = 0
+    views: Annotated[int, ranges.between(0, 1000)] = 0
     """Augmented views of each training video, beside the video as it is."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,6 +66,7 @@ class About:
         preprocessing = transform.Preprocessing.from_dict(fields["preprocessing"])
         about = cls(**{**fields, "preprocessing": preprocessing})
         ranges.check_kinds(about)
+        ranges.check_numbers(about)
         return about
 
 

@@ -82,7 +82,13 @@ def _times(row):
 
 
 def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
-    """A manifest whose vocabulary is the sorted labels of its rows."""
+    """A manifest whose vocabulary is the sorted labels of its rows.
+
+    Raises:
+        ManifestError: for a label with letters that can't be printed.
+    """
+    for row in rows:
+        _refuse_unprintable(row.label, root)
     labels = tuple(sorted({row.label for row in rows}))
     return Manifest(root=Path(root), rows=tuple(rows), labels=labels)
 
@@ -170,6 +176,7 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         shown = str(record) if len(str(record)) <= 200 else f"{str(record)[:200]}..."
         raise ManifestError(f"{path}, row {number}: {shown} is not a row; see {COLUMNS}") from None
+    _refuse_unprintable(row.label, f"{path}, row {number}")
     if not row.path or not row.label:
         raise ManifestError(f"{path}, row {number}: path and label must not be empty")
     if row.split not in SPLITS:
@@ -179,6 +186,14 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
             f"{path}, row {number}: the part from {row.start} s to {row.end} s is empty"
         )
     return row
+
+
+def _refuse_unprintable(label, where):
+    """Terminals, in which it is shown, would obey it."""
+    if not label.isprintable():
+        raise ManifestError(
+            f"{where}: the label {label!r} has letters that can't be printed; rename it"
+        )
 
 
 def write(manifest: Manifest, path: Path) -> None:

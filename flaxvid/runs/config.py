@@ -127,7 +127,7 @@ def _from_dict(kind: type, values: dict, source: str):
 
 def _restore(field, value):
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_restore(field, inner) for inner in value)
     if isinstance(value, str) and "Path" in str(field.type):
         return Path(value)
     return value

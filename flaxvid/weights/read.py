@@ -22,6 +22,7 @@ from flaxvid.weights import keras_files, pickles, torch_files
 
 # Where training scripts keep the weights in what they save, the likeliest first.
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
+HUB_SECONDS = 5.0  # for the hub to answer, before what was fetched earlier is taken
 # What a repository or folder calls its weights, the safest first.
 FILES = ("model.safetensors", "pytorch_model.bin")
 REMEDY = "nothing of it was run; find a .safetensors file, or one of a state_dict() alone"
@@ -57,34 +58,58 @@ def locate(spec: str) -> Path:
 
 def fetch_beside(spec: str, path: Path, name: str) -> Path | None:
     """The file `name` beside the weights that `locate(spec)` found at `path`; None: not there."""
-    if spec.startswith("hf:"):
-        try:
-            return _fetch(spec, (name,))
-        except WeightsError:
-            return None
     beside = path.with_name(name)
-    return beside if beside.is_file() else None
+    if beside.is_file():  # of the same revision, where it came from the hub
+        return beside
+    if not spec.startswith("hf:"):
+        return None
+    try:
+        return _fetch(spec, (name,))
+    except WeightsError:
+        return None
 
 
 def _fetch(spec, names=FILES):
     repository, _, revision = spec.removeprefix("hf:").partition("@")
-    try:
-        for name in names:
-            try:
-                return Path(
-                    huggingface_hub.hf_hub_download(repository, name, revision=revision or None)
+    online = True
+    for name in names:
+        try:
+            online = online and _is_reached(repository, name, revision or None)
+            return Path(
+                huggingface_hub.hf_hub_download(
+                    repository, name, revision=revision or None, local_files_only=not online
                 )
-            except hub_errors.EntryNotFoundError as error:
-                missing = error
-    except (OSError, hub_errors.HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{spec}: {reason}; check owner, name and revision") from None
-    if isinstance(missing, hub_errors.LocalEntryNotFoundError):
+            )
+        except hub_errors.EntryNotFoundError:
+            continue
+        except (hub_errors.HfHubHTTPError, hub_errors.HFValidationError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise WeightsError(f"{spec}: {reason}; check owner, name and revision") from None
+        except Exception as error:  # of the HTTP library, which has changed before, or of the disk
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise WeightsError(f"{spec}: can't be fetched ({reason}); run it again") from None
+    if not online:
         raise WeightsError(
             f"{spec}: the hub can't be reached and its files were not fetched before; "
             "go online, or give the path of a file"
         )
     raise WeightsError(f"{spec}: has no {' or '.join(names)}; fetch its file and give the path")
+
+
+def _is_reached(repository, name, revision):
+    """Whether the hub answers, asked once: `hf_hub_download` on its own tries for 40 seconds.
+
+    That the answer is no, `hf_hub_download` says better.
+    """
+    try:
+        address = huggingface_hub.hf_hub_url(repository, name, revision=revision)
+        huggingface_hub.get_hf_file_metadata(address, timeout=HUB_SECONDS)
+    except hub_errors.HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", 500)
+        return status < 500 and status not in (408, 429)
+    except Exception:  # of whichever HTTP library it uses
+        return False
+    return True
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
