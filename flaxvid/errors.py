@@ -38,8 +38,10 @@ def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] =
     """
     try:
         yield
-    except UserError:
-        raise
+    except UserError as error:
+        if os.fspath(path) in str(error):
+            raise
+        raise kind(f"{path}: {error}; {remedy}") from None
     except KeyError as error:
         raise kind(f"{path}: has no {error}; {remedy}") from None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError) as error:

@@ -174,7 +174,8 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
         if not all(map(math.isfinite, (row.start, row.end or 0.0))):
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        shown = str(record) if len(str(record)) <= 200 else f"{str(record)[:200]}..."
+        shown = errors.printable(str(record))
+        shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
         raise ManifestError(f"{path}, row {number}: {shown} is not a row; see {COLUMNS}") from None
     _refuse_unprintable(row.label, f"{path}, row {number}")
     if not row.path or not row.label:

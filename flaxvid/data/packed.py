@@ -11,6 +11,7 @@ a packing that was interrupted goes on with the next shard.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -156,7 +157,8 @@ def pack(
             for path, label, group in state["shards"][name]["rows"]:
                 address = f"{split}#{next(numbers[split])}"
                 rows.append(manifest.Row(address, label, group or path, split))
-    _write_metadata(folder, features, state["shards"])
+    with files.or_say_why(folder):
+        _write_metadata(folder, features, state["shards"])
     # Last, because it is the manifest that makes the folder usable.
     manifest.write(manifest.Manifest(folder, tuple(rows), videos.labels), folder / "manifest.csv")
     return {path: why for s in state["shards"].values() for path, why in s["skipped"].items()}
@@ -241,14 +243,30 @@ def _write_shard(path, videos, rows, features, settings, threads, skip):
                 example = {"label": row.label, "group": row.group, "path": row.path}
                 example["video"] = [io.BytesIO(data) for _, data in clip[:-1]]
                 example["seconds"] = [second for second, _ in clip]
-                writer.write(features.serialize_example(features.encode_example(example)))
+                record = features.serialize_example(features.encode_example(example))
+                _or_say_why(partial, writer.write, record)
                 packed.append((row.path, row.label, row.group))
-    finally:
-        writer.close()
+        _or_say_why(partial, writer.close)
+    except BaseException:
+        with contextlib.suppress(RuntimeError):
+            writer.close()
+        partial.unlink(missing_ok=True)
+        raise
     with partial.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     partial.replace(path)
     return {"sha256": checksum, "bytes": path.stat().st_size, "rows": packed, "skipped": skipped}
+
+
+def _or_say_why(path, write, *arguments):
+    """ArrayRecord says what the system refuses in a RuntimeError."""
+    try:
+        write(*arguments)
+    except RuntimeError as error:
+        reason = str(error).strip().partition(";")[0]
+        raise errors.UserError(
+            f"{path}: can't be written ({reason}); make room and run it again, it goes on with this"
+        ) from None
 
 
 def _jpegs(path, row, settings):

@@ -197,9 +197,9 @@ def read_json(
         remedy = 'it should read [{"video_name": "...", "label_idx": 0}, ...]'
         with errors.damage_in(file, remedy, manifest.ManifestError):
             entries = [(str(e["video_name"]), int(e["label_idx"])) for e in files.read_json(file)]
+            found = [(name, label_and_group(_stem(name))[0], n) for name, n in entries]
         names[split] = [name for name, _ in entries]
-        for name, number in entries:
-            label = label_and_group(_stem(name))[0]
+        for name, label, number in found:
             known = numbers.setdefault(label, number)
             if known != number:
                 raise manifest.ManifestError(

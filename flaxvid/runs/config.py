@@ -89,12 +89,14 @@ def load(folder: Path) -> Settings:
         raise errors.UserError(f"{folder}: is not a run directory; it has no {NAME}")
     with errors.damage_in(path, "train it again"):
         values = earlier_versions.config(files.read_json(path))
+        if not isinstance(values["arch"], str) or not isinstance(values["size"], str):
+            raise TypeError("its arch and size are no names")
         kind = type(zoo.configure(values["arch"], values["size"], num_classes=1))
         return Settings(
             arch=values["arch"],
             size=values["size"],
             model=_from_dict(kind, values["model"], str(path)),
-            preprocessing=_preprocessing(values["preprocessing"], path),
+            preprocessing=transform.Preprocessing.from_dict(values["preprocessing"]),
             data=_from_dict(options.Data, values["data"], str(path)),
             recipe=_from_dict(recipes.Recipe, values["recipe"], str(path)),
             run=_from_dict(options.Run, values["run"], str(path)),
@@ -138,13 +140,6 @@ def _labels(values, path):
     if not isinstance(values, list) or not all(isinstance(label, str) for label in values):
         raise errors.UserError(f"{path}: its labels are no list of names; train anew")
     return tuple(errors.printable(label) for label in values)
-
-
-def _preprocessing(values, path):
-    try:
-        return transform.Preprocessing.from_dict(values)
-    except errors.UserError as error:
-        raise errors.UserError(f"{path}: {error}; train it again") from None
 
 
 def _about(values):

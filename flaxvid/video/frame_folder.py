@@ -157,16 +157,22 @@ def _facts(path, count):
     """Images a second, the second of each, and when the last one is no longer shown."""
     if not path.exists():
         return 0.0, np.arange(float(count)), float(count)
-    with errors.damage_in(path, "make the frames again, or remove it: then they are 1 s apart"):
-        said = files.read_json(path)
-        fps = float(said["fps"])
-        even = np.arange(count) / (fps or 1.0)
-        seconds = np.asarray(said.get("seconds", even), np.float64)
-        if len(seconds) != count:  # images were added, or taken away
-            seconds = even
-        end = float(said.get("end", count / (fps or 1.0)))
-        if fps < 0 or not np.isfinite([fps, *seconds, end]).all():
-            raise ValueError(f"{fps} frames a second, and the end at {end} s")
+    try:
+        with errors.damage_in(path, "make the frames again, or remove it: then they are 1 s apart"):
+            return _from_json(files.read_json(path), count)
+    except errors.UserError as error:
+        raise errors.VideoError(path.parent, str(error)) from None
+
+
+def _from_json(said, count):
+    fps = float(said["fps"])
+    even = np.arange(count) / (fps or 1.0)
+    seconds = np.asarray(said.get("seconds", even), np.float64)
+    if len(seconds) != count:  # images were added, or taken away
+        seconds = even
+    end = float(said.get("end", count / (fps or 1.0)))
+    if fps < 0 or not np.isfinite([fps, *seconds, end]).all():
+        raise ValueError(f"{fps} frames a second, and the end at {end} s")
     return fps, seconds, end
 
 
