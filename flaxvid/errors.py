@@ -39,9 +39,8 @@ def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] =
     try:
         yield
     except UserError as error:
-        if os.fspath(path) in str(error):
-            raise
-        raise kind(f"{path}: {error}; {remedy}") from None
+        told = printable(" ".join(str(error).split()))
+        raise kind(told if str(path) in told else f"{path}: {told}; {remedy}") from None
     except KeyError as error:
         raise kind(f"{path}: has no {error}; {remedy}") from None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError) as error:
@@ -51,7 +50,7 @@ def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] =
 
 
 def _short(error):
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = printable(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
