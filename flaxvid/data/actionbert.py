@@ -40,9 +40,12 @@ def read(index: Path, array: Path) -> Split:
     Raises:
         EmbeddingsError: if one of the files can't be read, or they don't belong together.
     """
-    remedy = "an index of ActionBERT's has data and memmap_size"
+    remedy = "it is no index of ActionBERT's, which has data and memmap_size"
     with errors.damage_in(index, remedy, embeddings.EmbeddingsError):
-        said = files.read_json(index)
+        try:
+            said = files.read_json(index)
+        except files.FileError as error:
+            raise embeddings.EmbeddingsError(f"{error}; {remedy}") from None
         entries = json.loads(said["data"]) if isinstance(said["data"], str) else said["data"]
         shape = said.get("memmap_size") or said["memmap_shape"]
         videos, longest, dim = map(operator.index, shape)

@@ -7,12 +7,14 @@ Opening a manifest opens no video.
 """
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import json
 import math
 import operator
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -105,8 +107,9 @@ def read(path: Path) -> Manifest:
     path = Path(path)
     readers = {".json": _read_json, ".csv": _read_csv}
     try:
-        if path.suffix not in readers:
+        if path.suffix != ".csv":  # first of all, whether there is such a file
             files.read_text(path)
+        if path.suffix not in readers:
             raise ManifestError(
                 f"{path}: a manifest is a .csv or .json file, or a folder of classes"
             )
@@ -135,7 +138,9 @@ def _read_csv(path):
 
 
 def _read_json(path):
-    content = files.read_json(path)
+    content = None
+    with contextlib.suppress(files.FileError):
+        content = files.read_json(path)
     rows = content.get("rows") if isinstance(content, dict) else None
     labels = content.get("labels", []) if isinstance(content, dict) else None
     if not isinstance(rows, list) or not _are_texts(labels):
@@ -191,7 +196,7 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
 
 def _refuse_unprintable(label, where):
     """Terminals, in which it is shown, would obey it."""
-    if not label.isprintable():
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in label):
         raise ManifestError(
             f"{where}: the label {label!r} has letters that can't be printed; rename it"
         )
