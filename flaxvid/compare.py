@@ -6,6 +6,7 @@ the first is compared with each of the others video by video, to tell whether it
 import collections
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -279,16 +280,29 @@ def read_report(folder: Path) -> dict:
         raise errors.UserError(
             f"{folder}: has no report.json; make it with `python -m flaxvid.evaluate {folder}`"
         )
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise errors.UserError(f"{path}: is damaged ({error}); evaluate the run again") from None
+    with errors.damage_in(path, "evaluate the run again"):
+        report = dict(files.read_json(path))
+        _check(report)
     if "made_of" not in report:
         raise errors.UserError(
             f"{path}: does not say what its model is made of, as it is of an earlier flaxvid; make "
             f"it again with `python -m flaxvid.evaluate {folder}`"
         )
-    return report | {"made_of": earlier_versions.made_of(report["made_of"])}
+    with errors.damage_in(path, "evaluate the run again"):
+        return report | {"made_of": earlier_versions.made_of(report["made_of"])}
+
+
+def _check(report):
+    """That what is shown of a report is there, and of its kind."""
+    for name in ("model", "sees", "split", "views", "data", "manifest"):
+        if not isinstance(report[name], str) or not report[name].isprintable():
+            raise ValueError(f"its {name} is no text")
+    numbers = [report[name] for name in ("top1", "parameters", "multiply_adds", "videos")]
+    numbers += [report["seed"], report["clips_per_second"], *report["interval"]]
+    numbers += [value for value in report["orders"].values() if value is not None]
+    numbers += [0 if report["training_seconds"] is None else report["training_seconds"]]
+    if len(report["interval"]) != 2 or not all(map(math.isfinite, numbers)):
+        raise ValueError("its numbers are none")
 
 
 def _refuse_unlike(reports):

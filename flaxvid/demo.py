@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from flaxvid import commandline, errors, progress, ranges
 from flaxvid.figures import attention
 from flaxvid.prediction import clips, explain, files, pictures
-from flaxvid.runs import compile_cache, trained_model
+from flaxvid.runs import compile_cache, config, trained_model
 from flaxvid.video import decode
 
 LONGEST = 600  # seconds: what is decoded while somebody waits
@@ -168,11 +168,7 @@ def page(gradio: ModuleType, trained: trained_model.Trained):
         return empty | shown
 
     with gradio.Blocks(title="flaxvid", analytics_enabled=False) as blocks:
-        gradio.Markdown(
-            f"# What happens in this video?\n{settings.arch} {settings.size}, trained on "
-            f"{Path(settings.data.data).name}: {len(settings.labels)} classes, "
-            f"{_some(settings.labels)}"
-        )
+        gradio.Markdown(f"# What happens in this video?\n{trained_on(settings)}")
         with gradio.Row():
             with gradio.Column():
                 # Any file, so that what is no video gets our own word; gradio.Video would refuse
@@ -201,6 +197,15 @@ def page(gradio: ModuleType, trained: trained_model.Trained):
         for video in (uploaded, recorded):
             video.change(show, video, outputs)
     return blocks
+
+
+def trained_on(settings: config.Settings) -> str:
+    """The model and its data in words; where the data lies on this machine is nobody's business."""
+    data = Path(settings.data.data).absolute().name
+    return (
+        f"{settings.arch} {settings.size}, trained on {data}: {len(settings.labels)} classes, "
+        f"{_some(settings.labels)}"
+    )
 
 
 def _some(labels):

@@ -29,6 +29,31 @@ class VideoError(UserError):
         return f"{self.path}: {self.problem}"
 
 
+@contextlib.contextmanager
+def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] = UserError):
+    """Inside, the content of a file is taken apart: what is not as it should be is its damage.
+
+    Raises:
+        UserError: or another `kind`, naming the file and what to do.
+    """
+    try:
+        yield
+    except UserError as error:
+        told = printable(" ".join(str(error).split()))
+        raise kind(told if str(path) in told else f"{path}: {told}; {remedy}") from None
+    except KeyError as error:
+        raise kind(f"{path}: has no {error}; {remedy}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError) as error:
+        raise kind(f"{path}: is damaged ({_short(error)}); {remedy}") from None
+    except (RecursionError, MemoryError) as error:
+        raise kind(f"{path}: is damaged ({type(error).__name__}); {remedy}") from None
+
+
+def _short(error):
+    text = printable(" ".join(str(error).split())) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def printable(text: str | os.PathLike[str]) -> str:
     r"""A text or path from elsewhere, as a terminal may show it.
 

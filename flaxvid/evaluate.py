@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, progress, ranges
+from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.data import batches, content_hash, embeddings, packed, views
 from flaxvid.evaluation import mistakes, predictions, report
 from flaxvid.models import cost
@@ -74,6 +74,7 @@ def parse(arguments: list[str]) -> EvaluateOptions:
 def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
+    report.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
     trained = trained_model.open_best(chosen.run, mesh)
     settings = trained.settings
@@ -93,7 +94,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     over_embeddings = isinstance(loader, embeddings.EmbeddingRows) and chosen.data is None
     compared = (
         report.linear(*baseline.right(loader.stored, chosen.split), judged)
-        if (over_embeddings)
+        if over_embeddings
         else None
     )
 
@@ -120,7 +121,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     if compared is not None:
         found["linear"] = compared
     folder = chosen.out or chosen.run
-    report.open_folder(folder)
+    files.make_folder(folder)
     predictions.write(judged, settings.labels, folder)
     drawn = mistakes.write(judged, settings.labels, _clips_of(loader, settings), folder)
     written = report.write(found, judged, folder, drawn)

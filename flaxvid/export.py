@@ -64,13 +64,14 @@ def export(chosen: ExportOptions) -> Path:
         raise errors.UserError(
             f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
         )
+    folder = chosen.out or (chosen.run or Path()) / "export"
+    files.refuse_strangers(folder, "model.json", ("model.jax",))
+    files.refuse_unwritable(folder, "--out")
     if chosen.run is not None:
         trained = trained_model.open_best(chosen.run)
     else:
         trained = published.open_weights(chosen.weights)
-    folder = chosen.out or (chosen.run or Path()) / "export"
     exported = to_stablehlo(trained, chosen.platforms)
-    files.refuse_strangers(folder, "model.json", ("model.jax",))
     files.make_folder(folder)
     settings = trained.settings
     about = {

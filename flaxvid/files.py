@@ -40,7 +40,7 @@ def whole(path: Path | str) -> Iterator[Path]:
         FileError: if it can't be written, or something stands there that is no file.
     """
     place = Path(os.path.realpath(path))
-    with _or_say_why(path):
+    with or_say_why(path):
         _refuse_protected(place)
         partial = place.with_name(_temporary(place.name))
         try:
@@ -119,7 +119,7 @@ def append(path: Path | str, text: str) -> None:
     Raises:
         FileError: if it can't be written.
     """
-    with _or_say_why(path), Path(path).open("a", encoding="utf-8") as file:
+    with or_say_why(path), Path(path).open("a", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -130,7 +130,7 @@ def make_folder(folder: Path | str) -> None:
     Raises:
         FileError: if it can't be made.
     """
-    with _or_say_why(folder):
+    with or_say_why(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
 
 
@@ -144,7 +144,7 @@ def refuse_occupied(folder: Path | str, made: str) -> None:
     Raises:
         FileError: naming one of the things in it.
     """
-    with _or_say_why(folder, "read"):
+    with or_say_why(folder, "read"):
         found = sorted(os.listdir(folder)) if os.path.lexists(folder) else []
     if found:
         raise FileError(
@@ -169,6 +169,31 @@ def refuse_strangers(folder: Path | str, ours: str, names: Sequence[str]) -> Non
             )
 
 
+def why_unwritable(path: Path | str) -> str:
+    """Why nothing can be made under a name, as far as can be told without doing it; or nothing."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            return f"can't be written ({error.strerror}); choose another place"
+    folder = Path(path).absolute()
+    while not os.path.isdir(folder):
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"can't be written (no permission in {folder}); choose another place"
+    return ""
+
+
+def refuse_unwritable(folder: Path | str, option: str) -> None:
+    """Refuses a folder in which nothing can be made, before the work that is to be kept there.
+
+    Raises:
+        FileError: naming the option that gives another.
+    """
+    if why := why_unwritable(folder):
+        raise FileError(f"{folder}: {why} with {option}")
+
+
 @contextlib.contextmanager
 def whole_folder(folder: Path | str) -> Iterator[Path]:
     """A new folder under a temporary name; when the block ends it is `folder`.
@@ -182,7 +207,7 @@ def whole_folder(folder: Path | str) -> Iterator[Path]:
     """
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
-    with _or_say_why(folder):
+    with or_say_why(folder):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
@@ -201,7 +226,7 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
         FileError: if it is missing, no file (a device or a pipe would be read for ever), larger
             than `largest` bytes, or no text.
     """
-    with _or_say_why(path, "read", "check the path"):
+    with or_say_why(path, "read", "check the path"):
         about = os.stat(path)
         if not stat.S_ISREG(about.st_mode):
             raise FileError(f"{path}: is {kind(path)}, and no file that could be read")
@@ -231,6 +256,19 @@ def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:
         raise FileError(f"{path}: is damaged, no JSON ({reason}); make it again") from None
 
 
+def read_csv(path: Path | str) -> tuple[list[str], list[dict[str, Any]]]:
+    """The header of a CSV file, and its rows by it.
+
+    Raises:
+        FileError: if it can't be read, or is no CSV.
+    """
+    reader = csv.DictReader(read_text(path).splitlines())
+    try:
+        return list(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise FileError(f"{path}, after line {reader.line_num}: is no CSV ({error})") from None
+
+
 def kind(path: Path | str) -> str:
     """What stands under a name, in words."""
     mode = os.stat(path).st_mode
@@ -245,7 +283,16 @@ def kind(path: Path | str) -> str:
 
 # ------------------------------------------------------------------ inside
 @contextlib.contextmanager
-def _or_say_why(path, done="written", remedy="make room, permit it, or choose another place"):
+def or_say_why(
+    path: Path | str,
+    done: str = "written",
+    remedy: str = "make room, permit it, or choose another place",
+) -> Iterator[None]:
+    """Inside, what the system refuses is said of `path`, in one line.
+
+    Raises:
+        FileError: `path: can't be written (No space left on device); make room, ...`
+    """
     try:
         yield
     except OSError as error:

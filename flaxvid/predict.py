@@ -128,7 +128,9 @@ def report(chosen: PredictOptions) -> int:
                 print(f"\nthe mean of {len(said)} windows")
             print(table(labels, odds, chosen.top))
         else:
-            print(f"{odds.max():6.1%}  {labels[odds.argmax()]}  {path}", flush=True)
+            print(
+                f"{odds.max():6.1%}  {labels[odds.argmax()]}  {errors.printable(path)}", flush=True
+            )
     reasons = skipped.reasons()
     if not alone:
         _summarise(len(videos), reasons, time.monotonic() - began)

@@ -14,6 +14,7 @@ import math
 import os
 import re
 import stat
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +115,7 @@ class NewFile:
             return f"is {files.kind(value)}; give the name of a file"
         if os.path.exists(value) and not self.kept and not getattr(owner, "overwrite", False):
             return "is there already; pass --overwrite, or choose another name"
-        return _writable(value)
+        return files.why_unwritable(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +125,7 @@ class NewFolder:
     def refuse(self, value: Path, _owner: Any) -> str:
         if os.path.exists(value) and not os.path.isdir(value):
             return f"is {files.kind(value)}; give the name of a folder"
-        return _writable(value)
+        return files.why_unwritable(value)
 
 
 def _standing(value, right, wanted):
@@ -137,21 +138,6 @@ def _standing(value, right, wanted):
     if not right(mode):
         return f"is {files.kind(value)}, and must be {wanted}"
     return "" if os.access(value, os.R_OK) else "can't be opened (no permission)"
-
-
-def _writable(value):
-    """Why nothing can be made under a name, as far as can be told without doing it."""
-    try:
-        os.lstat(value)
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            return f"can't be written ({error.strerror}); choose another place"
-    folder = Path(value).absolute()
-    while not os.path.isdir(folder):
-        folder = folder.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return f"can't be written (no permission in {folder}); choose another place"
-    return ""
 
 
 # ------------------------------------------------------------------ checking
@@ -207,6 +193,53 @@ def check(chosen: Any, prefix: str = "") -> None:
                 shown = errors.printable(str(value))
                 shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
                 raise errors.UserError(f"{option.flag} {shown}: {problem}")
+
+
+def check_kinds(made: Any) -> None:
+    """Refuses a dataclass made from a file, in which a value is of another kind than declared.
+
+    Raises:
+        TypeError: naming the field.
+    """
+    for name, hint in _hints(type(made)).items():
+        value = getattr(made, name, None)
+        if not _is_of(value, hint):
+            raise TypeError(f"its {name} is {errors.printable(repr(value))[:60]}")
+
+
+def check_numbers(made: Any) -> None:
+    """Refuses a dataclass made from a file, in which a number is out of the range declared.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for option in options(made):
+        rules = [rule for rule in option.metadata if isinstance(rule, bounds.Interval)]
+        values = option.value if isinstance(option.value, tuple) else (option.value,)
+        for value in filter(lambda value: isinstance(value, int | float), values):
+            if not all(_inside(value, rule) for rule in rules):
+                raise ValueError(f"its {option.flag[2:]} is {value}")
+
+
+def _is_of(value, hint):
+    """Whether a plain value is of the kind that an annotation names; of others it is not known."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _is_of(value, inside[0])
+    if origin is typing.Literal:
+        return value in inside
+    if origin in (typing.Union, types.UnionType):
+        return any(_is_of(value, one) for one in inside)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        kinds = inside[:1] * len(value) if inside[-1:] == (Ellipsis,) else inside
+        return len(value) == len(kinds) and all(map(_is_of, value, kinds))
+    if isinstance(value, bool):
+        return hint is bool or not isinstance(hint, type)
+    if hint is float:
+        return isinstance(value, int | float)
+    return not isinstance(hint, type) or isinstance(value, hint)
 
 
 def _refuse(value, option):

@@ -15,6 +15,7 @@ from flax import nnx
 from flaxvid import errors, exercise, files, progress
 from flaxvid.data import batches
 from flaxvid.evaluation import inference
+from flaxvid.exercise import mine
 from flaxvid.models import cost, linear
 from flaxvid.recipes import zoo
 from flaxvid.runs import (
@@ -73,7 +74,7 @@ def train(chosen: options.TrainOptions) -> Path | None:
     began = time.monotonic()
     machine = chosen.machine
     distributed.join(machine.coordinator, machine.num_processes, machine.process_id)
-    with distributed.one_voice():
+    with distributed.one_voice(), mine.exits_refused(chosen.run.mine):
         folder = _train(chosen, began)
     distributed.leave()
     return folder

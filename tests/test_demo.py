@@ -1,5 +1,6 @@
 """The demo without its page: what becomes of an upload, and what people read if it is no good."""
 
+import dataclasses
 import importlib
 import sys
 
@@ -120,3 +121,13 @@ def test_without_gradio(monkeypatch, capsys, tmp_path):
     assert said.count("\n") == 1
     assert '".[demo]"' in said
     assert importlib.import_module("flaxvid.demo") is demo  # imported without it
+
+
+@pytest.mark.parametrize("data", ["/home/ann/secret/gestures", "gestures/", "../secret/gestures"])
+def test_where_the_data_lies_is_not_shown(trained, data):
+    """The name of the folder is, and nothing above it."""
+    settings = dataclasses.replace(trained.settings, data=options.Data(data=data))
+    said = demo.trained_on(settings)
+    assert said.startswith("timesformer tiny, trained on gestures: 10 classes, ")
+    assert "secret" not in said
+    assert "/" not in said

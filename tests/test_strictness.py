@@ -1,6 +1,9 @@
 """What the tests themselves promise: which warnings are errors, and how they compile."""
 
+import ast
+import os
 import warnings
+from pathlib import Path
 
 import jax
 import pytest
@@ -39,3 +42,16 @@ def test_two_devices_and_no_silent_promotion(request):
     assert jax.config.jax_numpy_rank_promotion == "raise"
     if request.config.getoption("--device") == "cpu":
         assert jax.default_backend() == "cpu"
+        assert "JAX_COMPILATION_CACHE_DIR" in os.environ
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parent.rglob("*/conftest.py")), ids=lambda p: p.parent.name
+)
+def test_no_folder_of_tests_begins_jax_before_the_settings(path):
+    """pytest reads the conftest of a folder it is given before it calls ours."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    named = {getattr(node, "module", None) or node.names[0].name for node in imports}
+    begun = {name.partition(".")[0] for name in named} & {"jax", "flax", "flaxvid", "tests"}
+    assert not begun, f"{path} imports {begun}: import it inside the fixture that needs it"

@@ -10,13 +10,14 @@ really wrote has the entries as a text of JSON inside of the JSON, and calls the
 
 import dataclasses
 import json
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from flaxvid import files
+from flaxvid import errors, files
 from flaxvid.data import embeddings, manifest, ucf101
 
 
@@ -39,19 +40,22 @@ def read(index: Path, array: Path) -> Split:
     Raises:
         EmbeddingsError: if one of the files can't be read, or they don't belong together.
     """
-    try:
-        said = json.loads(Path(index).read_text(encoding="utf-8"))
+    remedy = "it is no index of ActionBERT's, which has data and memmap_size"
+    with errors.damage_in(index, remedy, embeddings.EmbeddingsError):
+        try:
+            said = files.read_json(index)
+        except files.FileError as error:
+            raise embeddings.EmbeddingsError(f"{error}; {remedy}") from None
         entries = json.loads(said["data"]) if isinstance(said["data"], str) else said["data"]
-        videos, longest, dim = said.get("memmap_size") or said["memmap_shape"]
+        shape = said.get("memmap_size") or said["memmap_shape"]
+        videos, longest, dim = map(operator.index, shape)
         names = tuple(str(entry["video_name"]) for entry in entries)
         facts = ("video_idx", "label_idx", "video_length")
         places, numbers, lengths = np.asarray(
             [[int(entry[fact]) for entry in entries] for fact in facts], np.int64
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise embeddings.EmbeddingsError(
-            f"{index}: is no index of ActionBERT's ({error!r}); it has data and memmap_size"
-        ) from None
+        if not entries or min(videos, longest, dim) < 1:
+            raise ValueError(f"no videos, or a memmap_size of {shape}")
     expected = 4 * videos * longest * dim
     try:
         found = Path(array).stat().st_size

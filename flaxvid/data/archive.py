@@ -2,22 +2,35 @@
 
 A member may name a place outside the folder, be a link to one, or grow from kilobytes to
 terabytes. All three are refused, and nothing is written over.
+
+The standard library reads the archives, and does not unpack them: tarfile's `data` filter refuses
+the first, and the second in part, but neither a member that grows nor one that replaces another;
+zipfile renames what leads outside without a word.
 """
 
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from flaxvid import errors
+from flaxvid import errors, files
 
 # Videos are compressed already: an archive that grows much more than this holds something else.
 GROWTH = 100
 ALWAYS_FINE = 1 << 30  # bytes
+
+
+_DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError),
+)
 
 
 class ArchiveError(errors.UserError):
@@ -45,26 +58,29 @@ def extract(archive: Path, folder: Path, *, largest: int | None = None) -> list[
     left = largest or max(ALWAYS_FINE, GROWTH * _size(archive))
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    files = []
+    files.make_folder(partial)
+    found = []
     try:
         for name, content in _members(archive):
             place = _place(archive, name)
             target = partial / place
             target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:  # x: never over another member
+            with target.open("xb", buffering=0) as file:  # x: never over another member
                 left -= _copy(content, file, left, archive)
-            files.append(place)
+            found.append(place)
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise ArchiveError(f"{archive}: two members have one name; unpack it by hand") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError) as error:
-        raise ArchiveError(f"{archive}: is damaged or locked ({error}); get it again") from None
+    except errors.UserError:
+        raise
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ArchiveError(f"{archive}: is damaged or locked ({reason}); get it again") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return files
+    return found
 
 
 def _size(archive):
@@ -100,6 +116,8 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _place(archive, name):
     place = PurePosixPath(name.replace("\\", "/"))
+    if not place.parts:
+        raise ArchiveError(f"{archive}: {name!r} is no name of a file; refused")
     if place.is_absolute() or ".." in place.parts or ":" in place.parts[0] or "\0" in name:
         raise ArchiveError(f"{archive}: {name!r} would be written outside the folder; refused")
     return Path(place)
@@ -114,5 +132,12 @@ def _copy(content, file, left, archive):
             raise ArchiveError(
                 f"{archive}: holds far more than an archive of videos of its size would; refused"
             )
-        file.write(block)
+        try:
+            while block:
+                block = block[file.write(block) :]
+        except OSError as error:
+            raise ArchiveError(
+                f"{file.name}: can't be written ({error.strerror}); make room, or choose another "
+                "folder"
+            ) from None
     return copied

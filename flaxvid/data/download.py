@@ -1,12 +1,19 @@
-"""Files from public addresses: resumed where they broke off, checked, whole or not there."""
+"""Files from public addresses: resumed where they broke off, checked, whole or not there.
+
+Not by a library: `pooch` fetches and checks as well, but begins again where a download broke off,
+and UCF101 is one file of 6.5 GB. What is resumed is the same file, or all of it is sent again: the
+server is asked by `If-Range`, with what it said of the file before.
+"""
 
 import hashlib
 import http.client
+import os
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from flaxvid import errors, progress
+from flaxvid import errors, files, progress
 
 ADDRESSES = {
     "ucf101-splits": (
@@ -39,39 +46,90 @@ def download(address: str, path: Path, *, sha256: str | None = None, seconds: fl
     if not address.startswith(("http://", "https://")):
         raise DownloadError(f"{address}: is neither http(s) nor one of {', '.join(ADDRESSES)}")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         partial = path.with_name(path.name + ".partial")
         _fetch(address, partial, seconds)
         _verify(partial, sha256, address)
         partial.rename(path)
+        _about(partial).unlink(missing_ok=True)
     return _verify(path, sha256, address)
 
 
+def _about(partial):
+    """Beside what came so far: from where, and by what the server knows the file."""
+    return partial.with_name(partial.name + ".json")
+
+
+def _validator(partial, address):
+    """What the server said of the file that the beginning is of; empty: that is not known."""
+    try:
+        said = files.read_json(_about(partial))
+        return said["validator"] if said["address"] == address else ""
+    except (files.FileError, KeyError, TypeError):
+        return ""
+
+
 def _fetch(address, partial, seconds):
-    have = partial.stat().st_size if partial.exists() else 0
+    validator = _validator(partial, address)
+    have = partial.stat().st_size if partial.exists() and validator else 0
     request = urllib.request.Request(address, headers={"User-Agent": "flaxvid"})
     if have:
         request.add_header("Range", f"bytes={have}-")
+        request.add_header("If-Range", validator)
     try:
         with urllib.request.urlopen(request, timeout=seconds) as answer:
-            resumed = answer.status == 206
-            have = have if resumed else 0  # a server that can't resume sends all of it again
+            resumed = answer.status == 206 and _starts_at(answer, have)
+            if answer.status == 206 and not resumed:
+                raise DownloadError(f"{address}: sends another part than asked for; run it again")
+            have = have if resumed else 0  # another file by now, or a server that can't resume
             length = answer.headers.get("Content-Length")
             total = None if length is None else have + int(length)
+            if not resumed:
+                said = {"address": address, "validator": _strong(answer.headers)}
+                files.write_json(_about(partial), said)
             blocks = iter(lambda: answer.read(BLOCK), b"")
-            with partial.open("ab" if resumed else "wb") as file:
-                count = -(-(total or 0) // BLOCK)
-                for block in progress.track(blocks, count, f"fetching {address}", "MB"):
-                    have += file.write(block)
+            have = _append(partial, resumed, blocks, have, total, address)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send
+        if error.code == 416 and _total(error.headers) == have:  # nothing is left to send
             return
+        if error.code == 416:
+            partial.unlink()
+            raise DownloadError(f"{address}: is another file by now; run it again") from None
         raise DownloadError(f"{address}: answers {error.code} {error.reason}; check it") from None
-    except (OSError, http.client.HTTPException) as error:
+    except (ValueError, OSError, http.client.HTTPException) as error:
+        if isinstance(error, errors.UserError):
+            raise
         reason = getattr(error, "reason", error)
         raise DownloadError(f"{address}: {reason}; run it again, it goes on at {have}") from None
     if total is not None and have < total:
         raise DownloadError(f"{address}: broke off at {have} of {total} bytes; run it again")
+
+
+def _append(partial, resumed, blocks, have, total, address):
+    """Writes what comes, and says how much there is."""
+    count = -(-(total or 0) // BLOCK)
+    with files.or_say_why(partial), partial.open("ab" if resumed else "wb") as file:
+        for block in progress.track(blocks, count, f"fetching {address}", "MB"):
+            have += file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return have
+
+
+def _strong(headers):
+    """What `If-Range` may be asked with: a strong ETag, or else a date."""
+    tag = headers.get("ETag") or ""
+    return tag if tag.startswith('"') else headers.get("Last-Modified") or ""
+
+
+def _starts_at(answer, have):
+    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
+    return found is not None and int(found[1]) == have
+
+
+def _total(headers):
+    found = re.search(r"/(\d+)$", headers.get("Content-Range") or "")
+    return int(found[1]) if found else None
 
 
 def _verify(path, sha256, address):

@@ -10,16 +10,15 @@ there are any: a view has no split of its own, but belongs to its video, and wit
 
 import dataclasses
 import functools
-import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from flaxvid import errors
+from flaxvid import errors, files, ranges
 from flaxvid.data import batches, manifest
 from flaxvid.video import transform
 
@@ -40,7 +39,7 @@ class About:
     """Where the encoder's weights came from; what they are, the next field says."""
     sha256: str
     """Of the file of weights."""
-    dim: int
+    dim: Annotated[int, ranges.WIDTH]
     """Length of a frame's embedding."""
     preprocessing: transform.Preprocessing
     manifest: str
@@ -51,9 +50,9 @@ class About:
     there was one."""
     stage: int | None = None
     """Of the encoder, whose maps were taken; None: its top."""
-    grid: int = 1
+    grid: Annotated[int, ranges.between(1, 1000)] = 1
     """Cells along each side in which the maps were averaged."""
-    views: int = 0
+    views: Annotated[int, ranges.between(0, 1000)] = 0
     """Augmented views of each training video, beside the video as it is."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +64,10 @@ class About:
     def from_dict(cls, fields: Mapping[str, Any]) -> "About":
         """What `to_dict` wrote down."""
         preprocessing = transform.Preprocessing.from_dict(fields["preprocessing"])
-        return cls(**{**fields, "preprocessing": preprocessing})
+        about = cls(**{**fields, "preprocessing": preprocessing})
+        ranges.check_kinds(about)
+        ranges.check_numbers(about)
+        return about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,16 +163,20 @@ def read(folder: Path) -> Stored:
     folder = Path(folder)
     if not is_stored(folder):
         raise EmbeddingsError(f"{folder}: holds no embeddings; make some with `prepare embeddings`")
-    try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+    with errors.damage_in(folder / ARRAY, "make it again", EmbeddingsError):
+        try:
+            array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
+        except OSError as error:
+            raise ValueError(error.strerror or error) from None
+    with errors.damage_in(folder / INDEX, "make it again", EmbeddingsError):
+        index = files.read_json(folder / INDEX)
         about, entries = About.from_dict(index["about"]), index["data"]
         videos = _manifest(index)
         lengths = np.asarray([entry["video_length"] for entry in entries], np.int64)
-        skipped = index["skipped"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EmbeddingsError(f"{folder}: is damaged ({error}); make it again") from None
-    expected = (*index["memmap_size"], about.dtype)
+        skipped = {str(path): str(reason) for path, reason in index["skipped"].items()}
+        expected = (*index["memmap_size"], about.dtype)
+        if lengths.ndim != 1 or lengths.min() < 0 or lengths.max() > array.shape[1]:
+            raise ValueError(f"a video_length of {lengths.max()}")
     rows = len(videos.rows) + len(view_rows(videos, about.views))
     if (*array.shape, array.dtype) != expected or not len(entries) == len(array) == rows:
         raise EmbeddingsError(
@@ -221,14 +227,22 @@ def refuse_difference(folder: Path, found: About, expected: About) -> None:
 
 
 def _manifest(index):
-    fields = ("split", "group", "start", "end")
+    fields, labels = ("split", "group", "start", "end"), tuple(map(str, index["labels"]))
     rows = tuple(
-        manifest.Row(
-            path=entry["video_name"],
-            label=index["labels"][entry["label_idx"]],
-            **{name: entry[name] for name in fields},
+        manifest.read_row(
+            INDEX,
+            number,
+            {"path": entry["video_name"], "label": labels[_place(entry["label_idx"], labels)]}
+            | {name: entry[name] for name in fields},
         )
-        for entry in index["data"]
+        for number, entry in enumerate(index["data"])
         if "view" not in entry
     )
-    return manifest.Manifest(root=Path(index["root"]), rows=rows, labels=tuple(index["labels"]))
+    return manifest.Manifest(root=Path(index["root"]), rows=rows, labels=labels)
+
+
+def _place(number, labels):
+    """A negative one would be another class without a word."""
+    if type(number) is not int or not 0 <= number < len(labels):
+        raise ValueError(f"a label_idx of {number}, of {len(labels)} labels")
+    return number

@@ -6,6 +6,7 @@ making them again after a kill goes on where it stopped.
 """
 
 import json
+import os
 import zlib
 from pathlib import Path
 
@@ -68,6 +69,10 @@ class Writer:
             self._partial / embeddings.ARRAY, "w+", self._about.dtype, shape
         )
         kept.flush()
+        # Else the file has holes, and a full disk would end the process when one is written to.
+        if hasattr(os, "posix_fallocate"):
+            with (self._partial / embeddings.ARRAY).open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         # The index last: a kill before this line leaves nothing to go on with.
         files.write_json(self._partial / embeddings.INDEX, self._index)
 

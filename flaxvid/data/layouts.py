@@ -1,8 +1,8 @@
 """Folders as HMDB51 and Kinetics come: their names and lists tell label, group and split."""
 
-import csv
 from pathlib import Path
 
+from flaxvid import files
 from flaxvid.data import manifest, ucf101
 
 HMDB51_SPLITS = {"1": "train", "2": "test"}  # 0: in neither
@@ -30,7 +30,7 @@ def hmdb51(root: Path, lists: Path, number: int) -> manifest.Manifest:
         file = Path(lists, f"{folder.name}_test_split{number}.txt")
         if not file.exists():
             raise manifest.ManifestError(f"{file}: is missing; --lists names the folder of lists")
-        for line in file.read_text().splitlines():
+        for line in files.read_text(file).splitlines():
             name, _, code = line.strip().rpartition(" ")
             if code not in HMDB51_SPLITS:
                 continue
@@ -60,7 +60,7 @@ def _split_up(rows):
     ]
 
 
-def kinetics(root: Path, files: list[Path]) -> tuple[manifest.Manifest, int]:
+def kinetics(root: Path, tables: list[Path]) -> tuple[manifest.Manifest, int]:
     """Kinetics: clips named `<youtube_id>_<start>_<end>.mp4`, with its annotation CSVs.
 
     The group is the YouTube video. Videos vanish from YouTube, so clips that are missing are
@@ -68,7 +68,7 @@ def kinetics(root: Path, files: list[Path]) -> tuple[manifest.Manifest, int]:
 
     Args:
         root: the folder of the clips, in any folders below it.
-        files: CSVs with the columns `label,youtube_id,time_start,time_end,split`.
+        tables: CSVs with the columns `label,youtube_id,time_start,time_end,split`.
 
     Returns:
         The manifest, and how many annotated clips are not there.
@@ -79,14 +79,13 @@ def kinetics(root: Path, files: list[Path]) -> tuple[manifest.Manifest, int]:
     Source: Kay et al., "The Kinetics Human Action Video Dataset" (2017).
     """
     videos, rows, missing = ucf101.find_videos(root), [], 0
-    for file in files:
-        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
-        for number, line in enumerate(csv.DictReader(lines), start=2):
+    for file in tables:
+        for number, line in enumerate(files.read_csv(file)[1], start=2):
             try:
                 start, end = (int(float(line[key])) for key in ("time_start", "time_end"))
                 stem, split = f"{line['youtube_id']}_{start:06d}_{end:06d}", line["split"]
                 row = (line["label"], line["youtube_id"], KINETICS_SPLITS[split])
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise manifest.ManifestError(
                     f"{file}, row {number}: {error} is wrong or missing; the columns are "
                     f"label,youtube_id,time_start,time_end,split, the splits "

@@ -7,14 +7,17 @@ Opening a manifest opens no video.
 """
 
 import collections
-import csv
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import operator
 import os
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from flaxvid import errors, files
 from flaxvid.data import scan
@@ -81,7 +84,13 @@ def _times(row):
 
 
 def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
-    """A manifest whose vocabulary is the sorted labels of its rows."""
+    """A manifest whose vocabulary is the sorted labels of its rows.
+
+    Raises:
+        ManifestError: for a label with letters that can't be printed.
+    """
+    for row in rows:
+        _refuse_unprintable(row.label, root)
     labels = tuple(sorted({row.label for row in rows}))
     return Manifest(root=Path(root), rows=tuple(rows), labels=labels)
 
@@ -96,17 +105,18 @@ def read(path: Path) -> Manifest:
             value, or a label outside the stated vocabulary.
     """
     path = Path(path)
+    readers = {".json": _read_json, ".csv": _read_csv}
     try:
-        text = files.read_text(path)
+        if path.suffix != ".csv":  # first of all, whether there is such a file
+            files.read_text(path)
+        if path.suffix not in readers:
+            raise ManifestError(
+                f"{path}: a manifest is a .csv or .json file, or a folder of classes"
+            )
+        records, labels = readers[path.suffix](path)
     except files.FileError as error:
         raise ManifestError(f"{error}; a manifest is a CSV or JSON") from None
-    if path.suffix == ".json":
-        records, labels = _read_json(path, text)
-    elif path.suffix == ".csv":
-        records, labels = _read_csv(path, text), ()
-    else:
-        raise ManifestError(f"{path}: a manifest is a .csv or .json file, or a folder of classes")
-    rows = tuple(_row(path, number, record) for number, record in records)
+    rows = tuple(read_row(path, number, record) for number, record in records)
     if not rows:
         raise ManifestError(f"{path}: has no rows; add one line per video")
     known = sorted({row.label for row in rows})
@@ -116,31 +126,45 @@ def read(path: Path) -> Manifest:
     return Manifest(root=path.parent, rows=rows, labels=tuple(labels or known))
 
 
-def _read_csv(path, text):
-    reader = csv.DictReader(text.splitlines())
-    missing = [name for name in ("path", "label") if name not in (reader.fieldnames or ())]
+def _read_csv(path):
+    header, rows = files.read_csv(path)
+    missing = [name for name in ("path", "label") if name not in header]
     if missing:
         raise ManifestError(
             f"{path}: no column {missing[0]!r} in its first line; "
             f"columns are {', '.join(COLUMNS)}, of which path and label are required"
         )
-    try:
-        return list(enumerate(reader, start=2))
-    except csv.Error as error:
-        raise ManifestError(f"{path}, after line {reader.line_num}: is no CSV ({error})") from None
+    return list(enumerate(rows, start=2)), ()
 
 
-def _read_json(path, text):
-    try:
-        content = json.loads(text)
-        return list(enumerate(content["rows"], start=1)), tuple(content.get("labels", ()))
-    except (json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError):
+def _read_json(path):
+    content = None
+    with contextlib.suppress(files.FileError):
+        content = files.read_json(path)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    labels = content.get("labels", []) if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not _are_texts(labels):
         raise ManifestError(
             f'{path}: is not a manifest in JSON; it should read {{"labels": [...], "rows": [...]}}'
-        ) from None
+        )
+    return list(enumerate(rows, start=1)), tuple(labels)
 
 
-def _row(path, number, record):
+def _are_texts(values):
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
+    """A row from the fields of a file's row, `path` and `label` at least.
+
+    Args:
+        path: of the file, and
+        number: of its row, for the message.
+        record: the fields by name.
+
+    Raises:
+        ManifestError: for fields that are no texts and seconds, are missing, or out of range.
+    """
     try:
         row = Row(
             path=record["path"],
@@ -150,8 +174,15 @@ def _row(path, number, record):
             start=float(record.get("start") or 0.0),
             end=float(record["end"]) if record.get("end") not in (None, "") else None,
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise ManifestError(f"{path}, row {number}: {record} is not a row; see {COLUMNS}") from None
+        if not _are_texts([row.path, row.label, row.group, row.split]):
+            raise TypeError
+        if not all(map(math.isfinite, (row.start, row.end or 0.0))):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        shown = errors.printable(str(record))
+        shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
+        raise ManifestError(f"{path}, row {number}: {shown} is not a row; see {COLUMNS}") from None
+    _refuse_unprintable(row.label, f"{path}, row {number}")
     if not row.path or not row.label:
         raise ManifestError(f"{path}, row {number}: path and label must not be empty")
     if row.split not in SPLITS:
@@ -161,6 +192,14 @@ def _row(path, number, record):
             f"{path}, row {number}: the part from {row.start} s to {row.end} s is empty"
         )
     return row
+
+
+def _refuse_unprintable(label, where):
+    """Terminals, in which it is shown, would obey it."""
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in label):
+        raise ManifestError(
+            f"{where}: the label {label!r} has letters that can't be printed; rename it"
+        )
 
 
 def write(manifest: Manifest, path: Path) -> None:

@@ -11,12 +11,12 @@ a packing that was interrupted goes on with the next shard.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import io
 import itertools
-import json
 import re
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -157,7 +157,8 @@ def pack(
             for path, label, group in state["shards"][name]["rows"]:
                 address = f"{split}#{next(numbers[split])}"
                 rows.append(manifest.Row(address, label, group or path, split))
-    _write_metadata(folder, features, state["shards"])
+    with files.or_say_why(folder):
+        _write_metadata(folder, features, state["shards"])
     # Last, because it is the manifest that makes the folder usable.
     manifest.write(manifest.Manifest(folder, tuple(rows), videos.labels), folder / "manifest.csv")
     return {path: why for s in state["shards"].values() for path, why in s["skipped"].items()}
@@ -172,13 +173,29 @@ def _begin(videos, folder, settings):
         state = {"settings": wanted, "shards": {}}
         _save(folder, state)
         return state
-    state = files.read_json(folder / PROGRESS)
+    state = _read_state(folder)
     if state["settings"] != wanted:
         different = [key for key in wanted if state["settings"].get(key) != wanted[key]]
         raise errors.UserError(
             f"{folder}: holds a packing with another {', '.join(different)}; choose another folder"
         )
     return state
+
+
+def _read_state(folder):
+    path = Path(folder, PROGRESS)
+    with errors.damage_in(path, "remove the folder, and pack the videos again"):
+        state = files.read_json(path)
+        shards = {
+            name: {
+                "sha256": str(shard["sha256"]),
+                "bytes": int(shard["bytes"]),
+                "rows": [[str(part) for part in row] for row in shard["rows"]],
+                "skipped": dict(shard["skipped"]),
+            }
+            for name, shard in state["shards"].items()
+        }
+        return {"settings": dict(state["settings"]), "shards": shards}
 
 
 def _save(folder, state):
@@ -226,14 +243,30 @@ def _write_shard(path, videos, rows, features, settings, threads, skip):
                 example = {"label": row.label, "group": row.group, "path": row.path}
                 example["video"] = [io.BytesIO(data) for _, data in clip[:-1]]
                 example["seconds"] = [second for second, _ in clip]
-                writer.write(features.serialize_example(features.encode_example(example)))
+                record = features.serialize_example(features.encode_example(example))
+                _or_say_why(partial, writer.write, record)
                 packed.append((row.path, row.label, row.group))
-    finally:
-        writer.close()
+        _or_say_why(partial, writer.close)
+    except BaseException:
+        with contextlib.suppress(RuntimeError):
+            writer.close()
+        partial.unlink(missing_ok=True)
+        raise
     with partial.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     partial.replace(path)
     return {"sha256": checksum, "bytes": path.stat().st_size, "rows": packed, "skipped": skipped}
+
+
+def _or_say_why(path, write, *arguments):
+    """ArrayRecord says what the system refuses in a RuntimeError."""
+    try:
+        write(*arguments)
+    except RuntimeError as error:
+        reason = str(error).strip().partition(";")[0]
+        raise errors.UserError(
+            f"{path}: can't be written ({reason}); make room and run it again, it goes on with this"
+        ) from None
 
 
 def _jpegs(path, row, settings):
@@ -276,8 +309,7 @@ def _write_metadata(folder, features, shards):
 def damaged_shards(folder: Path) -> list[str]:
     """The shards of a packed folder that are missing, or not the bytes that were written."""
     damaged = []
-    shards = json.loads(Path(folder, PROGRESS).read_text(encoding="utf-8"))["shards"]
-    for name, shard in shards.items():
+    for name, shard in _read_state(folder)["shards"].items():
         path = Path(folder, name)
         if not path.exists():
             damaged.append(name)

@@ -8,14 +8,12 @@ Source: Soomro et al., "UCF101: A Dataset of 101 Human Actions Classes From Vide
 (2012), and its lists `ucfTrainTestlist/{trainlist,testlist}0{1,2,3}.txt`.
 """
 
-import csv
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flaxvid import files
+from flaxvid import errors, files
 from flaxvid.data import manifest, scan, splits
 from flaxvid.video import endings
 
@@ -97,7 +95,7 @@ def official(
         )
     listed = {}
     for split, file in (("train", f"trainlist0{number}.txt"), ("test", f"testlist0{number}.txt")):
-        lines = _text(Path(lists, file)).splitlines()
+        lines = files.read_text(Path(lists, file)).splitlines()
         # A training line ends with the class number, a test line does not: the folder tells it.
         listed[split] = [Path(line.split()[0]).stem for line in lines if line.strip()]
     return from_names(root, listed, partial=partial)
@@ -165,23 +163,27 @@ def by_groups(root: Path, share: float, *, seed: int = 0) -> manifest.Manifest:
     return manifest.of_rows(root, splits.hold_out_rows(rows, share, seed=seed))
 
 
-def from_csvs(root: Path, files: Mapping[str, Path], *, partial: bool = False) -> manifest.Manifest:
+def from_csvs(
+    root: Path, tables: Mapping[str, Path], *, partial: bool = False
+) -> manifest.Manifest:
     """A subset from CSVs with the columns `video_name,tag`, as that of the five top classes.
 
     Raises:
         ManifestError: for a column that is missing, or a video that is not there.
     """
     names, labels = {}, {}
-    for split, file in files.items():
-        lines = list(csv.DictReader(_text(file).splitlines()))
-        if not lines or not {"video_name", "tag"} <= set(lines[0]):
+    for split, file in tables.items():
+        header, lines = files.read_csv(file)
+        if not lines or not {"video_name", "tag"} <= set(header):
             raise manifest.ManifestError(f"{file}: its columns should be video_name,tag")
         names[split] = [line["video_name"] for line in lines]
         labels |= {_stem(line["video_name"]): line["tag"] for line in lines}
     return from_names(root, names, labels, partial=partial)
 
 
-def read_json(root: Path, files: Mapping[str, Path], *, partial: bool = False) -> manifest.Manifest:
+def read_json(
+    root: Path, tables: Mapping[str, Path], *, partial: bool = False
+) -> manifest.Manifest:
     """A split from ActionBERT's JSON files: `[{"video_name": ..., "label_idx": ...}, ...]`.
 
     The classes come from the names; each must have one `label_idx`, and only one.
@@ -191,16 +193,13 @@ def read_json(root: Path, files: Mapping[str, Path], *, partial: bool = False) -
             numbers that don't match.
     """
     names, numbers = {}, {}
-    for split, file in files.items():
-        try:
-            entries = [(e["video_name"], int(e["label_idx"])) for e in json.loads(_text(file))]
-        except (ValueError, KeyError, TypeError):
-            raise manifest.ManifestError(
-                f'{file}: should read [{{"video_name": "...", "label_idx": 0}}, ...]'
-            ) from None
+    for split, file in tables.items():
+        remedy = 'it should read [{"video_name": "...", "label_idx": 0}, ...]'
+        with errors.damage_in(file, remedy, manifest.ManifestError):
+            entries = [(str(e["video_name"]), int(e["label_idx"])) for e in files.read_json(file)]
+            found = [(name, label_and_group(_stem(name))[0], n) for name, n in entries]
         names[split] = [name for name, _ in entries]
-        for name, number in entries:
-            label = label_and_group(_stem(name))[0]
+        for name, label, number in found:
             known = numbers.setdefault(label, number)
             if known != number:
                 raise manifest.ManifestError(
@@ -223,10 +222,3 @@ def write_json(videos: manifest.Manifest, split: str, path: Path) -> None:
         for row in videos.split(split).rows
     ]
     files.write_json(path, entries)
-
-
-def _text(path):
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise manifest.ManifestError(f"{path}: can't be read ({error})") from None

@@ -133,14 +133,14 @@ def _rounded(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def open_folder(folder: Path) -> None:
-    """Makes the folder of a report, or takes one that holds a report already.
+def refuse_place(folder: Path) -> None:
+    """Refuses a folder for a report, before anything is judged.
 
     Raises:
-        FileError: if it can't be made, or files of these names are there that are no report's.
+        FileError: if it can't be written, or files of these names are there that are no report.
     """
     files.refuse_strangers(folder, NAMES[0], NAMES)
-    files.make_folder(folder)
+    files.refuse_unwritable(folder, "--out")
 
 
 def write(report: dict, judged: Predictions, folder: Path, mistakes: str | None) -> list[str]:

@@ -24,14 +24,16 @@ def check(thing: Callable | str, name: str | None = None, seconds: float = SECON
     """Runs the tests of an exercise against `thing`, and prints the verdict.
 
     A version that passes takes the place of flaxvid's own, in this kernel, from then on. Until
-    then everything falls back on flaxvid's. A call that never returns is ended after `seconds`,
-    where the system has timers and the loop runs in Python; one inside compiled code can only be
-    interrupted from outside, as `python -m flaxvid.exercise check FILE` does.
+    then everything falls back on flaxvid's. A call that never returns is ended after `seconds` of
+    a processor, or if nothing is computed for so long, where the system has timers and the loop
+    runs in Python; one inside compiled code can only be ended from outside, as
+    `python -m flaxvid.exercise check FILE` does.
 
     Args:
         thing: your function, or your `nnx.Module` class; not its name.
         name: which exercise, if the name of `thing` does not tell.
-        seconds: the time that all tests together may take.
+        seconds: of a processor, that all tests together may take; on a busy machine that can be
+            ten times as long by the clock.
     """
     try:
         if isinstance(thing, str):

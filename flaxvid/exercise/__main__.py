@@ -1,6 +1,7 @@
 """Exercises from the command line: the board, checks of a file, hints, stubs, references."""
 
 import argparse
+import math
 import os
 import signal
 import subprocess
@@ -8,12 +9,13 @@ import sys
 from pathlib import Path
 
 from flaxvid import errors, exercise, files
-from flaxvid.exercise import board, catalogue, mine
+from flaxvid.exercise import board, catalogue, limits, mine
 
 COMMAND = "python -m flaxvid.exercise"
 # Added to the code of a check in a process of its own: without it, something else has ended it.
 VERDICT = 40
-GRACE = 30  # seconds to start, beside twice the time limit
+GRACE = 30  # seconds to start, beside what the time limit allows
+LIMIT_HELP = "time limit: seconds of a processor, for all tests together"
 # As in pytest: what is about many devices is tested on two, and JAX is told before it begins.
 TWO_DEVICES = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
 
@@ -72,7 +74,7 @@ def check(file: Path, name: str | None, seconds: float) -> int:
         try:
             code = subprocess.run(
                 [*command, f"--seconds={seconds}"],
-                timeout=2 * seconds + GRACE,
+                timeout=limits.PATIENCE * seconds + GRACE,
                 env=os.environ | TWO_DEVICES,
             ).returncode
         except subprocess.TimeoutExpired:
@@ -81,7 +83,7 @@ def check(file: Path, name: str | None, seconds: float) -> int:
             if code in (VERDICT, VERDICT + 1):
                 told, code = "", code - VERDICT
             else:
-                told = "" if code == 2 else f"ended Python itself, {_how(code)}"
+                told = "" if code == 2 else _how(code)
                 code = code or 1
         if told:
             print(board.red(f"{board.CROSS} {full.rpartition('.')[2]}: the check {told}"))
@@ -92,15 +94,41 @@ def check(file: Path, name: str | None, seconds: float) -> int:
 def _how(code):
     """How a process ended that said nothing itself."""
     if code >= 0:
-        return f"with code {code}: something in your version calls exit"
-    return f"by {signal.Signals(-code).name}: a crash in compiled code, or too little memory"
+        return f"ended Python itself, with code {code}: something in your version calls exit"
+    name = signal.Signals(-code).name
+    if name == "SIGXCPU":
+        return "took too long and was stopped"
+    return f"ended Python itself, by {name}: a crash in compiled code, or too little memory"
+
+
+def _limit_processor(seconds):
+    """Has the system end this process when it has used a processor for so many seconds more."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    wanted = math.ceil(used + seconds)
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def check_here(file: Path, name: str, seconds: float) -> int:
-    """Checks one exercise of a file in this process."""
-    verdict = exercise.import_checking().judge(
-        mine.load(file)[name.rpartition(".")[2]], name, seconds
-    )
+    """Checks one exercise of a file in this process.
+
+    Python code is interrupted after `seconds` of a processor; compiled code, which can't be, is
+    ended with the process, after twice as many.
+    """
+    checking = exercise.import_checking()
+    _limit_processor(2 * seconds + GRACE)
+    try:
+        with limits.enforced(limits.Limit(seconds)):
+            defined = mine.load(file)
+    except limits.TimeLimitError as error:
+        print(board.red(f"{board.CROSS} {file}: to run it took {error}"))
+        return 1
+    verdict = checking.judge(defined[name.rpartition(".")[2]], name, seconds)
     print(verdict.text())
     if verdict.passed:
         print(board.after_success(name))
@@ -151,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
     exercise_name = ("name", {"help": "an exercise; its short name is enough"})
     optional_name = ("name", {"nargs": "?", "help": "one exercise; all if left out"})
     file = ("file", {"type": Path, "help": "your Python file"})
-    seconds = ("--seconds", {"type": limit, "default": exercise.SECONDS, "help": "time limit"})
+    seconds = ("--seconds", {"type": limit, "default": exercise.SECONDS, "help": LIMIT_HELP})
     command("check", "check the exercises that a file defines", file, optional_name, seconds)
     command("show", "print flaxvid's own version", exercise_name)
     command("hint", "print a hint", exercise_name)

@@ -5,14 +5,13 @@ import contextlib
 import inspect
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 
 import jax
 import pytest
 
 from flaxvid import errors
-from flaxvid.exercise import catalogue, instrument, mine, verdicts
+from flaxvid.exercise import catalogue, instrument, limits, mine, verdicts
 
 PYTEST_OPTIONS = (
     *("-c", str(catalogue.ROOT / "pyproject.toml"), f"--rootdir={catalogue.ROOT}"),
@@ -36,7 +35,7 @@ def judge(thing: Callable, name: str, seconds: float) -> verdicts.Verdict:
         return verdicts.Verdict(name, verdicts.FAILED, lines=(changed,))
     if _not_written(thing):
         return verdicts.Verdict(name, verdicts.NOT_WRITTEN)
-    watch = instrument.Watch(deadline=time.monotonic() + seconds)
+    watch = instrument.Watch(limits.Limit(seconds))
     run = Run(name, watch)
     status = run_tests(
         run, instrument.watched(thing, catalogue.reference(name), watch), "--maxfail=1"
@@ -50,6 +49,10 @@ def judge(thing: Callable, name: str, seconds: float) -> verdicts.Verdict:
         raise errors.UserError(
             f"{name}: its tests do not run: {problem} (`pip install -e '.[course]'` installs what "
             "they need)"
+        )
+    if not run.passed:  # what a learner's file has done to pytest can end it without any
+        return verdicts.Verdict(
+            name, verdicts.FAILED, lines=("No test was run, so nothing is shown.",)
         )
     if not watch.calls:
         return verdicts.Verdict(

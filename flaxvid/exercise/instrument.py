@@ -1,35 +1,27 @@
 """The learner's version under observation: its calls noted, its shapes and its time checked."""
 
-import contextlib
 import dataclasses
 import functools
 import inspect
-import signal
-import threading
-import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jaxtyping
 import numpy as np
 
-from flaxvid.exercise import verdicts
+from flaxvid.exercise import limits, mine, verdicts
 
 
 class ChangedArgumentError(AssertionError):
     """Raised after a call that has written into an array it was given."""
 
 
-class TimeLimitError(BaseException):
-    """Raised inside a call that takes too long; no `except Exception` of a learner catches it."""
-
-
 @dataclasses.dataclass
 class Watch:
     """What the learner's version was last called with, and what came of it."""
 
-    deadline: float
-    """Until when all calls together may last, by `time.monotonic`."""
+    limit: limits.Limit
+    """Of all calls together, and of the tests around them."""
     calls: int = 0
     call: str = ""
     result: object = None
@@ -90,7 +82,7 @@ def _recorded(checked, function, watch, name, is_method=False, parameters=(), re
         given = dict(zip(parameters, arguments, strict=False)) | options
         before = {key: value.copy() for key, value in given.items() if _is_small(value)}
         try:
-            with _time_limit(watch.deadline):
+            with limits.enforced(watch.limit), mine.kept_running():
                 result = checked(*arguments, **options)
             _refuse_changes(before, given)
         except BaseException as error:
@@ -128,7 +120,8 @@ def _typed(function, reference):
     typed = types.FunctionType(
         function.__code__,
         function.__globals__,
-        function.__name__,
+        # jaxtyping writes a def of this name, and a lambda has none.
+        function.__name__ if function.__name__.isidentifier() else reference.__name__,
         function.__defaults__,
         function.__closure__,
     )
@@ -173,26 +166,3 @@ def _parameter(parameter):
 
 def _without_annotation(parameter):
     return str(parameter.replace(annotation=parameter.empty))
-
-
-@contextlib.contextmanager
-def _time_limit(deadline: float) -> Iterator[None]:
-    """Raises TimeLimitError inside once the deadline has passed, in the main thread of a Unix."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
-        yield
-        return
-
-    def stop(_signal, _frame):
-        raise TimeLimitError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    # Again every second, for a loop whose own `except:` swallows the first one.
-    left = max(0.01, deadline - time.monotonic())
-    outer = signal.setitimer(signal.ITIMER_REAL, left, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, *outer)
-        signal.signal(signal.SIGALRM, before)

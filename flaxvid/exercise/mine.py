@@ -1,9 +1,12 @@
 """A learner's file: the stubs it begins with, and what it defines."""
 
 import ast
+import contextlib
 import inspect
+import os
 import runpy
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 from flaxvid import errors
@@ -52,10 +55,44 @@ def load(path: Path) -> dict[str, object]:
         UserError: if running it raises an exception.
     """
     try:
-        return runpy.run_path(str(path))
+        with kept_running():
+            return runpy.run_path(str(path))
     except (Exception, SystemExit) as error:
         told = f"{type(error).__name__}: {error}"
         raise errors.UserError(f"{path}: does not run ({told}): try `python {path}`") from error
+
+
+@contextlib.contextmanager
+def kept_running() -> Iterator[None]:
+    """Inside, `os._exit` raises SystemExit, as `sys.exit` does, and Python goes on."""
+
+    def leave(code):
+        raise SystemExit(code)
+
+    before, os._exit = os._exit, leave
+    try:
+        yield
+    finally:
+        os._exit = before
+
+
+@contextlib.contextmanager
+def exits_refused(path: Path | None) -> Iterator[None]:
+    """Inside, code of a learner's file that ends Python ends it with an error; None: no file.
+
+    Raises:
+        UserError: naming the file.
+    """
+    try:
+        with kept_running() if path is not None else contextlib.nullcontext():
+            yield
+    except SystemExit as end:
+        if path is None:
+            raise
+        raise errors.UserError(
+            f"{path}: ends Python itself (exit code {end.code}), so that nothing is trained; take "
+            "the call of exit out of it"
+        ) from None
 
 
 def stub(name: str) -> str:

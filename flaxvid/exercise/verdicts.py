@@ -179,7 +179,7 @@ def _raised(error, thing) -> list[str]:
     if isinstance(error, jaxtyping.TypeCheckError):
         return _shapes(str(error))
     if type(error).__name__ == "TimeLimitError":
-        lines = _pair("took", "too long, and was stopped: is there a loop that never ends?")
+        lines = _pair("took", str(error))
     else:
         lines = _pair("raised", _one_line(error))
     own = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from flaxvid import ranges
-from flaxvid.data import lock
+from flaxvid.data import embeddings, lock
 from flaxvid.runs import datasets, embed, encoding
 from flaxvid.runs import options as run_options
 
@@ -55,6 +55,8 @@ class Embeddings:
 def prepare(options: Embeddings) -> Path:
     """The command `prepare embeddings`: makes the folder, or goes on with it, and says so.
 
+    A folder that is whole is kept, if it was made of the same videos in the same way.
+
     Raises:
         UserError: for a manifest, a video, an encoder or weights that can't be used.
     """
@@ -71,7 +73,11 @@ def prepare(options: Embeddings) -> Path:
     about = embed.describe(videos, encoder, options.dtype, options.views)
     folder = options.out or embed.cache_folder(options.manifest, about)
     with lock.exclusive(folder):
-        stored = embed.make(folder, videos, encoder, about, options.bad_videos, options.threads)
+        if embeddings.is_stored(folder):  # whole, as after a kill in the last moment
+            stored = embeddings.read(folder)
+            embeddings.check(stored, about)
+        else:
+            stored = embed.make(folder, videos, encoder, about, options.bad_videos, options.threads)
     print(
         f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
         f"most, {about.dim} numbers a frame"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files
+from flaxvid import errors, files, ranges
 from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -92,18 +92,16 @@ def load(folder: Path) -> Settings:
     path = Path(folder) / NAME
     if not path.exists():
         raise errors.UserError(f"{folder}: is not a run directory; it has no {NAME}")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise errors.UserError(f"{path}: is damaged ({error}); train it again") from None
-    try:
-        values = earlier_versions.config(values)
+    with errors.damage_in(path, "train it again"):
+        values = earlier_versions.config(files.read_json(path))
+        if not isinstance(values["arch"], str) or not isinstance(values["size"], str):
+            raise TypeError("its arch and size are no names")
         kind = type(zoo.configure(values["arch"], values["size"], num_classes=1))
         return Settings(
             arch=values["arch"],
             size=values["size"],
             model=_from_dict(kind, values["model"], str(path)),
-            preprocessing=_preprocessing(values["preprocessing"], path),
+            preprocessing=transform.Preprocessing.from_dict(values["preprocessing"]),
             data=_from_dict(options.Data, values["data"], str(path)),
             recipe=_from_dict(recipes.Recipe, values["recipe"], str(path)),
             run=_from_dict(options.Run, values["run"], str(path)),
@@ -114,8 +112,6 @@ def load(folder: Path) -> Settings:
             content=dict(values.get("content", {})),
             changes=tuple(values.get("changes", ())),
         )
-    except KeyError as error:
-        raise errors.UserError(f"{path}: has no {error}; train it again") from None
 
 
 def _from_dict(kind: type, values: dict, source: str):
@@ -131,12 +127,15 @@ def _from_dict(kind: type, values: dict, source: str):
             f"{source}: {kind.__name__} has no field {unknown[0]!r}; "
             "the run comes from another version of flaxvid"
         )
-    return kind(**{name: _restore(fields[name], value) for name, value in values.items()})
+    made = kind(**{name: _restore(fields[name], value) for name, value in values.items()})
+    ranges.check_kinds(made)
+    ranges.check_numbers(made)
+    return made
 
 
 def _restore(field, value):
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_restore(field, inner) for inner in value)
     if isinstance(value, str) and "Path" in str(field.type):
         return Path(value)
     return value
@@ -147,13 +146,6 @@ def _labels(values, path):
     if not isinstance(values, list) or not all(isinstance(label, str) for label in values):
         raise errors.UserError(f"{path}: its labels are no list of names; train anew")
     return tuple(errors.printable(label) for label in values)
-
-
-def _preprocessing(values, path):
-    try:
-        return transform.Preprocessing.from_dict(values)
-    except errors.UserError as error:
-        raise errors.UserError(f"{path}: {error}; train it again") from None
 
 
 def _about(values):

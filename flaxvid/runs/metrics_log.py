@@ -73,11 +73,24 @@ def training_seconds(rows: list[dict[str, int | float]]) -> float | None:
 
 
 def read(path: Path) -> list[dict[str, int | float]]:
-    """The rows of a `metrics.jsonl`; a last line cut off by a crash is left out."""
+    """The rows of a `metrics.jsonl`; a last line cut off by a crash is left out.
+
+    Raises:
+        FileError: if it can't be read.
+    """
     rows = []
-    for line in Path(path).read_text().splitlines():
+    for line in files.read_text(path).splitlines():
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError):
             break
+        if not isinstance(row, dict) or not all(_is_number(value) for value in row.values()):
+            break
+        if "step" not in row:
+            break
+        rows.append(row)
     return rows
+
+
+def _is_number(value):
+    return isinstance(value, int | float)

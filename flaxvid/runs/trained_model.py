@@ -15,7 +15,7 @@ from flaxvid import errors
 from flaxvid.models import cost, frame_encoders
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, encoding, options
-from flaxvid.training import checkpoint, parallel, step
+from flaxvid.training import parallel, saved, step
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained
 
@@ -49,15 +49,18 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     module = zoo.find(settings.arch, settings.size).module
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.split(abstract)
-    with checkpoint.Checkpoints(Path(folder) / "checkpoints") as checkpoints:
-        best = checkpoints.to_use(settings.recipe.keep)
-        if best is None:
-            raise errors.UserError(
-                f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
-            )
-        params, stats = checkpoints.restore_model(
-            best, (parts.params, parts.stats), average=settings.recipe.average is not None
+    # Read, and nothing more: the run may be another's, or in training at this moment.
+    checkpoints = saved.Saved(Path(folder).absolute() / "checkpoints")
+    best = checkpoints.to_use(settings.recipe.keep)
+    if best is None:
+        if checkpoints.steps():
+            raise errors.UserError(f"{folder}: all its checkpoints are damaged; train it again")
+        raise errors.UserError(
+            f"{folder}: has no checkpoint yet; go on with `train --resume {folder}`"
         )
+    params, stats = checkpoints.restore_model(
+        best, (parts.params, parts.stats), average=settings.recipe.average is not None
+    )
     if mesh is not None:
         params, stats = jax.device_put((params, stats), parallel.replicated(mesh))
     eval_step = jax.jit(step.make_eval_step(parts, inputs_of(settings)))

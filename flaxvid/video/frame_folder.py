@@ -6,7 +6,6 @@ of every image as `{"fps": 1.0, "seconds": [0.0, 1.0, 4.0], "end": 5.0}` where t
 """
 
 import itertools
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.video import endings, reading, sample, times
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -156,16 +155,25 @@ class FrameFolder:
 
 def _facts(path, count):
     """Images a second, the second of each, and when the last one is no longer shown."""
+    if not path.exists():
+        return 0.0, np.arange(float(count)), float(count)
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        fps = float(said["fps"])
-    except (OSError, ValueError, KeyError, TypeError):
-        fps, said = 0.0, {}
+        with errors.damage_in(path, "make the frames again, or remove it: then they are 1 s apart"):
+            return _from_json(files.read_json(path), count)
+    except errors.UserError as error:
+        raise errors.VideoError(path.parent, str(error)) from None
+
+
+def _from_json(said, count):
+    fps = float(said["fps"])
     even = np.arange(count) / (fps or 1.0)
     seconds = np.asarray(said.get("seconds", even), np.float64)
     if len(seconds) != count:  # images were added, or taken away
         seconds = even
-    return fps, seconds, float(said.get("end", count / (fps or 1.0)))
+    end = float(said.get("end", count / (fps or 1.0)))
+    if fps < 0 or not np.isfinite([fps, *seconds, end]).all():
+        raise ValueError(f"{fps} frames a second, and the end at {end} s")
+    return fps, seconds, end
 
 
 def _is_animated(head):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, UInt8
 
-from flaxvid import errors
+from flaxvid import errors, ranges
 from flaxvid.video import augment
 
 Frames = UInt8[np.ndarray, "time height width 3"]
@@ -141,12 +141,14 @@ class Preprocessing:
                     f"preprocessing has {problem} fields: {', '.join(sorted(names))}; "
                     f"its fields are {', '.join(sorted(known))}"
                 )
-        return cls(
+        found = cls(
             **{
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in fields.items()
             }
         )
+        ranges.check_kinds(found)
+        return found
 
 
 def resize(

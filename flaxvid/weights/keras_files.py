@@ -7,6 +7,7 @@ import numpy as np
 from flaxvid import errors
 from flaxvid.weights import pickles
 
+GROWTH = 20  # times its size that a file may hold; Keras compresses nothing
 START = b"\x89HDF\r\n\x1a\n"
 
 
@@ -15,19 +16,24 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
     Raises:
         UserError: if h5py is not installed.
-        Refused: if an array of the file is really in another file.
+        Refused: if an array of the file is really in another file, or they are far larger than
+            the file.
         ValueError: if the file is damaged.
     """
     try:
         import h5py
     except ImportError:
         raise errors.UserError(f"{path}: takes h5py to read; run `pip install h5py`") from None
-    arrays = {}
+    arrays, left = {}, GROWTH * path.stat().st_size
 
     def collect(name, item):
+        nonlocal left
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise pickles.Refused(f"says that its {name} is in another file")
+            left -= item.nbytes
+            if left < 0:
+                raise pickles.Refused(f"says that its {name} is far larger than the file")
             arrays[name] = item[()]
 
     try:

@@ -4,7 +4,6 @@ params, report = pretrained.load("hf:facebook/timesformer-base-finetuned-k400", 
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from flax import nnx
 from jaxtyping import PyTree
 
+from flaxvid import errors, files
 from flaxvid.models import bert as sequence_models
 from flaxvid.models import c3d as convolutional
 from flaxvid.models import embedding_transformer as hybrids
@@ -169,11 +169,15 @@ def read_config(spec: str, path: Path) -> dict[str, Any]:
     beside = read.fetch_beside(spec, path, "config.json")
     if beside is None:
         return {}
-    try:
-        said = json.loads(beside.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise read.WeightsError(f"{beside}: is damaged ({error}); fetch it again") from None
-    return said if isinstance(said, dict) else {}
+    with errors.damage_in(beside, "fetch it again", read.WeightsError):
+        said = dict(files.read_json(beside))
+        heads = said.get("num_attention_heads", 1)
+        if type(heads) is not int or not 1 <= heads <= 2**16:
+            raise ValueError(f"num_attention_heads is {str(heads)[:60]}")
+        names = said.get("id2label", {})
+        if not isinstance(names, dict) or not all(isinstance(n, str) for n in names.values()):
+            raise ValueError("id2label is no table of names")
+    return said
 
 
 def _labels(said, num_classes):

@@ -4,6 +4,7 @@ arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
 """
 
 import functools
+import stat
 import struct
 import zipfile
 from pathlib import Path
@@ -16,11 +17,12 @@ import safetensors
 import safetensors.numpy
 from huggingface_hub import errors as hub_errors
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.weights import keras_files, pickles, torch_files
 
 # Where training scripts keep the weights in what they save, the likeliest first.
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
+HUB_SECONDS = 5.0  # for the hub to answer, before what was fetched earlier is taken
 # What a repository or folder calls its weights, the safest first.
 FILES = ("model.safetensors", "pytorch_model.bin")
 REMEDY = "nothing of it was run; find a .safetensors file, or one of a state_dict() alone"
@@ -56,34 +58,58 @@ def locate(spec: str) -> Path:
 
 def fetch_beside(spec: str, path: Path, name: str) -> Path | None:
     """The file `name` beside the weights that `locate(spec)` found at `path`; None: not there."""
-    if spec.startswith("hf:"):
-        try:
-            return _fetch(spec, (name,))
-        except WeightsError:
-            return None
     beside = path.with_name(name)
-    return beside if beside.is_file() else None
+    if beside.is_file():  # of the same revision, where it came from the hub
+        return beside
+    if not spec.startswith("hf:"):
+        return None
+    try:
+        return _fetch(spec, (name,))
+    except WeightsError:
+        return None
 
 
 def _fetch(spec, names=FILES):
     repository, _, revision = spec.removeprefix("hf:").partition("@")
-    try:
-        for name in names:
-            try:
-                return Path(
-                    huggingface_hub.hf_hub_download(repository, name, revision=revision or None)
+    online = True
+    for name in names:
+        try:
+            online = online and _is_reached(repository, name, revision or None)
+            return Path(
+                huggingface_hub.hf_hub_download(
+                    repository, name, revision=revision or None, local_files_only=not online
                 )
-            except hub_errors.EntryNotFoundError as error:
-                missing = error
-    except (OSError, hub_errors.HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{spec}: {reason}; check owner, name and revision") from None
-    if isinstance(missing, hub_errors.LocalEntryNotFoundError):
+            )
+        except hub_errors.EntryNotFoundError:
+            continue
+        except (hub_errors.HfHubHTTPError, hub_errors.HFValidationError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise WeightsError(f"{spec}: {reason}; check owner, name and revision") from None
+        except Exception as error:  # of the HTTP library, which has changed before, or of the disk
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise WeightsError(f"{spec}: can't be fetched ({reason}); run it again") from None
+    if not online:
         raise WeightsError(
             f"{spec}: the hub can't be reached and its files were not fetched before; "
             "go online, or give the path of a file"
         )
     raise WeightsError(f"{spec}: has no {' or '.join(names)}; fetch its file and give the path")
+
+
+def _is_reached(repository, name, revision):
+    """Whether the hub answers, asked once: `hf_hub_download` on its own tries for 40 seconds.
+
+    That the answer is no, `hf_hub_download` says better.
+    """
+    try:
+        address = huggingface_hub.hf_hub_url(repository, name, revision=revision)
+        huggingface_hub.get_hf_file_metadata(address, timeout=HUB_SECONDS)
+    except hub_errors.HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", 500)
+        return status < 500 and status not in (408, 429)
+    except Exception:  # of whichever HTTP library it uses
+        return False
+    return True
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
@@ -99,6 +125,8 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
+            raise WeightsError(f"{path}: is {files.kind(path)}, and no file of weights")
         with open(path, "rb") as file:
             start = file.read(16)
     except OSError as error:
@@ -107,13 +135,15 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         ) from None
     try:
         if start[8:9] == b"{":
-            return _printable(safetensors.numpy.load_file(path))
+            return _printable(_from_safetensors(path))
         if start.startswith(torch_files.ZIP_START):
             return _printable(_from_torch(torch_files.open_zip(path)))
         if start.startswith(torch_files.LEGACY_START):
             return _printable(_from_torch(torch_files.open_legacy(path)))
         if start.startswith(keras_files.START):
             return _printable(keras_files.read(path))
+    except WeightsError:
+        raise
     except pickles.Refused as error:
         raise WeightsError(f"{path}: {error}; {REMEDY}") from None
     except _DAMAGED as error:
@@ -122,6 +152,16 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         f"{path}: is no weight file, as it starts with {start!r}; "
         "give a .safetensors file, or one that torch.save or Keras wrote"
     )
+
+
+def _from_safetensors(path):
+    try:
+        return safetensors.numpy.load_file(path)
+    except AttributeError as error:  # FP8, which NumPy has not
+        raise WeightsError(
+            f"{path}: has tensors of a type that can't be read ({error}); save it again in float32 "
+            "or bfloat16"
+        ) from None
 
 
 def _from_torch(opened):

@@ -1,22 +1,29 @@
-"""Kills a run 50 times at random moments; every resume must succeed, and the end be the same bits.
+"""Kills a command 50 times at random moments; every resume must succeed, and the end be the same.
 
-    python tests/benchmarks/sigkill.py
-    python tests/benchmarks/sigkill.py --kills 5 --seed 1
+    python tests/benchmarks/sigkill.py                          # training
+    python tests/benchmarks/sigkill.py frames packed embeddings
+    python tests/benchmarks/sigkill.py train --kills 5 --seed 1
 
-A run that nobody touches is made first. Then another is started, killed by SIGKILL after a time
-drawn at random (starting up, stepping, saving: whatever it is at), gone on with by --resume, killed
-again. When it ends before it is killed, its last checkpoint is compared with that of the first run,
-every array bit for bit, and the next one begins.
+What nobody touches is made first: a run, or what `prepare` makes of 70 small videos. Then another
+is begun, killed by SIGKILL after a time drawn at random (starting up, stepping, saving: whatever it
+is at), gone on with by --resume or by the same command, killed again. When it ends before it is
+killed, every array of its last checkpoint, every file that was made, or, of a packed folder, every
+record, is compared with that of the first, bit for bit, and the next one begins.
 """
 
 import argparse
+import dataclasses
+import json
+import pickle
 import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -25,93 +32,190 @@ from orbax.checkpoint import v1 as orbax
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from flaxvid.data import motion
+from flaxvid.data import motion, packed
 
 ROOT = Path(__file__).parents[2]
 STEPS = 200
 RUN = ["--steps", str(STEPS), "--eval-every", "5", "--batch-size", "4", "--num-frames", "4"]
 RUN += ["--model.dim", "16", "--model.depth", "1", "--model.num-heads", "2"]
 RUN += ["--model.mlp-dim", "16", "--model.patch-size", "16", "--average", "0.99"]
+AT_START = 0.2  # of the kills come while the command starts up, the others while it works
 
 
-def main():
-    """Prints one line for each kill and each run that ended, and the count of both."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    chosen = parser.parse_args()
-    rng, kills, ended = random.Random(chosen.seed), 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        counts = {"train": 40, "validation": 10, "test": 20}
-        motion.open_or_draw(root=folder, counts=counts)
-        untouched, seconds = folder / "untouched", time.monotonic()
-        finish(start(folder, untouched))
-        seconds = time.monotonic() - seconds
-        print(f"untouched: {STEPS} steps and {STEPS // 5} checkpoints in {seconds:.0f} s")
-        expected, run = arrays(untouched), folder / "killed"
-        while kills < chosen.kills or run.exists():
-            process = start(folder, run)
-            try:
-                # Once the last kill is done, the run may end.
-                limit = rng.uniform(1, 0.8 * seconds) if kills < chosen.kills else None
-                process.wait(limit)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                kills += 1
-                print(f"kill {kills} after {limit:.1f} s, {newest(run)}", flush=True)
-                continue
-            finish(process)
-            found = arrays(run)
-            assert found.keys() == expected.keys()
-            different = [name for name in expected if not same(found[name], expected[name])]
-            assert not different, f"not the same bits: {different}"
-            ended += 1
-            print(f"run {ended} ended, {len(found)} arrays as in the untouched one", flush=True)
-            shutil.rmtree(run)
-    print(f"{kills} kills, {ended} runs ended, all in the same bits")
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A command, and how to compare what it leaves."""
+
+    words: Callable[[Path, Path], list[str]]
+    """Data and the place of the result -> the command line."""
+    content: Callable[[Path], dict[str, bytes]]
+    """The result -> its parts by name."""
+    begins: str
+    """A line that has this tells that the work begins."""
 
 
-def start(folder, run):
-    """The training command: a new run, or the one that is there."""
-    if (run / "config.json").exists():
-        words = ["--resume", str(run)]
-    else:
-        shutil.rmtree(run, ignore_errors=True)
-        words = ["--data", str(folder / "motion" / "manifest.csv"), "--out", str(run), *RUN]
-    return subprocess.Popen(
-        [sys.executable, "-m", "flaxvid.train", *words],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process):
-    """Waits for a run that is to succeed."""
-    _, said = process.communicate()
-    assert process.returncode == 0, said[-2000:]
-
-
-def newest(run):
-    """How far a run has come."""
-    steps = [int(p.name) for p in (run / "checkpoints").glob("*") if p.name.isdecimal()]
-    return f"{len(steps)} checkpoints, the newest of step {max(steps)}" if steps else "none saved"
+def training(data, out):
+    """A new run, or the one that is there."""
+    if (out / "config.json").exists():
+        return ["train", "--resume", str(out)]
+    shutil.rmtree(out, ignore_errors=True)
+    return ["train", "--data", str(data), "--out", str(out), *RUN]
 
 
 def arrays(run):
-    """Every array of the last checkpoint, by name."""
+    """Every array of the last checkpoint, with its type."""
     with orbax.training.Checkpointer(run / "checkpoints") as checkpoints:
         tree = checkpoints.load(STEPS)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
+    leaves = jax.tree.leaves_with_path(tree)
+    found = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+    return {f"{name} {array.dtype}": array.tobytes() for name, array in found.items()}
 
 
-def same(left, right):
-    """Equal to the bit, NaN included."""
-    left, right = np.asarray(left), np.asarray(right)
-    return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+def whole(folder):
+    """Every file."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def records(folder):
+    """Every record of a packed folder, and the other files; TFDS writes equal records unequally."""
+    assert packed.damaged_shards(folder) == []
+    found = {name: data for name, data in whole(folder).items() if "array_record" not in name}
+    del found["packed.json"]  # it has the checksums of the files
+    info = json.loads(found.pop("dataset_info.json"))
+    for split in info["splits"]:
+        del split["numBytes"]
+        for number, record in enumerate(packed.records(folder, split["name"])):
+            found[f"{split['name']}#{number}"] = pickle.dumps(record)
+    return found | {"dataset_info.json": json.dumps(info, sort_keys=True).encode()}
+
+
+def prepared(name, *more):
+    """`prepare NAME DATA OUT`."""
+    return lambda data, out: ["prepare", name, str(data), *(more or ()), *_place(name, out)]
+
+
+def _place(name, out):
+    return ["--out", str(out)] if name == "embeddings" else [str(out)]
+
+
+JOBS = {
+    "train": Job(training, arrays, "step "),
+    "frames": Job(prepared("frames", "--fps", "30"), whole, "frames to"),
+    "packed": Job(prepared("packed", "--clips-per-shard", "4"), records, "packing"),
+    "embeddings": Job(
+        prepared("embeddings", "--num-frames", "4", "--image-size", "64"), whole, "embedding"
+    ),
+}
+
+
+def main():
+    """For each command, a line for each kill and each end, and the count of both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="*", default=["train"], help=", ".join(JOBS))
+    parser.add_argument("--kills", type=int, default=50, help="of each command")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        counts = {"train": 40, "validation": 10, "test": 20}
+        data = motion.open_or_draw(root=folder, counts=counts).root
+        for name in chosen.what:
+            rng = random.Random(chosen.seed)
+            print(name, kill_and_compare(JOBS[name], data, folder / name, chosen.kills, rng))
+
+
+def kill_and_compare(job, data, folder, kills_wanted, rng):
+    """The story of one command; how many kills and ends there were."""
+    folder.mkdir()
+    untouched, out = folder / "untouched", folder / "killed"
+    process = start(job, data, untouched)
+    began = time.monotonic()
+    process.working.wait()
+    starting = time.monotonic() - began
+    finish(process)
+    working = process.last - began - starting
+    expected = job.content(untouched)
+    print(f"untouched: {starting:.1f} s to start, {working:.1f} s, {len(expected)} parts")
+    kills, ended = 0, 0
+    while kills < kills_wanted or ended == 0 or left(out):
+        process = start(job, data, out)
+        # Once the last kill is done, the command may end.
+        if kills < kills_wanted and killed(process, rng, starting, working):
+            kills += 1
+            print(f"kill {kills}: {len(left(out))} files are there", flush=True)
+            continue
+        finish(process)
+        found = job.content(out)
+        assert found.keys() == expected.keys(), found.keys() ^ expected.keys()
+        different = [name for name in expected if found[name] != expected[name]]
+        assert not different, f"not the same bits: {different}"
+        ended += 1
+        print(f"end {ended}: {len(found)} parts as in the untouched one", flush=True)
+        shutil.rmtree(out)
+    return f"{kills} kills, {ended} ends, all in the same bits"
+
+
+def killed(process, rng, starting, working):
+    """Whether a command was killed, at a moment drawn at random, before it ended."""
+    if rng.random() < AT_START:
+        limit = rng.uniform(0.2, 1.0) * starting
+    else:
+        limit = rng.uniform(0, 1) * working
+        process.working.wait()
+    try:
+        process.wait(limit)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.reader.join()
+        return True
+    return False
+
+
+def left(out):
+    """What of a result there is, under its name or its temporary one."""
+    places = [out, out.with_name(out.name + ".partial")]
+    return [path for place in places if place.exists() for path in place.rglob("*")]
+
+
+def start(job, data, out):
+    """The command in a process, whose event `working` is set when its work begins, or it has
+    ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", *_module(job.words(data, out))],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    process.said, process.working = [], threading.Event()
+
+    def read():
+        for line in process.stdout:
+            process.said.append(line)
+            process.last = time.monotonic()
+            if line.startswith(job.begins):
+                process.working.set()
+        process.working.set()
+
+    process.reader = threading.Thread(target=read)
+    process.reader.start()
+    return process
+
+
+def _module(words):
+    return [f"flaxvid.{words[0]}", *words[1:]]
+
+
+def finish(process):
+    """Waits for a command that is to succeed."""
+    process.wait()
+    process.reader.join()
+    assert process.returncode == 0, "".join(process.said)[-2000:]
 
 
 if __name__ == "__main__":

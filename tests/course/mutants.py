@@ -12,14 +12,13 @@ import dataclasses
 import inspect
 import re
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 from _pytest import runner
 
-from flaxvid.exercise import catalogue, checking, instrument
+from flaxvid.exercise import catalogue, checking, instrument, limits
 
 OPERATORS = {
     ast.Add: ast.Sub,
@@ -296,7 +295,7 @@ class Trial(checking.Run):
     """The pytest plugin that runs the tests of one exercise on one mutant after the other."""
 
     def __init__(self, exercise: str, mutants: list[Mutant], seconds: float = 10.0, told=None):
-        super().__init__(exercise, instrument.Watch(deadline=float("inf")))
+        super().__init__(exercise, instrument.Watch(limits.Limit(float("inf"))))
         self.mutants, self.seconds, self.told = mutants, seconds, told
         self.survivors: list[Mutant] = []
         self.killers: dict[str, int] = {}
@@ -331,7 +330,7 @@ class Trial(checking.Run):
         if changed:
             return changed
         for item in items:
-            watch = instrument.Watch(deadline=time.monotonic() + self.seconds)
+            watch = instrument.Watch(limits.Limit(self.seconds))
             with _in_place(
                 instrument.watched(thing, reference, watch), mutant.exercise, item.module
             ):

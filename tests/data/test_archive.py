@@ -1,6 +1,7 @@
 """Archives: good ones come out whole; those that would do harm don't come out at all."""
 
 import io
+import resource
 import stat
 import tarfile
 import zipfile
@@ -117,3 +118,57 @@ def test_what_is_no_archive(tmp_path):
         archive.extract(tmp_path / "UCF101.rar", tmp_path / "out")
     with pytest.raises(archive.ArchiveError, match="No such file"):
         archive.extract(tmp_path / "none.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", [".", "a/.."])
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+def test_a_member_without_a_name_is_refused(make, name, tmp_path):
+    """The folder itself can't be a file."""
+    path = make(tmp_path / "archive", [(name, b"x")])
+    with pytest.raises(archive.ArchiveError, match="no name of a file|outside the folder"):
+        archive.extract(path, tmp_path / "out")
+
+
+def lzma_zip(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.zip", zip_of),
+        ("lzma.zip", lzma_zip),
+        ("a.tar.gz", tar_of),
+        ("a.tar.xz", lambda path, members: tar_of(path, members, "w:xz")),
+        ("a.tar.bz2", lambda path, members: tar_of(path, members, "w:bz2")),
+    ],
+)
+def test_any_damaged_byte_is_one_line(name, make, tmp_path):
+    """Deflate, LZMA and bzip2 each have an error of their own; every eleventh byte, one by one."""
+    path = make(tmp_path / name, [(f"{n}.txt", bytes(range(200)) * n) for n in range(3)])
+    data = path.read_bytes()
+    said = []
+    for place in range(0, len(data), 11):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        try:
+            archive.extract(path, tmp_path / f"out{place}")
+        except archive.ArchiveError as error:
+            said.append(str(error))
+    assert said
+    assert all(name in line and "\n" not in line for line in said)
+
+
+def test_a_full_disk_is_not_damage(tmp_path):
+    """What could not be written is named, and not the archive."""
+    path = zip_of(tmp_path / "a.zip", [("a.txt", b"x" * 100)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(archive.ArchiveError, match="a.txt: can't be written .File too large"):
+            archive.extract(path, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.zip"}

@@ -1,11 +1,14 @@
 """Downloads: whole, resumed, checked; against a server of our own on this machine."""
 
+import errno
 import hashlib
 import http.server
+import os
 import threading
 
 import pytest
 
+from flaxvid import errors
 from flaxvid.data import download
 
 CONTENT = bytes(range(256)) * 12_000  # three blocks
@@ -14,28 +17,41 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def server():
-    """Serves CONTENT at any path; `/plain` knows no ranges, `/breaks` ends too early."""
-    asked = []
+    """Serves CONTENT at any path, which breaks off the first time, but for `/a` and `/plain`.
+
+    `/plain` knows no ranges, `/wrong` sends another part than asked for, `/changes` is another file
+    each time, `/unnamed` has no ETag.
+    """
+    asked, broken = [], {"/a", "/plain"}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             wanted = self.headers.get("Range")
             asked.append((self.path, wanted))
-            start = 0
+            start, tag = 0, f'"{len(asked) if self.path == "/changes" else 0}"'
+            if self.headers.get("If-Range", tag) != tag:
+                wanted = None
             if self.path == "/gone":
                 self.send_error(404)
                 return
             if wanted and self.path != "/plain":
                 start = int(wanted.removeprefix("bytes=").removesuffix("-"))
                 if start >= len(CONTENT):
-                    self.send_error(416)
+                    self.send_response(416)
+                    self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
+                    self.end_headers()
                     return
                 self.send_response(206)
+                first = start + (self.path == "/wrong")
+                self.send_header("Content-Range", f"bytes {first}-{len(CONTENT) - 1}/*")
             else:
                 self.send_response(200)
+            if self.path != "/unnamed":
+                self.send_header("ETag", tag)
             self.send_header("Content-Length", str(len(CONTENT) - start))
             self.end_headers()
-            stop = len(CONTENT) // 2 if self.path == "/breaks" and not start else len(CONTENT)
+            stop = len(CONTENT) if self.path in broken else len(CONTENT) // 2
+            broken.add(self.path)
             self.wfile.write(CONTENT[start:stop])
 
         def log_message(self, *_arguments):
@@ -69,6 +85,44 @@ def test_a_broken_download_goes_on(server, tmp_path):
     assert asked[-1] == ("/breaks", "bytes=1536000-")
 
 
+@pytest.mark.parametrize("path", ["/changes", "/unnamed"])
+def test_what_may_be_another_file_is_fetched_anew(path, server, tmp_path):
+    """Two halves of two files would make a third."""
+    address, _ = server
+    with pytest.raises(download.DownloadError, match="broke off"):
+        download.download(f"{address}{path}", tmp_path / "a")
+    assert download.download(f"{address}{path}", tmp_path / "a") == SHA256
+    assert {p.name for p in tmp_path.iterdir()} == {"a"}
+
+
+def test_what_came_from_elsewhere_is_not_gone_on_with(server, tmp_path):
+    """The name is the same, and the address another."""
+    address, asked = server
+    with pytest.raises(download.DownloadError, match="broke off"):
+        download.download(f"{address}/breaks", tmp_path / "a")
+    assert download.download(f"{address}/a", tmp_path / "a") == SHA256
+    assert asked[-1] == ("/a", None)
+
+
+def test_another_part_than_asked_for_is_refused(server, tmp_path):
+    """A server that does not know what it sends."""
+    address, _ = server
+    for told in ("broke off", "sends another part"):
+        with pytest.raises(download.DownloadError, match=told):
+            download.download(f"{address}/wrong", tmp_path / "a")
+
+
+def test_a_full_disk_names_the_file(server, tmp_path, monkeypatch):
+    """And not the address, which is well."""
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(errors.UserError, match=r"a.partial.*: can't be written .No space left"):
+        download.download(f"{server[0]}/a", tmp_path / "a")
+
+
 def test_a_server_that_can_not_resume(server, tmp_path):
     """It sends everything again, and nothing stands twice in the file."""
     address, _ = server
@@ -79,9 +133,12 @@ def test_a_server_that_can_not_resume(server, tmp_path):
 
 def test_all_was_there_but_the_name(server, tmp_path):
     """Broken off after the last byte: there is nothing left to send."""
-    address, _ = server
+    address, asked = server
+    with pytest.raises(download.DownloadError, match="broke off"):
+        download.download(f"{address}/breaks", tmp_path / "a")
     (tmp_path / "a.partial").write_bytes(CONTENT)
-    assert download.download(f"{address}/a", tmp_path / "a") == SHA256
+    assert download.download(f"{address}/breaks", tmp_path / "a") == SHA256
+    assert asked[-1] == ("/breaks", f"bytes={len(CONTENT)}-")
 
 
 def test_another_checksum_is_refused(server, tmp_path):

@@ -1,7 +1,9 @@
 """Embeddings on disk: ActionBERT's index, whole or not there, and nothing mixed up."""
 
 import dataclasses
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -69,6 +71,39 @@ def test_the_index_is_actionberts(tmp_path, videos):
     assert index["memmap_size"] == [4, 5, 6]
     assert "split" in index
     assert np.load(tmp_path / "kept" / "embeddings.npy", mmap_mode="r").shape == (4, 5, 6)
+
+
+def test_a_full_disk_is_told_before_it_is_written_to(tmp_path, videos, monkeypatch):
+    """A file with holes would end the process without a word when one of them is filled."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        with pytest.raises(embeddings.EmbeddingsError, match="can't be written .No space left"):
+            write_all(tmp_path / "kept", videos)
+    assert len(write_all(tmp_path / "kept", videos).lengths) == 4
+
+
+@pytest.mark.parametrize("number", [-1, 2, 0.5, None, "0"])
+def test_a_label_index_out_of_range_is_refused(number, tmp_path, videos):
+    """-1 would be the last class without a word."""
+    write_all(tmp_path / "kept", videos)
+    path = tmp_path / "kept" / "index.json"
+    index = json.loads(path.read_text())
+    index["data"][0]["label_idx"] = number
+    path.write_text(json.dumps(index))
+    with pytest.raises(embeddings.EmbeddingsError, match="index.json: .* label_idx of"):
+        embeddings.read(tmp_path / "kept")
+
+
+def test_an_empty_array_is_refused(tmp_path, videos):
+    """A file of no bytes, as a power cut leaves it."""
+    write_all(tmp_path / "kept", videos)
+    (tmp_path / "kept" / "embeddings.npy").write_bytes(b"")
+    with pytest.raises(embeddings.EmbeddingsError, match="embeddings.npy: is damaged"):
+        embeddings.read(tmp_path / "kept")
 
 
 def test_float16_halves_the_file_and_reads_as_float32(tmp_path, videos):

@@ -1,5 +1,6 @@
 """Manifests: what is read is what was written, mistakes are named, leaks are refused."""
 
+import json
 import pathlib
 
 import pytest
@@ -170,3 +171,14 @@ def test_a_device_is_no_manifest():
     """It would be read for ever."""
     with pytest.raises(manifest.ManifestError, match="is a device"):
         manifest.read(pathlib.Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("label", ["\x1b[31mred", "two\nlines", "bell\a"])
+def test_a_label_that_commands_a_terminal_is_refused(label, tmp_path):
+    """In JSON, and as a folder's name."""
+    row = {"path": "a.mp4", "label": label}
+    (tmp_path / "m.json").write_text(json.dumps({"rows": [row]}))
+    with pytest.raises(manifest.ManifestError, match="m.json, row 1: the label .* be printed"):
+        manifest.read(tmp_path / "m.json")
+    with pytest.raises(manifest.ManifestError, match="letters that can't be printed; rename it"):
+        manifest.of_rows(tmp_path, [manifest.Row("a.mp4", label)])

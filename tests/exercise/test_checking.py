@@ -1,6 +1,7 @@
 """Verdicts: right, wrong, not written, endless; and nothing is left behind afterwards."""
 
 import json
+import os
 import re
 import sys
 
@@ -91,6 +92,22 @@ def test_an_exception_is_told_with_its_line():
     text = verdict_of(broken).text()
     assert "IndexError: list index out of range" in text
     assert "return [][num_frames]" in text
+
+
+def test_a_version_that_ends_python_does_not():
+    """os._exit in a notebook would take the kernel with it."""
+
+    def leave(num_frames, num_samples):
+        os._exit(0)
+
+    assert "SystemExit: 0" in verdict_of(leave).text()
+
+
+def test_without_tests_nothing_has_passed(monkeypatch):
+    """A learner's file that has changed pytest itself, and calls its version too."""
+    monkeypatch.setattr(pytest, "main", lambda *_, **__: int(sample.uniform_indices(9, 1)[0]))
+    text = verdict_of(lambda num_frames, num_samples: np.zeros(1, int)).text()
+    assert text.endswith("No test was run, so nothing is shown.")
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), RecursionError("too deep"), GeneratorExit()])

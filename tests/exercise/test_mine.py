@@ -1,6 +1,8 @@
 """A learner's file: what it defines, and the stubs it begins with."""
 
 import inspect
+import os
+import sys
 
 import pytest
 
@@ -91,6 +93,19 @@ def test_install_from_replaces_what_is_written(write, monkeypatch):
     assert exercise.install_from(path) == ["video.sample.uniform_indices"]
     assert sample.uniform_indices(1, 1) == "mine"
     assert sample.pad_clip is pad
+
+
+@pytest.mark.parametrize("leave", [lambda: os._exit(0), sys.exit, exit])
+def test_training_that_a_learner_ends_is_no_success(leave, tmp_path):
+    """Code 0 would say that a model was trained."""
+    path = tmp_path / "mine.py"
+    own = os._exit
+    said = "mine.py: ends Python itself .exit code"
+    with pytest.raises(errors.UserError, match=said), mine.exits_refused(path):
+        leave()
+    assert os._exit is own
+    with pytest.raises(SystemExit), mine.exits_refused(None):
+        sys.exit()
 
 
 @pytest.mark.parametrize(

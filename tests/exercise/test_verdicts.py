@@ -6,7 +6,15 @@ import pytest
 from flax import nnx
 
 from flaxvid import exercise
-from flaxvid.exercise import board, catalogue, checking, first_difference, instrument, verdicts
+from flaxvid.exercise import (
+    board,
+    catalogue,
+    checking,
+    first_difference,
+    instrument,
+    limits,
+    verdicts,
+)
 from flaxvid.models import bert
 from flaxvid.video import sample
 
@@ -83,14 +91,14 @@ def test_a_place_has_numbers_where_axes_have_no_names():
 
 def test_two_that_are_printed_alike():
     """All digits are shown, so that they no longer look the same."""
-    watch = instrument.Watch(deadline=0.0, calls=1, result=np.array([0.1]))
+    watch = instrument.Watch(limits.Limit(1.0), calls=1, result=np.array([0.1]))
     watch.comparison = "==", np.array([0.1]), np.array([0.1 + 1e-12])
     assert "0.100000000001" in "".join(verdicts._gave(AssertionError(), None, watch))
 
 
 def test_two_that_should_differ():
     """`!=` is said in words."""
-    watch = instrument.Watch(deadline=0.0, calls=1, result=3)
+    watch = instrument.Watch(limits.Limit(1.0), calls=1, result=3)
     watch.comparison = "!=", 3, 3
     assert "should differ" in "".join(verdicts._gave(AssertionError(), None, watch))
 

@@ -1,51 +1,23 @@
-"""A model that can be seen through, and videos made for it."""
+"""A model that can be seen through, and videos made for it.
 
-import jax.numpy as jnp
-import numpy as np
+flaxvid is imported when a test asks for them: pytest reads this file before the tests' own
+settings, which JAX must find.
+"""
+
 import pytest
-from flax import nnx
-
-from flaxvid.recipes import recipe as recipes
-from flaxvid.recipes import zoo
-from flaxvid.runs import config, options, trained_model
-from flaxvid.video import transform, write
-
-PREPROCESSING = transform.Preprocessing(num_frames=4, crop_size=8, resize=8)
 
 
 @pytest.fixture
 def trained():
-    """Its logits for dark and bright are minus and plus the mean of the real frames, over 64."""
+    """A model of two classes, dark and bright."""
+    from tests.prediction import examples
 
-    def logits(batch):
-        real = batch["mask"][:, :, None, None, None]
-        mean = jnp.mean(jnp.asarray(batch["video"], jnp.float32), axis=(1, 2, 3, 4), where=real)
-        return jnp.stack([-mean, mean], axis=1) / 64
-
-    settings = config.Settings(
-        arch="c3d",
-        size="tiny",
-        model=zoo.configure("c3d", num_classes=2),
-        preprocessing=PREPROCESSING,
-        data=options.Data(),
-        recipe=recipes.Recipe(),
-        run=options.Run(),
-        labels=("dark", "bright"),
-        manifest="",
-    )
-    return trained_model.Trained(settings, 0, 0, logits, nnx.Linear(1, 1, rngs=nnx.Rngs(0)))
+    return examples.trained()
 
 
 @pytest.fixture
 def film(tmp_path):
-    """Writes a video at 10 frames a second whose frame i is all 4 * i, 16 by 24 pixels."""
+    """A function that writes a video: `film("a.mp4", num_frames)`."""
+    from tests.prediction import examples
 
-    def make(name, num_frames):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        grey = 4 * np.arange(num_frames, dtype=np.uint8)
-        frames = np.broadcast_to(grey[:, None, None, None], (num_frames, 16, 24, 3))
-        write.write_video(path, np.ascontiguousarray(frames), fps=10)
-        return path
-
-    return make
+    return examples.film_into(tmp_path)

@@ -42,6 +42,16 @@ def test_csv_has_a_line_for_each(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("label", ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)"])
+def test_a_spreadsheet_runs_no_label(label, tmp_path):
+    """Nor a path: what begins like a formula is a text, by an apostrophe before it."""
+    said = clips.Prediction(Path("=b.mp4"), 0.0, None, np.array([1.0]), (label,))
+    files.write_table(tmp_path / "a.csv", [said], (label,), 1, {})
+    with (tmp_path / "a.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["path"], row["label"], row["probability"]) == ("'=b.mp4", f"'{label}", "1.0")
+
+
 @pytest.mark.parametrize(("name", "problem"), [("a.txt", "ends in .json"), ("no/a.gif", "folder")])
 def test_names_that_cannot_be_written(tmp_path, name, problem):
     """It is said before anything is predicted."""

@@ -4,6 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+import pytest
+
+from flaxvid import errors
+from flaxvid.data import embeddings
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, options
 
@@ -85,3 +89,36 @@ def test_a_finished_run_that_was_only_asked_to_go_on_is_what_it_was(tmp_path):
     asked = dataclasses.replace(began, recipe=dataclasses.replace(began.recipe, batch_size=32))
     config.update(tmp_path, asked, step=1600)
     assert config.made_of(config.load(tmp_path), 1600) == config.made_of(began)
+
+
+@pytest.mark.parametrize("arch", zoo.ARCHITECTURES)
+def test_every_architecture_s_settings_come_back(arch, tmp_path):
+    """Of each kind and range that is declared, lists in lists too."""
+    preset = zoo.find(arch)
+    about = embeddings.About("lite0", "w", "0" * 64, 3, preset.preprocessing, "m", stage=4, views=3)
+    settings = settings_of(
+        arch=arch,
+        model=zoo.configure(arch, num_classes=3),
+        preprocessing=preset.preprocessing,
+        recipe=preset.recipe,
+        embedding=about,
+        changes=({"step": 1, "before": {"recipe.steps": 3}},),
+    )
+    config.write(tmp_path, settings)
+    assert config.load(tmp_path) == settings
+
+
+def test_labels_command_no_terminal(tmp_path):
+    """Of a config.json from elsewhere: escape codes and newlines are shown, and not obeyed."""
+    config.write(tmp_path, settings_of(labels=("a", "\x1b[31mred", "two\nlines")))
+    assert config.load(tmp_path).labels == ("a", "\\x1b[31mred", "two\\nlines")
+
+
+@pytest.mark.parametrize("labels", ["abc", [["a"], ["b"]], [1, 2], {"a": 1}, None])
+def test_labels_that_are_no_names_are_refused(labels, tmp_path):
+    """In one line that names the file."""
+    config.write(tmp_path, settings_of())
+    values = json.loads((tmp_path / "config.json").read_text()) | {"labels": labels}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(errors.UserError, match="config.json: its labels are no list of names"):
+        config.load(tmp_path)

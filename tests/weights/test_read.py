@@ -1,6 +1,7 @@
 """Weight files: what PyTorch and safetensors wrote comes back; what is hostile is never run."""
 
 import contextlib
+import json
 import os
 import pickle
 import struct
@@ -433,13 +434,15 @@ def test_locate_on_the_hub(monkeypatch):
     """`hf:owner/name@revision` asks for safetensors, and for PyTorch's file if there are none."""
     asked = []
 
-    def download(repository, file, revision):
+    def download(repository, file, revision, local_files_only):
+        assert not local_files_only
         asked.append((repository, file, revision))
         if file == "model.safetensors":
             raise hub_errors.EntryNotFoundError("404")
         return f"/cache/{file}"
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: None)
     assert read.locate("hf:owner/name@v1") == Path("/cache/pytorch_model.bin")
     assert asked == [
         ("owner/name", "model.safetensors", "v1"),
@@ -466,3 +469,74 @@ def test_locate_offline(spec, remedy, monkeypatch, tmp_path):
         read.locate(spec)
     assert str(caught.value).startswith(f"{spec}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch, tmp_path, capfd):
+    """For five seconds; then what was fetched earlier is taken, or one line says what to do."""
+    asked = []
+
+    def ask(address, timeout):
+        asked.append((address, timeout))
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(read.WeightsError, match="the hub can't be reached .*; go online, or give"):
+        read.locate("hf:owner/name")
+    assert [timeout for _, timeout in asked] == [5.0]
+    assert capfd.readouterr() == ("", "")
+    kept = tmp_path / "models--owner--name"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("a" * 40)
+    weights = kept / "snapshots" / ("a" * 40) / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert read.locate("hf:owner/name") == weights
+    weights.with_name("config.json").touch()
+    assert len(asked) == 2
+    assert read.fetch_beside("hf:owner/name", weights, "config.json").name == "config.json"
+    assert len(asked) == 2
+
+
+def test_a_hub_that_breaks_off_is_one_line(monkeypatch):
+    """With whatever error its HTTP library has."""
+
+    def break_off(*_, **__):
+        raise RuntimeError("peer closed\nthe connection")
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: None)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", break_off)
+    with pytest.raises(read.WeightsError, match="can't be fetched .peer closed.; run it again"):
+        read.locate("hf:owner/name")
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "F8_E8M0"])
+def test_a_type_that_numpy_has_not(kind, tmp_path):
+    """One line says in which to save them."""
+    path = tmp_path / "model.safetensors"
+    header = json.dumps({"a": {"dtype": kind, "shape": [8], "data_offsets": [0, 8]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(read.WeightsError, match="can't be read .*float8.*in float32 or bfloat16"):
+        read.read(path)
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_an_array_far_larger_than_its_file_is_refused(compression, tmp_path):
+    """Chunks that are not there, or compressed zeros, would fill the memory."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        data = None if compression is None else np.zeros(10**6, np.float32)
+        shape = (10**11,) if compression is None else None
+        file.create_dataset("x", shape, "f4", data=data, chunks=(10**5,), compression=compression)
+    with pytest.raises(read.WeightsError, match="x is far larger than the file"):
+        read.read(path)
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    """To open a pipe waits for somebody who writes; a device never ends."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(read.WeightsError, match="is a pipe, and no file of weights"):
+        read.read(tmp_path / "pipe")
+    with pytest.raises(read.WeightsError, match="is a device, and no file of weights"):
+        read.read("/dev/zero")
