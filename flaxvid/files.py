@@ -256,13 +256,13 @@ def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:
         raise FileError(f"{path}: is damaged, no JSON ({reason}); make it again") from None
 
 
-def read_csv(path: Path | str) -> tuple[list[str], list[dict[str, Any]]]:
+def read_csv(path: Path | str, *, largest: int = LARGEST) -> tuple[list[str], list[dict[str, Any]]]:
     """The header of a CSV file, and its rows by it.
 
     Raises:
         FileError: if it can't be read, or is no CSV.
     """
-    reader = csv.DictReader(read_text(path).splitlines())
+    reader = csv.DictReader(io.StringIO(read_text(path, largest=largest), newline=""))
     try:
         return list(reader.fieldnames or ()), list(reader)
     except csv.Error as error:

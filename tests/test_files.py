@@ -235,3 +235,12 @@ def test_nothing_is_written_but_by_files(path):
     allowed = ALLOWED.get(path.relative_to(PACKAGE).as_posix(), set())
     for name, line in writes(path):
         assert name in allowed, f"{path}:{line} calls {name}: use flaxvid.files"
+
+
+def test_a_row_ends_where_csv_ends_it(tmp_path):
+    """Not at each character that ends a line somewhere: a file name may hold one."""
+    names = ["one\u2028two.mp4", "form\x0cfeed.mp4", "next\x85line.mp4"]
+    files.write_text(tmp_path / "a.csv", "\n".join(["path", *names]))
+    header, rows = files.read_csv(tmp_path / "a.csv")
+    assert header == ["path"]
+    assert [row["path"] for row in rows] == names

@@ -143,7 +143,8 @@ def _read_json(path):
         content = files.read_json(path)
     rows = content.get("rows") if isinstance(content, dict) else None
     labels = content.get("labels", []) if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not _are_texts(labels):
+    tables = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    if not tables or not _are_texts(labels):
         raise ManifestError(
             f'{path}: is not a manifest in JSON; it should read {{"labels": [...], "rows": [...]}}'
         )

@@ -1,8 +1,6 @@
 """What a model said of each video, as a table: `predictions.csv`."""
 
-import csv
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +71,10 @@ def read(path: Path) -> Read:
     Raises:
         UserError: if it can't be read, or is no such table.
     """
-    text = files.read_text(path, largest=LARGEST)
-    lines = csv.DictReader(io.StringIO(text))
-    missing = [name for name in COLUMNS if name not in (lines.fieldnames or ())]
+    header, found = files.read_csv(path, largest=LARGEST)
+    missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise errors.UserError(f"{path}: has no column {missing[0]!r}; evaluate the run again")
-    found = list(lines)
     return Read(
         tuple((line["path"], line["start"], line["end"], line["label"]) for line in found),
         tuple(line["group"] or line["path"] for line in found),

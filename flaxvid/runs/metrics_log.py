@@ -69,7 +69,7 @@ def training_seconds(rows: list[dict[str, int | float]]) -> float | None:
     None: it does not say, as none was written before steps were timed.
     """
     taken = [row["seconds"] for row in rows if "seconds" in row]
-    return sum(taken) if taken else None
+    return float(sum(taken)) if taken else None
 
 
 def read(path: Path) -> list[dict[str, int | float]]:
