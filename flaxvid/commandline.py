@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import docstring_parser
 import tyro
 
 from flaxvid import errors, option_aliases, ranges
@@ -34,7 +35,7 @@ def parse(
     option_aliases.refuse(arguments)
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), _descriptions_in_one_line():
             if isinstance(kind, dict):
                 chosen = tyro.extras.subcommand_cli_from_dict(
                     kind, args=arguments, prog=prog, description=description
@@ -56,6 +57,24 @@ def names(arguments: Sequence[str]) -> frozenset[str]:
     """The options on a command line as their fields are called: `flip` for --no-flip."""
     options = (word[2:].partition("=")[0] for word in arguments if word.startswith("--"))
     return frozenset(option.replace("-", "_").removeprefix("no_") for option in options)
+
+
+@contextlib.contextmanager
+def _descriptions_in_one_line():
+    """Inside, the docstring of a field has no line breaks, which tyro would keep in --help."""
+    parse_as_is = docstring_parser.parse_from_object
+
+    def parse_and_join(*arguments, **options):
+        found = parse_as_is(*arguments, **options)
+        for parameter in found.params:
+            parameter.description = " ".join((parameter.description or "").split()) or None
+        return found
+
+    docstring_parser.parse_from_object = parse_and_join
+    try:
+        yield
+    finally:
+        docstring_parser.parse_from_object = parse_as_is
 
 
 def _own_error(error):

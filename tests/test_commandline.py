@@ -287,3 +287,12 @@ def test_help_still_ends_well():
         importlib.import_module("flaxvid.predict").parse(["--help"])
     assert left.value.code == 0
     assert "--window" in shown.getvalue()
+
+
+def test_help_breaks_no_sentence_where_a_docstring_does(capsys, monkeypatch):
+    """A description of two lines of code is filled up like one."""
+    monkeypatch.setenv("COLUMNS", "110")
+    with pytest.raises(SystemExit):
+        parsing.parse(["--help"], "")
+    shown = capsys.readouterr().out
+    assert re.search(r"of packed videos or of\W+embeddings, `motion`, ", shown), shown
