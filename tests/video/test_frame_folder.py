@@ -66,15 +66,20 @@ def test_header(folder):
     assert decode.count_frames(folder) == 12
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"fps": "fast"}'])
-def test_without_a_rate_seconds_mean_nothing(folder, content):
+def test_without_a_rate_seconds_mean_nothing(folder):
     """Whole clips are read all the same; a segment is refused."""
     (folder / "frames.json").unlink()
-    if content is not None:
-        (folder / "frames.json").write_text(content)
     assert len(decode.read_frames(folder)) == 12
     with pytest.raises(decode.VideoError, match="no frame rate"):
         decode.read_frames(folder, start=1)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"fps": "fast"}', '{"fps": -1}', '{"fps": NaN}'])
+def test_times_that_are_damaged_are_refused(folder, content):
+    """They are not taken for none: the frames would have other seconds than were meant."""
+    (folder / "frames.json").write_text(content)
+    with pytest.raises(decode.VideoError, match="frames.json: is damaged.*make"):
+        decode.read_frames(folder)
 
 
 def test_an_image_that_is_damaged_ends_the_video(folder, frames):
