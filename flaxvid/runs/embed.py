@@ -113,7 +113,9 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
     """Where embeddings are kept that nobody gave a place: a folder of their own for each kind."""
     facts = {name: value for name, value in about.to_dict().items() if name != "weights"}
     shown = facts["preprocessing"].items()
-    usual = dict(sampling="spread", padding="repeat")  # folders from before them keep their names
+    usual = dict(
+        sampling="spread", padding="repeat", center="none"
+    )  # folders from before them keep their names
     facts["preprocessing"] = {
         k: v for k, v in shown if k not in transform.TRAINING_ONLY and v != usual.get(k)
     }
