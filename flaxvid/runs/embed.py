@@ -171,7 +171,9 @@ def _clips(writer, left, videos, preprocessing, bad_videos, threads):
     dataset = grain.MapDataset.source(jobs).map(decode)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     decoded = iter(dataset.to_iter_dataset(options))
-    tracked = progress.track(decoded, len(jobs), "embedding", "video")
+    shown = sum(number >= len(videos.rows) for number in left)
+    what = f"embedding {len(left) - shown} videos" + (f" and {shown} views of them" * bool(shown))
+    tracked = progress.track(decoded, len(jobs), what, "reading")
     for (number, source, _), clips in zip(jobs, tracked, strict=True):
         for offset, weight in enumerate(clips["weight"]):
             if weight == 0:
