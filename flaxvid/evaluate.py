@@ -13,7 +13,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.data import batches, content_hash, embeddings, packed, views
-from flaxvid.evaluation import mistakes, predictions, report
+from flaxvid.evaluation import advice, mistakes, predictions, report
 from flaxvid.models import cost
 from flaxvid.runs import (
     baseline,
@@ -23,6 +23,7 @@ from flaxvid.runs import (
     embed,
     encoding,
     metrics_log,
+    overfitting,
     parsing,
     trained_model,
 )
@@ -120,6 +121,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     found = about | report.summarise(judged, settings.labels, orders)
     if compared is not None:
         found["linear"] = compared
+    learnt = _training_accuracy(chosen.run) if chosen.data is None else None
+    found["advice"] = advice.lines(found, learnt)
     folder = chosen.out or chosen.run
     files.make_folder(folder)
     predictions.write(judged, settings.labels, folder)
@@ -129,7 +132,11 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     low, high = found["interval"]
     print(
         f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
-        f"{found['views']}\n"
+        f"{found['views']}"
+    )
+    if found["uneven"]:
+        print(report.by_class(found))
+    print(
         f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%}), top-5 {found['top5']:.1%}, "
         f"loss {found['loss']:.3f}, calibration error {found['calibration_error']:.1%}"
     )
@@ -137,6 +144,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         print(f"frames {order:<9} top-1 {top1:6.1%}  {top1 - found['top1']:+.1%}")
     if compared is not None:
         print(report.beside_linear(found))
+    for line in found["advice"]:
+        print(f"note: {line}")
     if found["skipped"]:
         print(
             f"{len(rows) - found['videos']} of {len(rows)} videos could not be read and count in "
@@ -250,6 +259,12 @@ def _sees(settings):
 def _training_seconds(folder):
     log = folder / "metrics.jsonl"
     return metrics_log.training_seconds(metrics_log.read(log)) if log.exists() else None
+
+
+def _training_accuracy(folder):
+    """At the end of a run; None of one without its log."""
+    log = folder / "metrics.jsonl"
+    return overfitting.training_accuracy(metrics_log.read(log)) if log.exists() else None
 
 
 def _compile(trained, loader, chosen, mesh):

@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 
 from flaxvid import errors, exercise, files, progress
-from flaxvid.data import batches
+from flaxvid.data import balance, batches
 from flaxvid.evaluation import inference
 from flaxvid.exercise import mine
 from flaxvid.models import cost, linear
@@ -173,7 +173,7 @@ def _train(chosen, began):
         print(dry_run.report(settings, videos, parts, state, train_step, put_batch, total))
         return None
     decoded = batches.train_batches(
-        loaders["train"],
+        balance.balanced(loaders["train"], recipe.balance),
         batch_size,
         seed=settings.run.seed,
         threads=threads,
@@ -242,7 +242,8 @@ def _train(chosen, began):
         f"(checkpoint of step {best}, {kept}) after "
         f"{progress.duration(time.monotonic() - began)}\n"
         f"{folder}: config.json, metrics.jsonl, curves.png, checkpoints/\n"
-        f"try  python -m flaxvid.predict {folder} "
+        f"try  python -m flaxvid.evaluate {folder}\n"
+        f"     python -m flaxvid.predict {folder} "
         f"{videos.path(loaders[final].manifest.rows[0])}"
     )
     return folder

@@ -308,7 +308,7 @@ def command(capsys, *words):
         (["--size", "huge"], "--size 'huge' of timesformer: there are tiny, base"),
         (["--data", "no/such/place"], "no/such/place"),
         (["--resume", "no/run"], "no/run: is not a run directory"),
-        (["--data", "motion:medium"], "motion:medium: the levels are easy, hard"),
+        (["--data", "motion:medium"], "motion:medium: the levels are easy, hard, scenes"),
         (["--image-size", "30"], "30"),
         (["--batch-size", "7"], "--batch-size 7"),
         (["--mine", "nobody.py"], "nobody.py"),

@@ -7,8 +7,9 @@ features pooled over space lose place and keep appearance.
 """
 
 import dataclasses
+import functools
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -175,7 +176,8 @@ def open_or_draw(
         UserError: for an unknown level.
     """
     if level not in LEVELS:
-        raise errors.UserError(f"motion:{level}: the levels are {', '.join(LEVELS)}")
+        known = ", ".join((*LEVELS, "scenes"))
+        raise errors.UserError(f"motion:{level}: the levels are {known}")
     folder = Path(root) / ("motion" if level == "easy" else f"motion_{level}")
     index = folder / INDEX
     if not index.exists():
@@ -186,24 +188,46 @@ def open_or_draw(
 
 
 def _draw(folder, level, counts, seed):
+    def clip(forwards):
+        return draw_clip(forwards.label, np.random.default_rng(_clip_seed(seed, forwards)), level)
+
+    pairs = list(clip_rows(counts))
+    write_set(folder, CLASSES, [(pair, functools.partial(clip, pair[0])) for pair in pairs], FPS)
+
+
+def write_set(
+    folder: Path,
+    labels: Sequence[str],
+    clips: Sequence[tuple[tuple[manifest.Row, ...], Callable[[], np.ndarray]]],
+    fps: int,
+) -> None:
+    """Draws clips and writes them as videos, with their manifest; the folder appears when whole.
+
+    Args:
+        folder: of the set.
+        labels: its classes.
+        clips: a row and what draws its frames; with a second row, which gets them backwards.
+        fps: frames a second.
+    """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    for label in CLASSES:
+    for label in labels:
         (partial / label).mkdir(parents=True)
-    pairs = list(clip_rows(counts))
 
-    def draw(pair):
-        forwards, backwards = pair
-        frames = draw_clip(forwards.label, np.random.default_rng(_clip_seed(seed, forwards)), level)
-        video_write.write_video(partial / forwards.path, frames, fps=FPS, codec="MJPG")
-        video_write.write_video(partial / backwards.path, frames[::-1], fps=FPS, codec="MJPG")
+    def draw(clip):
+        rows, drawn = clip
+        frames = drawn()
+        for row, played in zip(rows, (frames, frames[::-1]), strict=False):
+            video_write.write_video(partial / row.path, played, fps=fps, codec="MJPG")
 
     with futures.ThreadPoolExecutor() as threads:
-        drawn = threads.map(draw, pairs)
-        for _ in progress.track(drawn, len(pairs), f"drawing {folder}", "pair"):
+        drawn = threads.map(draw, clips)
+        for _ in progress.track(drawn, len(clips), f"drawing {folder}", "clip"):
             pass
-    rows = tuple(row for pair in pairs for row in pair)
-    manifest.write(manifest.Manifest(root=partial, rows=rows, labels=CLASSES), partial / INDEX)
+    rows = tuple(row for rows, _ in clips for row in rows)
+    manifest.write(
+        manifest.Manifest(root=partial, rows=rows, labels=tuple(labels)), partial / INDEX
+    )
     partial.rename(folder)
 
 

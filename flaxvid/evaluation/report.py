@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from flaxvid import errors, files
-from flaxvid.data import manifest
+from flaxvid.data import balance, manifest
 from flaxvid.evaluation import scores
 from flaxvid.figures import calibration as calibration_figure
 from flaxvid.figures import confusion as confusion_figure
@@ -68,14 +68,19 @@ def summarise(
     groups = judged.groups()
     per_class = scores.by_class(counts)
     at_label = judged.probabilities[np.arange(len(right)), judged.labels]
+    there = counts.sum(axis=1) > 0
     found = {
         "videos": len(right),
         "groups": len(set(groups)),
         "top1": right.mean(),
         "interval": scores.interval(right, groups),
+        # Of the classes that have videos here, each counted alike.
+        "mean_recall": per_class["recall"][there].mean(),
+        "mean_f1": per_class["f1"][there].mean(),
         "top5": metrics.top_k_accuracy(judged.probabilities, judged.labels, 5),
         "loss": -np.mean(np.log(np.maximum(at_label, 1e-12))),
         "calibration_error": scores.calibration_error(judged.probabilities, judged.labels),
+        "uneven": balance.is_uneven(judged.labels.tolist()),
         "orders": {order: changed.right().mean() for order, changed in orders.items()},
         "classes": [
             {"label": name, "videos": counts[number].sum()}
@@ -99,6 +104,17 @@ def linear(right: np.ndarray, videos: int, judged: Predictions) -> dict:
     interval = scores.interval(right, judged.groups())
     found = {"top1": right.mean(), "interval": interval, "videos": videos}
     return _rounded(found)
+
+
+def by_class(report: dict) -> str | None:
+    """The means over classes, each counted alike, in a line; None where classes are of a size."""
+    if not report["uneven"]:
+        return None
+    sizes = [entry["videos"] for entry in report["classes"] if entry["videos"]]
+    return (
+        f"mean over classes: recall {report['mean_recall']:.1%}, F1 {report['mean_f1']:.1%} (they "
+        f"have {min(sizes)} to {max(sizes)} videos, and top-1 is that of the large ones above all)"
+    )
 
 
 def beside_linear(report: dict) -> str:
@@ -175,6 +191,7 @@ def markdown(report: dict, mistakes: str | None = None) -> str:
         f"{report['videos']} videos of {report['groups']} groups, {report['views']}; "
         f"checkpoint of step {report['step']}.",
         "",
+        *([f"- {by_class(report)}"] if report["uneven"] else []),
         f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
         f"- top-5 {report['top5']:.1%}, loss {report['loss']:.3f} nats, "
         f"calibration error {report['calibration_error']:.1%}",
@@ -183,6 +200,7 @@ def markdown(report: dict, mistakes: str | None = None) -> str:
             for order, top1 in report["orders"].items()
         ),
         *([f"- {beside_linear(report)}"] if "linear" in report else []),
+        *(f"- {line}" for line in report.get("advice", [])),
         "",
         *_left_out(report["skipped"]),
         "![confusion](confusion.png) ![calibration](calibration.png)",

@@ -50,6 +50,9 @@ class EmbeddingInputs(nnx.Module):
         if self.standardise:
             tokens = tokens / self.frame_scale[None, None]
             if self.center != "none":
+                # As large as one frame. Larger by the root of their number it would say as much as
+                # all of them; on motion:scenes, whose scenes tell nothing, that cost the linear
+                # model 9 points of accuracy (67.3% instead of 75.9%).
                 mean = mean / self.mean_scale[None, None]
         if self.center == "mean-token":
             tokens = jnp.concatenate([mean, tokens], axis=1)

@@ -33,7 +33,7 @@ class TCNConfig:
     depth: Annotated[int, ranges.DEPTH] = 2
     """Blocks; each looks twice as far as the one before it."""
     size: Annotated[int, ranges.FRAMES] = 3
-    """Frames that a convolution sees, an odd number."""
+    """Frames that a convolution sees."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.3
     """After each convolution and before the head, in training."""
     center: embedding_inputs.Center = "none"
@@ -45,14 +45,26 @@ class TCNConfig:
     """Share of the numbers of the embeddings dropped in training."""
 
 
+def windows(
+    sequence: Float[Array, "batch time dim"], size: int, dilation: int
+) -> Float[Array, "batch time window"]:
+    """What a convolution of `size` frames, `dilation` apart, sees at each: those before it first.
+
+    `window` is size x dim; beyond both ends there are zeros. A linear layer over windows is a
+    convolution over time; XLA's own, of one dimension, is slow on a CPU.
+    """
+    reach, time = (size // 2) * dilation, sequence.shape[1]
+    padded = jnp.pad(sequence, ((0, 0), (reach, reach), (0, 0)))
+    shifted = [padded[:, number * dilation :][:, :time] for number in range(size)]
+    return jnp.concatenate(shifted, axis=-1)
+
+
 class Block(nnx.Module):
     """A convolution over time beside a shortcut; what is padding stays zero."""
 
     def __init__(self, config: TCNConfig, dilation: int, *, rngs: nnx.Rngs):
-        self.norm = layers.layer_norm(config.dim, epsilon=1e-6, rngs=rngs)
-        self.conv = nnx.Conv(
-            config.dim, config.dim, config.size, kernel_dilation=dilation, rngs=rngs
-        )
+        self.size, self.dilation = config.size, dilation
+        self.conv = layers.Linear(config.size * config.dim, config.dim, rngs=rngs)
         self.dropout = layers.Dropout(config.dropout)
 
     def __call__(
@@ -61,16 +73,15 @@ class Block(nnx.Module):
         real: Bool[Array, "batch time 1"],
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch time dim"]:
-        branch = jnp.where(real, jax.nn.gelu(self.norm(sequence), approximate=False), 0)
-        branch = self.dropout(self.conv(branch), rngs=rngs)
+        seen = windows(sequence, self.size, self.dilation)
+        branch = self.dropout(jax.nn.gelu(self.conv(seen), approximate=False), rngs=rngs)
         return sequence + jnp.where(real, branch, 0)
 
 
 class TCN(nnx.Module):
     """Embeddings to logits: projection, convolutions over time, mean and max over time, head.
 
-    The token of the mean, if there is one, takes no part in the convolutions: it has no time. It
-    is projected by itself and joins before the head.
+    The token of the mean, if there is one, stands before the frames in the convolutions too.
     """
 
     def __init__(self, config: TCNConfig, *, rngs: nnx.Rngs):
@@ -82,12 +93,9 @@ class TCN(nnx.Module):
         self.blocks = nnx.List(
             Block(config, 2**number, rngs=rngs) for number in range(config.depth)
         )
-        self.norm = layers.layer_norm(config.dim, epsilon=1e-6, rngs=rngs)
+        self.norm = layers.layer_norm(2 * config.dim, epsilon=1e-6, rngs=rngs)
         self.dropout = layers.Dropout(config.dropout)
-        extra = embedding_inputs.extra_tokens(config.center)
-        if extra:
-            self.project_mean = layers.Linear(config.embedding_dim, config.dim, rngs=rngs)
-        self.head = nnx.Linear((2 + extra) * config.dim, config.num_classes, rngs=rngs)
+        self.head = nnx.Linear(2 * config.dim, config.num_classes, rngs=rngs)
 
     def __call__(
         self,
@@ -98,15 +106,12 @@ class TCN(nnx.Module):
         """Logits of sequences of embeddings; frames whose mask is False have no say."""
         if mask is None:
             mask = jnp.ones(inputs.shape[:2], bool)
-        tokens, _ = self.prepare(inputs, mask, rngs)
-        extra = embedding_inputs.extra_tokens(self.config.center)
+        tokens, mask = self.prepare(inputs, mask, rngs)
         real = mask[:, :, None]
-        sequence = jnp.where(real, self.project(tokens[:, extra:]), 0)
+        sequence = jnp.where(real, self.project(tokens), 0)
         for block in self.blocks:
             sequence = block(sequence, real, rngs)
-        sequence = self.norm(sequence)
-        pooled = [jnp.mean(sequence, axis=1, where=real)]
-        pooled.append(jnp.max(jnp.where(real, sequence, -jnp.inf), axis=1))
-        if extra:
-            pooled.append(self.project_mean(tokens[:, 0]))
-        return self.head(self.dropout(jnp.concatenate(pooled, axis=-1), rngs=rngs))
+        mean = jnp.mean(sequence, axis=1, where=real)
+        largest = jnp.max(jnp.where(real, sequence, -jnp.inf), axis=1)
+        pooled = self.norm(jnp.concatenate([mean, largest], axis=-1))
+        return self.head(self.dropout(pooled, rngs=rngs))

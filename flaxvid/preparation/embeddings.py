@@ -17,7 +17,8 @@ class Embeddings:
     """Every frame of every video to a vector, by an image network trained on ImageNet."""
 
     manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",))]
-    """A manifest (.csv, .json), a folder of class folders, `motion` or `motion:hard`."""
+    """A manifest (.csv, .json), a folder of class folders, `motion`, `motion:hard` or
+    `motion:scenes`."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder to make; None: one under data/embeddings."""
     encoder: str = run_options.Data.encoder

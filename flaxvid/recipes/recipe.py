@@ -47,6 +47,9 @@ class Recipe:
     """Largest norm of the whole gradient, above 0; None: unbounded."""
     label_smoothing: float = 0.0
     """Share of every target that is spread over all classes alike, 0 to below 1."""
+    balance: Literal["none", "sampling", "loss"] = "none"
+    """Where classes have unlike numbers of videos: draw each class as often as any other, or let
+    each video count in the loss by the inverse of its class's number."""
     mixup: float = 0.0
     """Blend each clip with another of the batch; alpha of the Beta distribution, 0 for none."""
     cutmix: float = 0.0
@@ -112,6 +115,12 @@ class Recipe:
             "milestones",
             " ".join(f"{fall:g}" for fall in falls),
             "give shares of the run, from 0 to below 1, or whole numbers of steps, rising",
+        )
+        _require(
+            self.balance != "loss" or not (self.mixup or self.cutmix),
+            "balance",
+            self.balance,
+            "mixed clips are of two classes; give --balance sampling, or no --mixup and --cutmix",
         )
         self.factor_groups()
 

@@ -61,8 +61,23 @@ def right(stored: embeddings.Stored, split: str) -> tuple[Bool[np.ndarray, " vid
     scales = embedding_inputs.statistics(*_read(stored, training), config.center)
     found = _fit(stored, training, scales, config)
     numbers = [n for n, row in enumerate(rows) if row.split == split and stored.lengths[n]]
-    logits = _features(stored, numbers, scales, config) @ found.kernel + found.bias
+    logits = features(*_read(stored, numbers), scales, config) @ found.kernel + found.bias
     return logits.argmax(axis=1) == _labels(stored, numbers), len(training)
+
+
+def features(
+    array: Float[np.ndarray, "video time dim"],
+    mask: Bool[np.ndarray, "video time"],
+    scales: PyTree,
+    config: linear.LinearConfig,
+) -> Float[np.ndarray, "video features"]:
+    """What the linear model sees of videos, standardised by `scales` and centred as it does."""
+    model = embedding_inputs.EmbeddingInputs(
+        config.embedding_dim, config.center, config.standardise, dropout=0.0
+    )
+    for name, values in (scales or {}).items():
+        getattr(model, name)[...] = jnp.asarray(values)
+    return np.asarray(linear.flatten(*model(jnp.asarray(array), jnp.asarray(mask))))
 
 
 def _training(stored):
@@ -84,19 +99,8 @@ def _labels(stored, numbers):
     return np.array([manifest.label_index(rows[number]) for number in numbers])
 
 
-def _features(stored, numbers, scales, config) -> Float[np.ndarray, "video dim"]:
-    """What the linear model sees of videos, standardised and centred as it does."""
-    model = embedding_inputs.EmbeddingInputs(
-        config.embedding_dim, config.center, config.standardise, dropout=0.0
-    )
-    for name, values in (scales or {}).items():
-        getattr(model, name)[...] = jnp.asarray(values)
-    array, mask = _read(stored, numbers)
-    return np.asarray(linear.flatten(*model(jnp.asarray(array), jnp.asarray(mask))))
-
-
 def _fit(stored, numbers, scales, config):
     rows = [stored.manifest.rows[number] for number in numbers]
     groups = np.array([row.group or row.path for row in rows])
-    features = _features(stored, numbers, scales, config)
-    return ridge.fit(features, _labels(stored, numbers), groups, config.num_classes)
+    found = features(*_read(stored, numbers), scales, config)
+    return ridge.fit(found, _labels(stored, numbers), groups, config.num_classes)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flaxvid.data import batches, embeddings, from_tfds, manifest, motion, sources
+from flaxvid.data import batches, embeddings, from_tfds, manifest, motion, motion_scenes, sources
 from flaxvid.runs import config, options
 
 
@@ -14,6 +14,8 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
     """
     name, _, level = chosen.data.partition(":")
     if name == "motion" and not Path(chosen.data).exists():
+        if motion_scenes.is_named(level):
+            return motion_scenes.open_or_draw(level)
         return motion.open_or_draw(level or "easy")
     if name == "tfds":
         return from_tfds.open_tfds(level)
@@ -28,9 +30,13 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
 
 
 def is_motion(data: str) -> bool:
-    """Whether `--data` names the drawn motion videos, or embeddings of them."""
-    if data.partition(":")[0] == "motion" and not Path(data).exists():
-        return True
+    """Whether `--data` names the drawn motion videos on plain grounds, or embeddings of them.
+
+    `motion:scenes` are as people's own videos are, and trained on as those.
+    """
+    name, _, level = data.partition(":")
+    if name == "motion" and not Path(data).exists():
+        return not motion_scenes.is_named(level)
     if not embeddings.is_stored(Path(data)):
         return False
     return set(embeddings.read(Path(data)).manifest.labels) == set(motion.CLASSES)

@@ -113,7 +113,9 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
     """Where embeddings are kept that nobody gave a place: a folder of their own for each kind."""
     facts = {name: value for name, value in about.to_dict().items() if name != "weights"}
     shown = facts["preprocessing"].items()
-    usual = dict(sampling="spread", padding="repeat")  # folders from before them keep their names
+    usual = dict(
+        sampling="spread", padding="repeat", center="none"
+    )  # folders from before them keep their names
     facts["preprocessing"] = {
         k: v for k, v in shown if k not in transform.TRAINING_ONLY and v != usual.get(k)
     }
@@ -169,7 +171,9 @@ def _clips(writer, left, videos, preprocessing, bad_videos, threads):
     dataset = grain.MapDataset.source(jobs).map(decode)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     decoded = iter(dataset.to_iter_dataset(options))
-    tracked = progress.track(decoded, len(jobs), "embedding", "video")
+    shown = sum(number >= len(videos.rows) for number in left)
+    what = f"embedding {len(left) - shown} videos" + (f" and {shown} views of them" * bool(shown))
+    tracked = progress.track(decoded, len(jobs), what, "reading")
     for (number, source, _), clips in zip(jobs, tracked, strict=True):
         for offset, weight in enumerate(clips["weight"]):
             if weight == 0:

@@ -24,7 +24,7 @@ class Data:
 
     data: Annotated[str, ranges.Source(("motion", "tfds:"))] = "motion"
     """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
-    `motion`, `motion:hard`, or `tfds:NAME`."""
+    `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`."""
     num_frames: Annotated[int, ranges.FRAMES] = 8
     """Frames of a clip."""
     stride: Annotated[int | None, ranges.FRAMES] = None
@@ -45,6 +45,9 @@ class Data:
     size; None: the architecture's, in proportion to the image size."""
     flip: bool = False
     """In training, mirror half of the clips. Not where left and right make different classes."""
+    center: Literal["none", "clip"] = "none"
+    """Clip: the model sees each pixel less its mean over the clip: what moves, and not the place.
+    For cameras that stand still. (Models over embeddings have --model.center.)"""
     clips_per_video: Annotated[int, ranges.between(1, 10_000)] = 1
     """Clips of each video in an epoch, each from a place of its own."""
     bad_videos: Literal["error", "skip"] = "error"

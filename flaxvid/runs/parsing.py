@@ -65,6 +65,7 @@ def from_recipe(arch: str, size: str, data: str = "motion") -> options.TrainOpti
         padding=preset.preprocessing.padding,
         image_size=preset.preprocessing.crop_size,
         flip=preset.preprocessing.flip,
+        center=preset.preprocessing.center,
         encoder=preset.encoder or options.Data.encoder,
         encoder_stage=preset.encoder_stage,
         views=preset.views,

@@ -74,6 +74,7 @@ def _preprocessing(preset, wanted, recipe):
         resize=shown.resize if wanted.resize is None else wanted.resize,
         jitter=shown.jitter if wanted.jitter is None else wanted.jitter,
         flip=wanted.flip,
+        center=wanted.center,
         augment=recipe.augment,
         magnitude=recipe.magnitude,
     )

@@ -2,13 +2,13 @@
 
 import shutil
 import textwrap
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from flaxvid.data import embeddings, flip, groups, manifest
+from flaxvid.data import balance, embeddings, flip, groups, manifest
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, datasets, sampling
@@ -203,6 +203,12 @@ def _warnings(settings, videos):
             "no validation videos: the best checkpoint is chosen on the test videos, so that its "
             "test accuracy is too high. Give three or more groups of each class, or "
             "`prepare folder --validation 0.2`"
+        )
+    counts = Counter(row.label for row in videos.split("train").rows)
+    if settings.recipe.balance == "none" and balance.is_uneven(list(counts.elements())):
+        yield (
+            f"classes have {min(counts.values())} to {max(counts.values())} training videos: small "
+            "ones are named too seldom. Try --balance sampling or --balance loss"
         )
     leaks = _leaks_by_name(videos)
     if leaks:

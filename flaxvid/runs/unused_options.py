@@ -9,7 +9,7 @@ from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 
-PIXELS = ("stride", "resize", "jitter", "flip", "clips_per_video")
+PIXELS = ("stride", "resize", "jitter", "flip", "center", "clips_per_video")
 
 
 def refuse(options: Any) -> None:
@@ -122,6 +122,11 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
             f"{options.arch} sees embeddings, made once of frames spread over the whole video and "
             "not mirrored; leave it out"
         ),
+    ),
+    (
+        ("balance",),
+        lambda options: options.arch != "linear",
+        lambda _options: "linear is solved over all videos at once; leave it out",
     ),
     (
         ("group_regex",),

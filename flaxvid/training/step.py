@@ -17,8 +17,15 @@ Batch = dict[str, Array]
 
 
 def pixel_inputs(preprocessing: transform.Preprocessing) -> Callable[[Batch], Array]:
-    """The `inputs_of` of a model that sees pixels: uint8 to normalised float32."""
-    return lambda batch: transform.normalise(batch["video"], preprocessing)
+    """The `inputs_of` of a model that sees pixels: uint8 to normalised, centred float32."""
+
+    def inputs_of(batch):
+        clips = transform.normalise(batch["video"], preprocessing)
+        if preprocessing.center == "none":
+            return clips
+        return transform.less_clip_mean(clips, batch["mask"])
+
+    return inputs_of
 
 
 def cross_entropy(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import cv2
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, UInt8
+from jaxtyping import Array, Bool, Float32, UInt8
 
 from flaxvid import errors, ranges
 from flaxvid.video import augment
@@ -25,6 +25,7 @@ ADDED_LATER = {
     "magnitude",
     "sampling",
     "padding",
+    "center",
 }  # checkpoints from before them lack these: nothing changed
 
 
@@ -66,6 +67,9 @@ class Preprocessing:
     """Subtracted from each channel after scaling."""
     std: tuple[float, float, float] = (0.225, 0.225, 0.225)
     """Each channel is divided by this at last."""
+    center: Literal["none", "clip"] = "none"
+    """`clip`: less the mean over the frames of each clip, so that of a place that stays as it is
+    only what moves is left. Models see no scene then, to learn or to be misled by."""
 
     def __post_init__(self):
         short_side = self.resize if isinstance(self.resize, int) else min(self.resize)
@@ -91,6 +95,7 @@ class Preprocessing:
         order = self.channel_order
         _require(self.augment >= 0, "augment", self.augment, "give 0 or more")
         _require(0 <= self.magnitude <= 1, "magnitude", self.magnitude, "give 0 to 1")
+        _require(self.center in ("none", "clip"), "center", self.center, "give none or clip")
         _require(order in ("rgb", "bgr"), "channel_order", order, "give rgb or bgr")
         _require(self.scale > 0, "scale", self.scale, "give more than 0, 1/255 as a rule")
         _require(len(self.mean) == 3, "mean", self.mean, "give three numbers")
@@ -312,6 +317,15 @@ def normalise(
     mean = jnp.expand_dims(jnp.array(preprocessing.mean, jnp.float32), other_axes)
     std = jnp.expand_dims(jnp.array(preprocessing.std, jnp.float32), other_axes)
     return (video.astype(jnp.float32) * preprocessing.scale - mean) / std
+
+
+def less_clip_mean(
+    clips: Float32[Array, "batch time height width 3"], mask: Bool[Array, "batch time"]
+) -> Float32[Array, "batch time height width 3"]:
+    """Each pixel less its mean over the real frames of its clip; padding becomes 0."""
+    real = mask[:, :, None, None, None]
+    mean = jnp.mean(clips, axis=1, keepdims=True, where=real)
+    return jnp.where(real, clips - mean, 0)
 
 
 def _resized(

@@ -112,7 +112,7 @@ def main():
     parser.add_argument("--only", nargs="+", default=list(zoo.ARCHITECTURES), help="architectures")
     parser.add_argument("--seeds", type=int, default=3, help="how many; 3 unless given")
     parser.add_argument("--steps", type=int, help="instead of each recipe's own")
-    parser.add_argument("--data", default="motion", help="motion or motion:hard")
+    parser.add_argument("--data", default="motion", help="motion, motion:hard or motion:scenes")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/leaderboard"))
     chosen = parser.parse_args()
     with errors.one_line_errors():

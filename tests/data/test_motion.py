@@ -120,5 +120,5 @@ def test_an_interrupted_drawing_leaves_nothing_half_made(tmp_path, monkeypatch):
 
 def test_an_unknown_level_is_named(tmp_path):
     """The error lists the levels."""
-    with pytest.raises(errors.UserError, match="motion:medium: the levels are easy, hard"):
+    with pytest.raises(errors.UserError, match="motion:medium: the levels are easy, hard, scenes"):
         motion.open_or_draw("medium", root=tmp_path)

@@ -36,7 +36,7 @@ WRONG = {
 
 def test_every_field_is_known_here():
     """A new field is checked too: it has values above that are refused, or a list of choices."""
-    choices = {"optimizer", "schedule", "keep"}
+    choices = {"optimizer", "schedule", "keep", "balance"}
     assert {field.name for field in dataclasses.fields(recipes.Recipe)} == set(WRONG) | choices
 
 
@@ -74,3 +74,11 @@ def test_what_lies_behind_the_end_is_refused():
         recipes.Recipe(warmup=500.0).warmup_steps(200)
     with pytest.raises(errors.UserError, match="--milestones 700: the run has 700 steps"):
         recipes.Recipe(milestones=(700.0,)).milestone_steps(700)
+
+
+@pytest.mark.parametrize("mixed", ["mixup", "cutmix"])
+def test_mixed_clips_have_no_class_to_weigh_by(mixed):
+    """By --balance loss; sampling goes with both."""
+    with pytest.raises(errors.UserError, match=r"^--balance loss: .* --balance sampling"):
+        recipes.Recipe(**{"balance": "loss", mixed: 0.8})
+    assert recipes.Recipe(**{"balance": "sampling", mixed: 0.8}).balance == "sampling"

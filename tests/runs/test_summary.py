@@ -208,6 +208,23 @@ def test_few_videos_get_advice_and_all_fits_on_a_screen(short, monkeypatch):
     assert "--arch embedding_transformer or --arch linear" in text
 
 
+def test_classes_of_unlike_numbers_are_said(tmp_path):
+    """From twice as many on; and no more, once they are balanced."""
+    rows = [
+        {"path": f"{label}{n}.avi", "label": label, "split": split}
+        for label, count in (("many", 6), ("few", 3))
+        for n in range(count)
+        for split in ("train", "validation")
+    ]
+    rows = [row | {"path": row["split"] + row["path"]} for row in rows]
+    for row in rows:
+        write.write_video(tmp_path / row["path"], np.zeros((4, 16, 16, 3), np.uint8), fps=8.0)
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps({"rows": rows}))
+    assert "warning: classes have 3 to 6 training videos" in said("--data", table)[1]
+    assert "training videos:" not in said("--data", table, "--balance", "loss")[1]
+
+
 # ------------------------------------------------------------------ what would do nothing
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -220,6 +237,8 @@ def test_few_videos_get_advice_and_all_fits_on_a_screen(short, monkeypatch):
         ("--encoder-weights hf:one/two", "--encoder-weights: is of models over embeddings"),
         ("--arch bert --flip", "--flip: bert sees embeddings"),
         ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
+        ("--arch linear --balance loss", "--balance: linear is solved over all videos at once"),
+        ("--arch tcn --center clip", "--center: tcn sees embeddings"),
         ("--group-regex a", "--group-regex: --data motion has groups of its own"),
         ("--freeze ^blocks", "--freeze ^blocks: without --weights all parameters are random"),
         ("--arch conv_lstm --freeze ^encoder/", "--freeze ^encoder/: without --weights"),

@@ -282,3 +282,15 @@ def test_pixels_are_normalised_in_the_step():
     inputs_of = step.pixel_inputs(transform.Preprocessing(crop_size=2, resize=2))
     video = jnp.full((1, 1, 2, 2, 3), 51, jnp.uint8)
     np.testing.assert_allclose(inputs_of({"video": video}), (0.2 - 0.45) / 0.225, rtol=1e-5)
+
+
+def test_a_centred_clip_is_less_its_mean():
+    """Of the real frames; what stays the same is 0, and so is padding, whatever stands there."""
+    shown = transform.Preprocessing(crop_size=2, resize=2, center="clip")
+    video = np.full((1, 4, 2, 2, 3), 80, np.uint8)
+    video[0, :, 0, 0] = np.array([10, 20, 60, 200])[:, None]
+    mask = jnp.array([[True, True, True, False]])
+    clips = np.asarray(step.pixel_inputs(shown)({"video": jnp.asarray(video), "mask": mask}))
+    moved = np.array([-20, -10, 30, 0]) / 255 / 0.225
+    np.testing.assert_allclose(clips[0, :, 0, 0, 1], moved, atol=1e-5)
+    np.testing.assert_allclose(clips[0, :, 1], 0, atol=1e-6)

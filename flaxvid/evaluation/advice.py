@@ -1,0 +1,66 @@
+"""What the numbers of a report say about the model, and which option to try."""
+
+from typing import Any
+
+CLOSE = 0.02  # accuracies that are as good as each other
+BY_HEART, GAP = 0.95, 0.15  # accuracy in training from which on a gap to the test tells something
+FEW_GROUPS = 10  # of which a bootstrap knows too little
+
+
+def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
+    """Each a finding and what to do about it; none, if there is nothing to say.
+
+    Args:
+        report: as `report.summarise` makes it, with `sees` of its run.
+        learnt: accuracy in training at the end, 0 to 1; None: not known.
+    """
+    videos = sum(entry["videos"] for entry in report["classes"])
+    most_frequent = max(entry["videos"] for entry in report["classes"]) / videos
+    by_chance = report["interval"][0] <= most_frequent
+    found = [_chance(most_frequent)] if by_chance else _orders(report)
+    if learnt is not None and learnt >= BY_HEART and report["top1"] < learnt - GAP:
+        found.append(_overfitting(report, learnt))
+    if report["groups"] < FEW_GROUPS:
+        found.append(
+            f"the interval rests on {report['groups']} groups, too few to be relied on: hold out "
+            "more of them, or leave out one after the other and take the mean"
+        )
+    return found
+
+
+def _chance(most_frequent):
+    return (
+        f"not told from chance: to name the most frequent class always is right {most_frequent:.1%}"
+        " of the time. Check labels by eye (`prepare check`), and try --arch linear, which can't "
+        "fail to learn"
+    )
+
+
+def _orders(report):
+    """What is left with the frames in another order, of a model that knows something."""
+    left = {order: report["top1"] - top1 <= CLOSE for order, top1 in report["orders"].items()}
+    if left.get("single"):
+        return [
+            "one frame is as good as all: the classes are told by how things look, perhaps by the "
+            "place or person. Hold out whole places and people (--group-regex); if the accuracy "
+            "stays, an image classifier would do"
+        ]
+    if left.get("shuffled"):
+        remedy = "an architecture that sees motion (--arch tcn, --encoder-stage middle)"
+        if report["sees"] == "pixels":
+            remedy = "a smaller --stride, so that frames are near each other"
+        return [
+            "shuffled frames are as good as filmed ones: order is not made use of. If the classes "
+            f"differ by it, try more --num-frames, or {remedy}"
+        ]
+    return []
+
+
+def _overfitting(report, learnt):
+    remedy = "--augment 2, --mixup 0.8, or --weights from a larger set"
+    if report["sees"] != "pixels":
+        remedy = "more --views, --mixup 0.8, or a higher --model.input-dropout"
+    return (
+        f"{learnt:.1%} in training and {report['top1']:.1%} here: learnt by heart in part. Try "
+        f"{remedy}; more videos of other places and people help most"
+    )

@@ -1,0 +1,55 @@
+"""Advice follows from the numbers of a report, and from nothing else."""
+
+import pytest
+
+from flaxvid.evaluation import advice
+
+
+def report(**changes):
+    """A model that is right 80% of the time on ten even classes, and needs the order."""
+    usual = {
+        "top1": 0.8,
+        "interval": (0.7, 0.9),
+        "groups": 40,
+        "orders": {"shuffled": 0.4, "single": 0.3},
+        "classes": [{"videos": 10}] * 10,
+        "sees": "pixels",
+    }
+    return usual | changes
+
+
+def test_a_sound_run_gets_no_advice():
+    """Above chance, order used, groups enough, training no better."""
+    assert advice.lines(report(), learnt=0.9) == []
+    assert advice.lines(report(orders={})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "learnt", "said"),
+    [
+        ({"interval": (0.05, 0.9)}, None, "not told from chance"),
+        ({"interval": (0.55, 0.9), "classes": [{"videos": 60}, {"videos": 40}]}, None, "60.0%"),
+        ({"orders": {"shuffled": 0.79, "single": 0.3}}, None, "smaller --stride"),
+        ({"orders": {"shuffled": 0.79}, "sees": "embeddings by lite0"}, None, "--arch tcn"),
+        ({"orders": {"shuffled": 0.8, "single": 0.79}}, None, "one frame is as good as all"),
+        ({"groups": 5}, None, "rests on 5 groups"),
+        ({"top1": 0.6, "orders": {}}, 1.0, "100.0% in training and 60.0% here"),
+        ({"top1": 0.6, "orders": {}, "sees": "embeddings by lite0"}, 0.99, "more --views"),
+    ],
+)
+def test_each_finding_is_said_once(changes, learnt, said):
+    """With an option to try."""
+    (line,) = advice.lines(report(**changes), learnt)
+    assert said in line
+
+
+def test_of_a_model_at_chance_nothing_is_said_about_order():
+    """Shuffled frames are as good there whatever it looks at."""
+    (line,) = advice.lines(report(interval=(0.02, 0.2), orders={"shuffled": 0.8, "single": 0.8}))
+    assert line.startswith("not told from chance")
+
+
+@pytest.mark.parametrize("learnt", [0.9, 0.94])
+def test_a_gap_is_said_of_what_is_known_by_heart_only(learnt):
+    """Training that is still wrong at times is no overfitting."""
+    assert advice.lines(report(top1=0.7, orders={}), learnt) == []

@@ -1,0 +1,34 @@
+"""Means over classes, which come first where classes have unlike numbers of videos."""
+
+import numpy as np
+
+from flaxvid.data import manifest
+from flaxvid.evaluation import report
+
+
+def predictions(labels, predicted):
+    rows = tuple(
+        manifest.Row(path=f"{n}.avi", label=str(label), group="", split="test")
+        for n, label in enumerate(labels)
+    )
+    return report.Predictions(np.eye(3)[predicted], rows, np.array(labels))
+
+
+def test_a_large_class_does_not_hide_the_small_ones():
+    """Nine of ten right, all of one class: half of the mean recall. A class without videos has
+    no say."""
+    judged = predictions([0] * 9 + [1], [0] * 10)
+    found = report.summarise(judged, ("a", "b", "c"), {})
+    assert found["top1"] == 0.9
+    assert found["mean_recall"] == 0.5
+    assert round(found["mean_f1"], 4) == round((18 / 19) / 2, 4)
+    assert found["uneven"]
+    assert report.by_class(found).startswith("mean over classes: recall 50.0%, F1 47.4%")
+    assert "they have 1 to 9 videos" in report.by_class(found)
+
+
+def test_of_even_classes_nothing_is_said():
+    """Top-1 is the mean then."""
+    found = report.summarise(predictions([0, 0, 1, 1], [0, 0, 1, 0]), ("a", "b", "c"), {})
+    assert report.by_class(found) is None
+    assert found["mean_recall"] == found["top1"] == 0.75
