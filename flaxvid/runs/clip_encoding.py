@@ -9,6 +9,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import einops
 import jax
@@ -123,7 +124,7 @@ def encode_clips(
             yield number, row[there]
 
 
-def embedded(opened: encoder.Encoder, batch: Mapping[str, Array]) -> dict[str, Array]:
+def embedded(opened: encoder.Encoder, batch: Mapping[str, Any]) -> dict[str, Any]:
     """A batch of video as one of embeddings, by the backbone that they are made with."""
     embedding, mask = opened.encode(jnp.asarray(batch["video"]), jnp.asarray(batch["mask"]))
     rest = {name: value for name, value in batch.items() if name not in ("video", "mask")}
