@@ -4,11 +4,11 @@ found = processor.read("hf:MCG-NJU/videomae-base-finetuned-kinetics", path)
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from flaxvid import errors, files
 from flaxvid.video import transform
 from flaxvid.weights import read as reading
 
@@ -64,13 +64,8 @@ def read(spec: str, path: Path) -> Processor | None:
     for name in NAMES:
         beside = reading.fetch_beside(spec, path, name)
         if beside is not None:
-            try:
-                said = json.loads(beside.read_text(encoding="utf-8"))
-                return _understood(said, name)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise reading.WeightsError(
-                    f"{beside}: can't be understood ({error}); fetch it again, or mend it"
-                ) from None
+            with errors.damage_in(beside, "fetch it again, or mend it", reading.WeightsError):
+                return _understood(files.read_json(beside), name)
     return None
 
 

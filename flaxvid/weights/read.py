@@ -5,7 +5,6 @@ arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
 """
 
 import functools
-import json
 import stat
 import struct
 import warnings
@@ -59,7 +58,7 @@ def locate(spec: str) -> Path:
         WeightsError: if the repository or its weights can't be had.
     """
     if spec.startswith("hf:"):
-        return _fetch(spec)
+        return fetched(spec)
     path = Path(spec).expanduser()
     if path.is_dir():
         if any((path / name).exists() for name in ORBAX):
@@ -79,9 +78,22 @@ def fetch_beside(spec: str, path: Path, name: str) -> Path | None:
         return beside
     if not spec.startswith("hf:"):
         return None
+    return fetched(spec, (name,))
+
+
+@functools.cache
+def fetched(spec: str, names: tuple[str, ...] | None = None) -> Path | None:
+    """The first of the files `names` in a repository, or its weights; the hub is asked once.
+
+    Raises:
+        WeightsError: if none can be had. A file that is only to stand beside the weights is None
+            then, and stays so.
+    """
     try:
-        return _fetch(spec, (name,))
+        return _fetch(spec, names)
     except WeightsError:
+        if names is None:
+            raise
         return None
 
 
@@ -97,13 +109,11 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _shards(path):
-    try:
-        names = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path}: is damaged ({error}); fetch it again") from None
-    for name in names:
-        if not isinstance(name, str) or name != Path(name).name:
-            raise WeightsError(f"{path}: lists {name!r}, which is not beside it; fetch it again")
+    with errors.damage_in(path, "fetch it again", WeightsError):
+        names = sorted(set(files.read_json(path)["weight_map"].values()))
+        for name in names:
+            if name != Path(name).name:
+                raise ValueError(f"it lists {name!r}, which is not beside it")
     return [path.with_name(name) for name in names]
 
 

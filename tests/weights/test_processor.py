@@ -90,5 +90,5 @@ def test_no_file(tmp_path):
 )
 def test_what_can_t_be_understood_is_named(said, tmp_path):
     """Half a file, or a crop that is no square: one line with the path."""
-    with pytest.raises(read.WeightsError, match=r"preprocessor_config\.json: can't be"):
+    with pytest.raises(read.WeightsError, match=r"preprocessor_config\.json: is damaged"):
         found(tmp_path, said)

@@ -476,6 +476,12 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 # ------------------------------------------------------------------ where weights are
+@pytest.fixture(autouse=True)
+def asked_anew():
+    """What the hub answered in one test is nothing to the next."""
+    read.fetched.cache_clear()
+
+
 def test_locate_a_path(tmp_path):
     """A path is itself, and a folder is the safest weight file in it."""
     assert read.locate(str(tmp_path / "a.pth")) == tmp_path / "a.pth"
