@@ -193,7 +193,9 @@ class VideoPrism(nnx.Module):
         # as the blocks of any model.
         rates = encoder_block.drop_path_rates(config.drop_path, config.depth + config.time_depth)
         self.blocks = nnx.List([block(rate) for rate in rates])
-        self.space_norm = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+        # Behind the last block over space; in it, for layer decay to find its place.
+        last = self.blocks[config.depth - 1]
+        last.space_norm = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
         self.norm = layers.layer_norm(dim, rngs=rngs)
         pooler = Pooler(dim, config.num_heads, **settings)
         self.head = attentive_pooling.AttentiveHead(
@@ -230,7 +232,8 @@ class VideoPrism(nnx.Module):
         frames = einops.rearrange(patches, "b t s d -> (b t) s d")
         frames = frames + self.pos_embed.astype(frames.dtype)
         frames = encoder_block.run(self.blocks[: config.depth], frames, **how)
-        places = einops.rearrange(self.space_norm(frames), "(b t) s d -> (b s) t d", b=batch)
+        frames = self.blocks[config.depth - 1].space_norm(frames)
+        places = einops.rearrange(frames, "(b t) s d -> (b s) t d", b=batch)
         places = places + self.time_embed.astype(places.dtype)
         if mask is not None:
             mask = einops.repeat(mask, "b t -> (b s) t", s=frames.shape[1])

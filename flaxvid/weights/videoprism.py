@@ -111,7 +111,7 @@ def _rules(found, config):
         *dense(ROOT + "patch_projection/linear", "patch_embed"),
         _resized(ROOT + "spatial_pos_emb/emb_var", "pos_embed", found, config),
         _resized(ROOT + "temporal_pos_emb/emb_var", "time_embed", found, config),
-        *norm(ROOT + "spatial_ln", "space_norm"),
+        *norm(ROOT + "spatial_ln", f"blocks/{config.depth - 1}/space_norm"),
         *norm(ROOT + "temporal_ln", "norm"),
         *norm(layer + "layer_norm", block + "norm1"),
         convert.Rule(layer + "self_attention/qkv/w", block + "attn/qkv/kernel"),
