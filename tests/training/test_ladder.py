@@ -20,9 +20,8 @@ BEFORE = {
 ENCODERS = ("conv", "resnet18", "lite0", "densenet121")
 # Larger presets have more blocks of the same parts.
 SIZES = [(arch, size) for arch, found in zoo.ARCHITECTURES.items() for size in found.sizes]
-MODELS = [
-    (arch, size, None) for arch, size in SIZES if size in ("tiny", "writeup", "writeup_steady")
-]
+LARGER = ("small", "base", "hr", "large", "huge", "giant")
+MODELS = [(arch, size, None) for arch, size in SIZES if size not in LARGER]
 MODELS += [("conv_transformer", "tiny", encoder) for encoder in ENCODERS]
 
 
