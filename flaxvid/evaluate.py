@@ -15,6 +15,7 @@ from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.data import batches, content_hash, embeddings, packed, views
 from flaxvid.evaluation import advice, mistakes, predictions, report
 from flaxvid.models import cost
+from flaxvid.prediction import published
 from flaxvid.runs import (
     baseline,
     compile_cache,
@@ -34,8 +35,13 @@ from flaxvid.training import parallel
 class EvaluateOptions:
     """What to judge, and how."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()]
+    run: Annotated[
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()
+    ] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is judged."""
+    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]; they
+    need --data and --out."""
     data: Annotated[str | None, ranges.Source(("motion", "tfds:"))] = None
     """Other data than the run's, named as for train."""
     split: Literal["train", "validation", "test"] = "test"
@@ -51,7 +57,7 @@ class EvaluateOptions:
     threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
-    """Folder for the report; None: the run's."""
+    """Folder for the report; None: the run's, if there is one."""
 
 
 def main() -> None:
@@ -75,9 +81,13 @@ def parse(arguments: list[str]) -> EvaluateOptions:
 def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
+    _refuse_half(chosen)
     report.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
-    trained = trained_model.open_best(chosen.run, mesh)
+    if chosen.run is not None:
+        trained = trained_model.open_best(chosen.run, mesh)
+    else:
+        trained = published.open_weights(chosen.weights)
     settings = trained.settings
     loader = _open(chosen, settings)
     rows = loader.manifest.rows
@@ -90,7 +100,9 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     began = time.monotonic()
     judged = judge(None)
     speed = len(rows) * chosen.windows * chosen.crops / (time.monotonic() - began)
-    orders = {order: judge(order) for order in views.ORDERS} if chosen.orders else {}
+    about = settings.embedding
+    frames = about is None or not about.tokens  # tokens of a whole clip have no order of frames
+    orders = {order: judge(order) for order in views.ORDERS if chosen.orders and frames}
     # Of other data's embeddings, it is not known that the model learnt from their training split.
     over_embeddings = isinstance(loader, embeddings.EmbeddingRows) and chosen.data is None
     compared = (
@@ -102,14 +114,14 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     # ------------------------------------------------------------------ report
     about = {
         "model": f"{settings.arch} {settings.size}",
-        "run": str(chosen.run),
+        "run": str(chosen.run or chosen.weights),
         "step": trained.step,
         "seed": settings.run.seed,
         "parameters": trained.parameters,
         "multiply_adds": _multiply_adds(trained, loader),
         "sees": _sees(settings),
         "made_of": config.made_of(settings, trained.step),
-        "training_seconds": _training_seconds(chosen.run),
+        "training_seconds": None if chosen.run is None else _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
         "split": chosen.split,
         "manifest": loader.manifest.fingerprint(),
@@ -155,9 +167,26 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     return found
 
 
+def _refuse_half(chosen):
+    """A run has its data and its folder; weights have neither."""
+    if (chosen.run is None) == (chosen.weights is None):
+        raise errors.UserError(
+            f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
+        )
+    if chosen.weights is not None and None in (chosen.data, chosen.out):
+        raise errors.UserError(
+            f"--weights {chosen.weights}: say what to judge on and where the report goes, by "
+            "--data and --out"
+        )
+
+
 def _open(chosen, settings):
     """The rows to judge on, as the model sees them."""
-    saved = parsing.from_run(chosen.run)
+    saved = (
+        parsing.from_recipe(settings.arch, settings.size)
+        if chosen.run is None
+        else parsing.from_run(chosen.run)
+    )
     data = dataclasses.replace(saved.data, bad_videos="skip", threads=chosen.threads)
     if chosen.data is not None:
         # Nothing is learnt from these: views would be made for nothing.
@@ -167,8 +196,9 @@ def _open(chosen, settings):
         _refuse_changed_data(chosen, settings, videos)
     unknown = sorted(set(videos.labels) - set(settings.labels))
     if unknown:
+        model = chosen.run or chosen.weights
         raise errors.UserError(
-            f"--data {data.data}: has a class {unknown[0]!r} that {chosen.run} was not trained on; "
+            f"--data {data.data}: has a class {unknown[0]!r} that {model} was not trained on; "
             f"it knows {', '.join(settings.labels)}"
         )
     videos = dataclasses.replace(videos, labels=settings.labels)

@@ -30,7 +30,7 @@ class ExportOptions:
     ] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
-    """In place of a run, weights of a TimeSformer: a file, a folder or hf:owner/name[@revision]."""
+    """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for model.jax and model.json; None: export/ in the run's, or here."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
@@ -110,14 +110,14 @@ def to_stablehlo(trained: trained_model.Trained, platforms: tuple[str, ...]) -> 
         size = shown.crop_size
         clip, name = ((batch, shown.num_frames, size, size, 3), np.uint8), "video"
     else:
-        clip = ((batch, shown.num_frames, settings.embedding.dim), np.float32)
+        clip = ((batch, settings.embedding.rows, settings.embedding.dim), np.float32)
         name = "embedding"
 
     def logits(inputs, mask):
         return trained.logits({name: inputs, "mask": mask})
 
     inputs = jax.ShapeDtypeStruct(*clip)
-    mask = jax.ShapeDtypeStruct((batch, shown.num_frames), np.bool_)
+    mask = jax.ShapeDtypeStruct(clip[0][:2], np.bool_)
     return jax.export.export(jax.jit(logits), platforms=platforms)(inputs, mask)
 
 

@@ -45,7 +45,8 @@ class PredictOptions:
     """Run directory that `flaxvid.train` left, unless there are --weights; then video files,
     folders of them, or `camera` (`0`, `1`, ... for a certain one)."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
-    """Weights of a TimeSformer or image ViT: a file, a folder or hf:owner/name[@revision]."""
+    """Weights with a head, of TimeSformer, VideoMAE, ViViT or V-JEPA 2: a file, a folder or
+    hf:owner/name[@revision]."""
     top: Annotated[int, ranges.between(1, 2**20)] = 5
     """Classes to show, and to write."""
     out: Annotated[Path | None, ranges.NewFile(files.ENDINGS)] = None

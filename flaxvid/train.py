@@ -2,7 +2,6 @@
 architecture's tiny size on them, and leave a run directory under runs/."""
 
 import contextlib
-import dataclasses
 import functools
 import sys
 import time
@@ -26,6 +25,7 @@ from flaxvid.runs import (
     directory,
     dry_run,
     embed,
+    from_weights,
     interrupt,
     loop,
     metrics_log,
@@ -86,13 +86,12 @@ def _train(chosen, began):
         print(f"{chosen.run.mine}: training with your {', '.join(names)}")
 
     # ------------------------------------------------------------------ data
+    chosen = from_weights.sampled(chosen)
     with distributed.first_alone():  # what is drawn or embedded is so once
         videos = datasets.open_data(chosen.data, chosen.run.seed)
         stored = embed.for_training(chosen, videos)
     settings = resolve.settings(chosen, videos, stored)
-    if settings.run.weights is not None:
-        colours = pretrained.prepared_for(settings.run.weights, settings.preprocessing)
-        settings = dataclasses.replace(settings, preprocessing=colours)
+    settings = from_weights.prepared(settings, chosen)
     batch_size, threads = settings.recipe.batch_size, settings.data.threads
     skipped = batches.Skipped()
     loaders = datasets.loaders(settings, videos, stored, skipped)
@@ -116,21 +115,13 @@ def _train(chosen, began):
     if stored is not None:
         parts = parts._replace(stats=baseline.with_statistics(parts.stats, stored, settings.model))
     if settings.run.weights is not None and settings.run.resume is None:
-        params, report = pretrained.load(settings.run.weights, settings.model, parts.params)
+        params, report = pretrained.load(
+            settings.run.weights, settings.model, parts.params, labels=settings.labels
+        )
         parts = parts._replace(params=params)
         print(f"{settings.run.weights}:\n{report.brief()}")
         unused_options.refuse_fresh(recipe, report.fresh())
-        if stored is not None:
-            print(
-                "  from which features it has learnt is not known; it is shown those of "
-                f"{stored.about.encoder}"
-            )
-        elif pretrained.find(settings.run.weights) is None:
-            shown = settings.preprocessing
-            print(
-                f"  not among the published files: which colours it learnt from is not known; it "
-                f"is shown {shown.channel_order.upper()}, mean {shown.mean}, std {shown.std}"
-            )
+        print(from_weights.told(settings, chosen, stored))
     if isinstance(settings.model, linear.LinearConfig) and settings.run.resume is None:
         found = baseline.solved(parts.params, parts.stats, stored, settings.model)
         parts = parts._replace(params=found)

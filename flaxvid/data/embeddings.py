@@ -54,6 +54,13 @@ class About:
     """Cells along each side in which the maps were averaged."""
     views: Annotated[int, ranges.between(0, 1000)] = 0
     """Augmented views of each training video, beside the video as it is."""
+    tokens: int = 0
+    """Rows of a video's embedding, made of its whole clip; 0: one for each frame."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of a video's embedding at most: tokens of its clip, or frames."""
+        return self.tokens or self.preprocessing.num_frames
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON has them."""

@@ -39,7 +39,7 @@ class Writer:
         self.views = embeddings.view_rows(videos, about.views)
         for source, view in self.views:
             entries.append(entries[source] | {"video_idx": len(entries), "view": view})
-        shape = (len(entries), about.preprocessing.num_frames, about.dim)
+        shape = (len(entries), about.rows, about.dim)
         self._index = {
             "data": entries,
             "memmap_size": list(shape),

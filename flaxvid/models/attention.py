@@ -100,6 +100,22 @@ class Attention(nnx.Module):
         )
 
 
+def attend(
+    query: Float[Array, "batch token head dim"],
+    key: Float[Array, "batch token head dim"],
+    value: Float[Array, "batch token head dim"],
+    mask: Bool[Array, "batch token"] | None = None,
+) -> Float[Array, "batch token head dim"]:
+    """`scaled_dot_product` of tokens over themselves, fused where the device has that.
+
+    For attention that does something to queries and keys first, such as turning them by their
+    positions.
+    """
+    return (_without_scores(query, drops=False) or scaled_dot_product)(
+        query, key, value, mask, None
+    )
+
+
 def _without_scores(query, drops):
     """`scaled_dot_product` as the device has it, or None where it is not to be had.
 

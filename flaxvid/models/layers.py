@@ -6,12 +6,17 @@ import einops
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors
 
 # How the linear layers, position embeddings and CLS token of a ViT start.
 INIT = nnx.initializers.truncated_normal(0.02)
+
+
+def initializer(std: float) -> nnx.Initializer:
+    """A normal distribution cut off at two standard deviations; 0: all zeros."""
+    return nnx.initializers.truncated_normal(std) if std else nnx.initializers.zeros
 
 
 def patchify(
@@ -45,6 +50,76 @@ def patch_count(image_size: int, patch_size: int) -> int:
             f"choose a multiple of {patch_size}"
         )
     return (image_size // patch_size) ** 2
+
+
+def tubelets(
+    video: Float[Array, "batch time height width channel"], tubelet_size: int, patch_size: int
+) -> Float[Array, "batch steps space pixels"]:
+    """Cuts a clip into boxes of `tubelet_size` frames and square patches, each as one vector.
+
+    Boxes run frame after frame (`steps` = time / tubelet_size) and row by row; in a box the frames
+    come one after the other, each laid out as `patchify` does.
+
+    Source: Arnab et al., "ViViT: A Video Vision Transformer" (2021), section 3.2.
+    """
+    return einops.rearrange(
+        video,
+        "batch (t f) (h p) (w q) channel -> batch t (h w) (f p q channel)",
+        f=tubelet_size,
+        p=patch_size,
+        q=patch_size,
+    )
+
+
+def tubelet_count(num_frames: int, tubelet_size: int) -> int:
+    """Steps of time that a clip has, in tubelets.
+
+    Raises:
+        UserError: if the clip is not a whole number of tubelets long.
+    """
+    if num_frames % tubelet_size:
+        raise errors.UserError(
+            f"a clip of {num_frames} frames does not divide into tubelets of {tubelet_size}: "
+            f"choose a multiple of {tubelet_size} for --num-frames"
+        )
+    return num_frames // tubelet_size
+
+
+def real_steps(
+    mask: Bool[Array, "batch time"] | None, tubelet_size: int
+) -> Bool[Array, "batch steps"] | None:
+    """Which tubelets hold a real frame, from which frames are real; None stays None."""
+    if mask is None:
+        return None
+    return einops.rearrange(mask, "batch (t f) -> batch t f", f=tubelet_size).any(-1)
+
+
+def masked_mean(
+    tokens: Float[Array, "batch steps space dim"], steps: Bool[Array, "batch steps"] | None
+) -> Float[Array, "batch dim"]:
+    """The mean over all places and over the steps of time that are real."""
+    where = None if steps is None else steps[:, :, None, None]
+    return jnp.mean(tokens, axis=(1, 2), where=where)
+
+
+def resize_positions(
+    positions: Float[Array, "1 token dim"],
+    old: tuple[int, int, int],
+    new: tuple[int, int, int],
+    method: str = "cubic",
+) -> Float[Array, "1 new_token dim"]:
+    """Positions of a grid of tubelets for another grid: linearly in time, `method` in space.
+
+    Args:
+        positions: step of time after step of time, and in each row by row.
+        old: steps of time, places down and across that they are for.
+        new: those that they are to be for.
+        method: as `jax.image.resize` takes it.
+    """
+    dim = positions.shape[-1]
+    grid = positions.reshape(*old, dim)
+    grid = jax.image.resize(grid, (old[0], *new[1:], dim), method)
+    return jax.image.resize(grid, (*new, dim), "linear").reshape(1, -1, dim)
 
 
 def check_clip(

@@ -161,6 +161,25 @@ class TimeSformer(nnx.Module):
             features = self._encode(tokens, mask, rngs)
         return self.head(self.norm(features.astype(jnp.float32)))
 
+    def tokens(
+        self,
+        inputs: Float[Array, "batch time height width 3"],
+        mask: Bool[Array, "batch time"] | None = None,
+        rngs: nnx.Rngs | None = None,
+    ) -> Float[Array, "batch time space dim"]:
+        """The features of every patch after all blocks and the norm, in float32."""
+        layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
+        alone = self.config.attention == "space"
+        tokens = self._frames(inputs) if alone else self.embed(inputs)
+        mask = None if alone else mask
+        for block in self.blocks:
+            tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
+        patches = self.norm(tokens[:, 1:].astype(jnp.float32))
+        time = self.config.num_frames
+        if alone:
+            return einops.rearrange(patches, "(b t) s d -> b t s d", t=time)
+        return einops.rearrange(patches, "b (t s) d -> b t s d", t=time)
+
     def _encode(self, tokens, mask, rngs):
         """The CLS token after all blocks."""
         settings = dict(remat=self.config.remat, rngs=rngs)
@@ -188,11 +207,15 @@ class TimeSformer(nnx.Module):
         return patches + self.pos_embed[:, None, 1:].astype(patches.dtype)
 
     def _frame_by_frame(self, inputs, mask, rngs):
-        frames = einops.rearrange(self._place(inputs), "b t s d -> (b t) s d")
-        cls = self.cls_token + self.pos_embed[:, :1]
-        cls = jnp.broadcast_to(cls, (frames.shape[0], *cls.shape[1:])).astype(frames.dtype)
-        tokens = jnp.concatenate([cls, frames], axis=1)
+        tokens = self._frames(inputs)
         for block in self.blocks:
             tokens = layers.run_block(block, tokens, None, remat=self.config.remat, rngs=rngs)
         features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=inputs.shape[0])
         return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])
+
+    def _frames(self, inputs):
+        """Every frame of every clip as a row, with the CLS token in front."""
+        frames = einops.rearrange(self._place(inputs), "b t s d -> (b t) s d")
+        cls = self.cls_token + self.pos_embed[:, :1]
+        cls = jnp.broadcast_to(cls, (frames.shape[0], *cls.shape[1:])).astype(frames.dtype)
+        return jnp.concatenate([cls, frames], axis=1)

@@ -16,6 +16,7 @@ from flaxvid.prediction import clips, inputs, published
 from flaxvid.recipes import zoo
 from flaxvid.runs import trained_model
 from flaxvid.video import transform
+from flaxvid.weights import pretrained
 
 PathLike = str | os.PathLike[str]
 Frames = np.ndarray  # whose type and shape are checked here, with a message
@@ -114,6 +115,10 @@ def create(
     **overrides: Any,
 ) -> Model:
     """See `flaxvid.create`."""
+    if labels is None and weights is not None:
+        named = pretrained.labels_of(os.fspath(weights))
+        if named is not None and num_classes in (None, len(named)):
+            labels = named
     if labels is None:
         if num_classes is None or num_classes < 1:
             raise errors.UserError(f"num_classes is {num_classes}: give 1 or more, or labels")
@@ -136,7 +141,7 @@ def _checked(batch, settings):
     """The batch with a mask, after a look at its types and shapes."""
     shown = settings.preprocessing
     if "embedding" in batch and settings.embedding is not None:
-        name, expected = "embedding", (shown.num_frames, settings.embedding.dim)
+        name, expected = "embedding", (settings.embedding.rows, settings.embedding.dim)
     elif zoo.ARCHITECTURES[settings.arch].inputs == "embedding" and settings.embedding is None:
         name, expected = "embedding", (shown.num_frames, settings.model.embedding_dim)
     else:

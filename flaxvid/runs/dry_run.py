@@ -91,7 +91,7 @@ def random_batch(settings: config.Settings) -> dict[str, np.ndarray]:
         shape = (rows, shown.num_frames, shown.crop_size, shown.crop_size, 3)
         inputs = {"video": rng.integers(0, 256, shape, np.uint8)}
     else:
-        shape = (rows, shown.num_frames, settings.embedding.dim)
+        shape = (rows, settings.embedding.rows, settings.embedding.dim)
         inputs = {"embedding": rng.normal(size=shape).astype(np.float32)}
     return inputs | {
         "mask": np.ones(shape[:2], bool),

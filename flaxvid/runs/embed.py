@@ -19,7 +19,8 @@ from flaxvid.data import (
     manifest,
 )
 from flaxvid.recipes import zoo
-from flaxvid.runs import encoding, options
+from flaxvid.runs import clip_encoding, encoding, options
+from flaxvid.runs import encoder as encoders
 from flaxvid.video import transform
 
 CACHE = Path("data") / "embeddings"
@@ -58,6 +59,8 @@ def for_training(
         stage=data.encoder_stage,
         grid=data.encoder_grid,
     ).shown(sampling=data.sampling, padding=data.padding)
+    if encoder.told:
+        print(encoder.told)
     views = number_of_views(videos) if data.views is None else data.views
     about = describe(videos, encoder, views=views)
     folder = cache_folder(data.data, about)
@@ -65,11 +68,24 @@ def for_training(
         with lock.exclusive(folder):
             if not embeddings.is_stored(folder):
                 print(f"{folder}: makes the embeddings of {data.data} by {encoder.name} first")
+                if about.tokens:
+                    print(f"  {_sizes(videos, about)}")
                 return make(folder, videos, encoder, about, data.bad_videos, data.threads)
     print(f"{folder}: the embeddings of {data.data} by {encoder.name}, made before")
     stored = embeddings.read(folder)
     embeddings.check(stored, about)
     return stored
+
+
+def _sizes(videos, about):
+    """What the embeddings of whole clips take on disk."""
+    each = about.rows * about.dim * np.dtype(about.dtype).itemsize
+    count = len(videos.rows) + len(embeddings.view_rows(videos, about.views))
+    return (
+        f"{about.rows} tokens of {about.dim} numbers a video, averaged in {about.grid} x "
+        f"{about.grid} cells of a frame (--encoder-grid): {each / 2**20:.2f} MiB each, "
+        f"{count * each / 2**30:.2f} GiB in all"
+    )
 
 
 def _refuse_changed_videos(stored):
@@ -91,7 +107,7 @@ def number_of_views(videos: manifest.Manifest) -> int:
 
 
 def describe(
-    videos: manifest.Manifest, encoder: encoding.Encoder, dtype: str = "float32", views: int = 0
+    videos: manifest.Manifest, encoder: encoders.Encoder, dtype: str = "float32", views: int = 0
 ) -> embeddings.About:
     """What the embeddings of these videos by this encoder are made of and with."""
     return embeddings.About(
@@ -106,6 +122,7 @@ def describe(
         stage=encoder.stage,
         grid=encoder.grid,
         views=views,
+        tokens=encoder.tokens,
     )
 
 
@@ -119,7 +136,7 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
     facts["preprocessing"] = {
         k: v for k, v in shown if k not in transform.TRAINING_ONLY and v != usual.get(k)
     }
-    plain = {"stage": None, "grid": 1, "views": 0}
+    plain = {"stage": None, "grid": 1, "views": 0, "tokens": 0}
     facts = {k: v for k, v in facts.items() if k not in plain or v != plain[k]}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
     shown = about.preprocessing
@@ -131,7 +148,7 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
 def make(
     folder: Path,
     videos: manifest.Manifest,
-    encoder: encoding.Encoder,
+    encoder: encoders.Encoder,
     about: embeddings.About,
     bad_videos: Literal["error", "skip"] = "error",
     threads: int = 2,
@@ -149,14 +166,18 @@ def make(
             print(f"{folder}: goes on after {whole - len(left)} of {whole} {said}")
         if left:
             clips = _clips(writer, left, videos, encoder.preprocessing, bad_videos, threads)
-            embedded = encoding.encode_clips(encoder.encode, clips)
+            if encoder.tokens:
+                embedded = clip_encoding.encode_clips(encoder.encode, clips)
+            else:
+                frames = ((number, video[mask]) for number, (video, mask) in clips)
+                embedded = encoding.encode_clips(encoder.encode, frames)
             for number, embedding in embedded:
                 writer.write(number, embedding)
         return writer.finish()
 
 
 def _clips(writer, left, videos, preprocessing, bad_videos, threads):
-    """The number and the real frames of every row that is left; notes those that are bad."""
+    """The number, the frames and their mask of every row that is left; notes the bad ones."""
     skipped = batches.Skipped()
     loader = batches.VideoRows(videos, preprocessing, bad_videos, skipped)
     jobs = _jobs(left, len(videos.rows), writer.views)
@@ -180,7 +201,7 @@ def _clips(writer, left, videos, preprocessing, bad_videos, threads):
                 path = str(videos.path(videos.rows[source]))
                 writer.skip(number + offset, skipped.reasons()[path])
             else:
-                yield number + offset, clips["video"][offset][clips["mask"][offset]]
+                yield number + offset, (clips["video"][offset], clips["mask"][offset])
 
 
 def _jobs(left, count, views):

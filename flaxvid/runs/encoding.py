@@ -1,7 +1,6 @@
 """A frame encoder with its weights, compiled: pixels in, embeddings out."""
 
 import collections
-import dataclasses
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from jaxtyping import Array, Float, UInt8
 from flaxvid import errors
 from flaxvid.data import embeddings
 from flaxvid.models import cost, frame_encoders
+from flaxvid.runs import clip_encoding, encoder
 from flaxvid.training import state as states
 from flaxvid.video import transform
 from flaxvid.weights import frame_encoders as weights
@@ -27,35 +27,6 @@ BLOCK = 32  # frames that go through the encoder together
 Clip = UInt8[np.ndarray, "time height width 3"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Encoder:
-    """An encoder ready for use."""
-
-    name: str
-    weights: str
-    """Where they came from, as `weights.frame_encoders.locate` takes it."""
-    sha256: str
-    """Of the file of weights."""
-    dim: int
-    preprocessing: transform.Preprocessing
-    encode: Callable[[UInt8[Array, "batch height width 3"]], Float[Array, "batch dim"]]
-    """RGB frames to embeddings, on the device; it returns before they are there."""
-    stage: int | None = None
-    """Of the network, whose maps are taken; None: its top."""
-    grid: int = 1
-    """Cells along each side in which the maps are averaged."""
-
-    def shown(self, **changes) -> "Encoder":
-        """The same for frames that are chosen or filled up otherwise.
-
-        Raises:
-            UserError: for a value that a `Preprocessing` does not take.
-        """
-        return dataclasses.replace(
-            self, preprocessing=dataclasses.replace(self.preprocessing, **changes)
-        )
-
-
 def open_encoder(
     name: str,
     spec: str | None = None,
@@ -64,11 +35,11 @@ def open_encoder(
     image_size: int = 224,
     stage: int | Literal["middle", "top"] | None = "top",
     grid: int | None = None,
-) -> Encoder:
+) -> encoder.Encoder:
     """The encoder `name` with the weights `spec`, its usual ones unless given.
 
     Args:
-        name: of the encoder.
+        name: of the encoder, of frames or of clips (`clip_encoding`).
         spec: where its weights are.
         num_frames: of a clip.
         image_size: pixels, height and width.
@@ -81,6 +52,10 @@ def open_encoder(
         UserError: if there is no such encoder or stage, its weights can't be had, or they are
             another's.
     """
+    if name in clip_encoding.NAMES:
+        return clip_encoding.open_encoder(
+            name, spec, num_frames=num_frames, image_size=image_size, grid=grid
+        )
     entry = frame_encoders.find(name)
     stage = frame_encoders.which_stage(name, "top" if stage is None else stage)
     grid = grid or (1 if stage is None else GRID)
@@ -101,7 +76,7 @@ def open_encoder(
         images = transform.normalise(frames, preprocessing)
         return frame_encoders.embed(model, images, stage=stage, grid=grid)
 
-    return Encoder(
+    return encoder.Encoder(
         name,
         spec,
         _sha256(path),
@@ -113,14 +88,14 @@ def open_encoder(
     )
 
 
-def reopen(about: embeddings.About) -> Encoder:
+def reopen(about: embeddings.About) -> encoder.Encoder:
     """The encoder that embeddings were made with.
 
     Raises:
         UserError: if its weights can't be had any more, or have changed.
     """
     shown = about.preprocessing
-    encoder = open_encoder(
+    found = open_encoder(
         about.encoder,
         about.weights,
         num_frames=shown.num_frames,
@@ -128,20 +103,28 @@ def reopen(about: embeddings.About) -> Encoder:
         stage=about.stage,
         grid=about.grid,
     )
-    if encoder.sha256 != about.sha256:
+    if found.sha256 != about.sha256:
         raise errors.UserError(
             f"{about.weights}: is not the file that the embeddings were made with "
             f"(SHA-256 {about.sha256[:12]}...): put that one back, or train it again"
         )
-    return encoder
+    return found
 
 
 def multiply_adds(about: embeddings.About) -> int:
-    """Of the encoder, on all frames of one clip."""
-    abstract = cost.abstract_model(lambda: frame_encoders.create(about.encoder, rngs=nnx.Rngs(0)))
-    parts = states.split(abstract)
+    """Of the encoder, on all frames of one clip.
+
+    Raises:
+        UserError: for a backbone whose weights can't be had any more.
+    """
     shown = about.preprocessing
     shape = (shown.num_frames, shown.crop_size, shown.crop_size, 3)
+    if about.tokens:
+        video = jax.ShapeDtypeStruct((1, *shape), np.uint8)
+        mask = jax.ShapeDtypeStruct((1, shown.num_frames), np.bool_)
+        return cost.multiply_adds(reopen(about).encode, video, mask)
+    abstract = cost.abstract_model(lambda: frame_encoders.create(about.encoder, rngs=nnx.Rngs(0)))
+    parts = states.split(abstract)
 
     def encode(params, stats, frames):
         model = states.merge(parts.eval_def, params, stats)

@@ -60,7 +60,8 @@ class Data:
     threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     encoder: str = "lite0"
-    """What makes embeddings of frames, for models that take those: lite0, resnet18, densenet121;
+    """What makes embeddings, for models that take those. Of frames: lite0, resnet18, densenet121;
+    of whole clips: videomae, vivit, vjepa2, videoprism, timesformer, with --encoder-weights.
     densenet121_writeup is fed and pooled as the PyTorch notebook does, without ImageNet's mean."""
     encoder_weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """The encoder's: a file or hf:owner/name; None: its usual ones."""
@@ -85,6 +86,10 @@ class Run:
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Weights to start from: a file, a folder or hf:owner/name[@revision]. Another number of
     classes gets a fresh head."""
+    probe: Literal["attention", "linear"] | None = None
+    """Leave the backbone of --arch as --weights has it, and train only a probe on its features,
+    which are made once: a learnt query over them, or a linear layer on their mean. This is
+    `--arch probe` with the backbone as --encoder."""
     seed: Annotated[int, ranges.SEED] = 0
     """Of fresh weights, the order of the videos, crops and dropout."""
     eval_every: Annotated[int | None, ranges.STEPS] = None

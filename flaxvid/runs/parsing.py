@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flaxvid import commandline, errors
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, datasets, options, unused_options
+from flaxvid.runs import clip_encoding, config, datasets, options, probes, unused_options
 
 
 def parse(arguments: list[str], description: str) -> options.TrainOptions:
@@ -17,9 +17,10 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
             for a value out of its range; for options that contradict each other, or that would
             change nothing; for an option by the name that another project gives it.
     """
+    arguments = probes.rewritten(arguments)
     # Which recipe or run gives the defaults has to be known before the rest can be read.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--arch", "--size", "--resume", "--data"):
+    for name in ("--arch", "--size", "--resume", "--data", "--encoder", "--encoder-weights"):
         first.add_argument(name, nargs="?")
     given, _ = first.parse_known_args(arguments)
     if given.resume is None:
@@ -28,6 +29,10 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
         )
     else:
         defaults = from_run(Path(given.resume))
+    if given.encoder in clip_encoding.NAMES and given.encoder_weights and given.resume is None:
+        # A backbone's clips are by themselves as its weights have learnt from.
+        shape = clip_encoding.shape_of(given.encoder, given.encoder_weights)
+        defaults = dataclasses.replace(defaults, data=dataclasses.replace(defaults.data, **shape))
     said = commandline.names(arguments)
     if {"steps", "epochs"} <= said:
         raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")

@@ -34,9 +34,10 @@ def settings(
     else:
         wanted = _as_stored(chosen, stored)
         preprocessing = stored.about.preprocessing
-        seen = dict(embedding_dim=stored.about.dim)
+        seen = dict(embedding_dim=stored.about.dim, num_frames=stored.about.rows)
     model = dataclasses.replace(
-        chosen.model, num_classes=len(videos.labels), num_frames=wanted.num_frames, **seen
+        chosen.model,
+        **dict(num_classes=len(videos.labels), num_frames=wanted.num_frames) | seen,
     )
     model = _as_the_machine(model, chosen)
     recipe = chosen.recipe
@@ -130,7 +131,7 @@ def _as_stored(chosen, stored):
     default = parsing.from_recipe(chosen.arch, chosen.size, chosen.data.data).data
     for name, value in found.items():
         asked = getattr(chosen.data, name)
-        if name == "encoder_stage":
+        if name == "encoder_stage" and not about.tokens:
             asked = frame_encoders.which_stage(about.encoder, asked) or "top"
         if asked != value and getattr(chosen.data, name) not in (None, getattr(default, name)):
             raise errors.UserError(

@@ -101,6 +101,8 @@ def _is_its_own(row):
 def _frames(settings, videos, stored):
     shown = settings.preprocessing
     number, stride = shown.num_frames, shown.stride
+    if settings.embedding is not None and settings.embedding.tokens:
+        return f"{number} spread over each video, as {settings.embedding.tokens} tokens"
     if stride is None:
         how = f"{number} spread over each video (--num-frames, --stride)"
     else:

@@ -14,10 +14,10 @@ from flax import nnx
 from flaxvid import errors
 from flaxvid.models import cost, frame_encoders
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, encoding, options
+from flaxvid.runs import clip_encoding, config, encoding, options
 from flaxvid.training import parallel, saved, step
 from flaxvid.training import state as states
-from flaxvid.weights import pretrained
+from flaxvid.weights import pretrained, provenance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,9 @@ def fresh(
     preset = zoo.find(arch, size)
     shown = preset.preprocessing
     if weights is not None:
-        shown = pretrained.prepared_for(weights, shown)
+        shown = provenance.prepared_for(weights, shown)
+        shown = dataclasses.replace(shown, **provenance.sampling_of(weights))
+        model = pretrained.adapted(weights, model)
     module = preset.module(model, rngs=nnx.Rngs(seed))
     settings = config.Settings(
         arch=arch,
@@ -149,7 +151,7 @@ def multiply_adds(settings: config.Settings, parts: states.Parts) -> int:
         shape = (1, shown.num_frames, shown.crop_size, shown.crop_size, 3)
         inputs = {"video": jax.ShapeDtypeStruct(shape, np.uint8)}
     else:
-        shape = (1, shown.num_frames, settings.embedding.dim)
+        shape = (1, settings.embedding.rows, settings.embedding.dim)
         inputs = {"embedding": jax.ShapeDtypeStruct(shape, np.float32)}
     one = inputs | {"mask": jax.ShapeDtypeStruct(shape[:2], np.bool_)}
     eval_step = step.make_eval_step(parts, inputs_of(settings))
@@ -166,6 +168,8 @@ def _embed(about):
     def embed(batch):
         if "embedding" in batch:
             return batch
+        if about.tokens:
+            return clip_encoding.embedded(reopen(), batch)
         embedding = frame_encoders.time_distributed(reopen().encode, jnp.asarray(batch["video"]))
         return {"embedding": embedding, **{k: v for k, v in batch.items() if k != "video"}}
 

@@ -4,32 +4,21 @@ params, report = pretrained.load("hf:facebook/timesformer-base-finetuned-k400", 
 """
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import PyTree
 
 from flaxvid import errors, files
-from flaxvid.models import bert as sequence_models
-from flaxvid.models import c3d as convolutional
-from flaxvid.models import embedding_transformer as hybrids
-from flaxvid.models import timesformer as models
-from flaxvid.models import timesformer_writeup as notebooks
+from flaxvid.models import videomae
 from flaxvid.recipes import zoo
 from flaxvid.video import transform
-from flaxvid.weights import (
-    bert,
-    c3d,
-    convert,
-    embedding_transformer,
-    read,
-    timesformer,
-    timesformer_writeup,
-)
-
-HEAD_DIM = 64  # of every ViT that was published; no weights tell it
+from flaxvid.weights import convert, families, heads, processor, read
 
 
 def _kinetics(size):
@@ -40,6 +29,13 @@ def _something(size, **changes):
     """SSv2: frames spread over the whole video, BGR, and no mirrored left and right."""
     changes = dict(stride=None, channel_order="bgr", flip=False) | changes
     return dataclasses.replace(_kinetics(size), **changes)
+
+
+def _other(arch, size, num_frames, stride, crop_size, **changes):
+    """Another backbone's: its preset's colours, with frames and size of one of its files."""
+    shown = zoo.find(arch, size).preprocessing
+    shown = shown.fitted(num_frames=num_frames, stride=stride, crop_size=crop_size)
+    return dataclasses.replace(shown, **changes)
 
 
 # How the authors prepared pixels, by the name of their file or of its copy on the hub.
@@ -59,46 +55,91 @@ PUBLISHED: Mapping[str, transform.Preprocessing] = {
     "timesformer-hr-finetuned-k600": _kinetics("hr"),
     "timesformer-base-finetuned-ssv2": _something("base"),
     "timesformer-hr-finetuned-ssv2": _something("hr"),
-}
-# Whose parameters can be had from elsewhere.
-LOADERS = {
-    models.TimeSformerConfig: timesformer.load,
-    notebooks.WriteupConfig: timesformer_writeup.load,
-    hybrids.EmbeddingTransformerConfig: embedding_transformer.load,
-    convolutional.C3DConfig: c3d.load,
-    sequence_models.BertConfig: bert.load,
+    "videomae-small-finetuned-kinetics": _other("videomae", "small", 16, 4, 224),
+    "videomae-base-finetuned-kinetics": _other("videomae", "base", 16, 4, 224),
+    "videomae-large-finetuned-kinetics": _other("videomae", "large", 16, 4, 224),
+    "videomae-small-finetuned-ssv2": _other("videomae", "small", 16, None, 224, flip=False),
+    "videomae-base-finetuned-ssv2": _other("videomae", "base", 16, None, 224, flip=False),
+    "vivit-b-16x2-kinetics400": _other("vivit", "base", 32, 2, 224),
+    "vjepa2-vitl-fpc16-256-ssv2": _other("vjepa2", "large", 16, 4, 256, flip=False),
+    "vjepa2-vitl-fpc32-256-diving48": _other("vjepa2", "large", 32, 2, 256, flip=False),
+    "vjepa2-vitl-fpc64-256": _other("vjepa2", "large", 64, None, 256),
+    "vjepa2-vith-fpc64-256": _other("vjepa2", "huge", 64, None, 256),
+    "vjepa2-vitg-fpc64-256": _other("vjepa2", "giant", 64, None, 256),
+    "videoprism-base-f16r288": _other("videoprism", "base", 16, None, 288),
+    "videoprism-large-f8r288": _other("videoprism", "large", 8, None, 288),
 }
 
 
-def load(spec: str, config: Any, params: PyTree) -> tuple[PyTree, convert.Report]:
+def load(
+    spec: str, config: Any, params: PyTree, *, labels: Sequence[str] | None = None
+) -> tuple[PyTree, convert.Report]:
     """Fills the parameters of a fresh model from `PATH` or `hf:owner/name[@revision]`.
 
-    `config` is the model's. What the weights can't give stays fresh, as the report says.
+    `config` is the model's. What the weights can't give stays fresh, as the report says. With
+    `labels`, those of the data, the last layer is kept only if the file names the same classes;
+    in another order, it is put into theirs.
 
     Raises:
         WeightsError: if there is no loader for such a model, or the weights are not its.
     """
-    loader = LOADERS.get(type(config))
-    if loader is None:
-        known = ", ".join(kind.__name__.removesuffix("Config") for kind in LOADERS)
-        raise read.WeightsError(
-            f"--weights {spec}: {type(config).__name__.removesuffix('Config')} takes none from "
-            f"elsewhere; there are loaders for {known}"
-        )
+    family = families.of_config(config, spec)
     path = read.locate(spec)
-    heads = getattr(config, "num_heads", None)
-    said = read_config(spec, path).get("num_attention_heads", heads)
-    if said != heads:
-        raise read.WeightsError(
-            f"{spec}: has {said} heads, and the model has {heads}: say --model.num-heads {said}"
+    arrays, said = read.read(path), read_config(spec, path)
+    leaves = convert.by_name(params)
+    own = {name.removeprefix("params/"): array for name, array in arrays.items()}
+    if set(own) == set(leaves):  # a tree of such a model itself
+        table = [convert.Rule(re.escape(name), name) for name in leaves]
+        return convert.convert(own, params, table, origin=spec)
+    _check_build(family, config, arrays, said, spec)
+    filled, report = family.load(arrays, params, config=config, said=said, origin=spec)
+    if labels is not None:
+        known = _known_labels(said, len(labels))
+        filled, report = heads.as_labelled(
+            filled, params, report, family.last, known, tuple(labels)
         )
-    return loader(read.read(path), params, origin=spec)
+    return filled, report
+
+
+def _check_build(family, config, arrays, said, spec):
+    """Refuses a file of another size, by its arrays and by its config.json, if that is there."""
+    heads = getattr(config, "num_heads", None)
+    file = dict(num_heads=said.get("num_attention_heads", heads))
+    if family.describe is not None and family.owns(arrays):
+        # What no array tells is a guess where there is no config.json.
+        told = dict(num_heads="num_attention_heads", epsilon="layer_norm_eps")
+        guessed = [name for name, key in told.items() if key not in said]
+        found = families.described(family, arrays, said, spec)
+        certain = family.arch == "videoprism"
+        file = {k: v for k, v in found.items() if certain or k not in guessed}
+    families.check_build(family, config, file, spec)
+
+
+def adapted(spec: str, config: Any) -> Any:
+    """The config of a model that is to take these weights.
+
+    A VideoMAE's positions stand in no array: if its weights have learnt from clips of another
+    shape, by their config.json, it has the table of those, resized.
+
+    Raises:
+        WeightsError: if the weights can't be found, or their config.json is damaged.
+    """
+    if not isinstance(config, videomae.VideoMAEConfig):
+        return config
+    said = read_config(spec, read.locate(spec))
+    shape = dict(
+        num_frames=said.get("num_frames", config.num_frames),
+        image_size=said.get("image_size", config.image_size),
+    )
+    grid = dataclasses.replace(config, **shape).grid()
+    return dataclasses.replace(config, positions=None if grid == config.grid() else grid)
 
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
     """A model as it was published, head and all."""
 
+    arch: str
     model: nnx.Module
     preprocessing: transform.Preprocessing
     labels: tuple[str, ...]
@@ -107,38 +148,79 @@ class Pretrained:
     """Whether the preprocessing is the authors', and not a guess."""
 
 
-def open_pretrained(spec: str) -> Pretrained:
-    """The TimeSformer or image ViT in `PATH` or `hf:owner/name[@revision]`.
+def open_pretrained(
+    spec: str,
+    *,
+    headless: bool = False,
+    num_frames: int | None = None,
+    image_size: int | None = None,
+) -> Pretrained:
+    """The model in `PATH` or `hf:owner/name[@revision]`.
 
     Its size is that of the arrays; heads and class names are in the `config.json` beside them.
 
+    Args:
+        spec: where the weights are.
+        headless: whether it is for its features, so that it may be without a head; one that it has
+            is left as it is.
+        num_frames: of a clip; None: as its weights have learnt from.
+        image_size: height and width in pixels; None: as its weights have learnt from.
+
     Raises:
-        WeightsError: if it is no such model, or has no head.
+        WeightsError: if it is no such model, or has no head, or one for pictures.
     """
     path = read.locate(spec)
     arrays, said = read.read(path), read_config(spec, path)
-    fields = timesformer.describe(arrays, origin=spec)
-    if "num_classes" not in fields:
-        raise read.WeightsError(
-            f"{spec}: has no head, so that it names no class; fine-tune it first: "
-            f"python -m flaxvid.train --weights {spec} --data FOLDER"
-        )
-    heads = said.get("num_attention_heads", max(1, fields["dim"] // HEAD_DIM))
-    config = models.TimeSformerConfig(**fields, num_heads=heads)
-    abstract = nnx.eval_shape(lambda: models.TimeSformer(config, rngs=nnx.Rngs(0)))
+    kind, family = families.of_file(arrays, spec)
+    fields = families.described(family, arrays, said, spec)
+    if not headless:
+        _refuse_without_actions(family, arrays, said, fields, spec)
+    published, beside = find(spec), processor.read(spec, path)
+    fields.setdefault("num_classes", 1)
+    if published is not None:
+        fields.setdefault("num_frames", published.num_frames)
+    changes = dict(num_frames=num_frames, image_size=image_size)
+    fields |= {name: value for name, value in changes.items() if value is not None}
+    config = adapted(spec, kind(**fields))
+    preset = zoo.find(family.arch, _a_size(family.arch))
+    abstract = nnx.eval_shape(lambda: preset.module(config, rngs=nnx.Rngs(0)))
     graphdef, params = nnx.split(abstract)
-    params, _ = timesformer.load(arrays, nnx.to_pure_dict(params), origin=spec)
-
-    published = find(spec)
-    guess = _kinetics("base").fitted(
-        num_frames=config.num_frames, stride=None, crop_size=config.image_size
-    )
+    params = nnx.to_pure_dict(params)
+    params, report = family.load(arrays, params, config=config, said=said, origin=spec)
+    missing = [row.target for row in report.rows if row.fate == "fresh"]
+    if missing:
+        if not headless:
+            raise read.WeightsError(
+                f"{spec}: has no {missing[0]}, so that it can't be used as it is; fine-tune it "
+                f"first: python -m flaxvid.train --arch {family.arch} --weights {spec} "
+                "--data FOLDER"
+            )
+        params = jax.tree.map(_zeros, params)
+    shown = _shown(published, preset.preprocessing, config)
+    if beside is not None:
+        shown = beside.applied(shown)
     return Pretrained(
+        arch=family.arch,
         model=nnx.merge(graphdef, params),
-        preprocessing=published or guess,
+        preprocessing=shown,
         labels=_labels(said, config.num_classes),
-        known=published is not None,
+        known=published is not None or beside is not None,
     )
+
+
+def shape_of(spec: str) -> tuple[str, dict[str, int]]:
+    """The architecture of the model in `spec`, and the frames and pixels of its clips.
+
+    Raises:
+        WeightsError: if it is no model that is known.
+    """
+    path = read.locate(spec)
+    arrays, said = read.read(path), read_config(spec, path)
+    _, family = families.of_file(arrays, spec)
+    fields = families.described(family, arrays, said, spec)
+    published = find(spec)
+    fields.setdefault("num_frames", 8 if published is None else published.num_frames)
+    return family.arch, {name: fields[name] for name in ("num_frames", "image_size")}
 
 
 def find(spec: str) -> transform.Preprocessing | None:
@@ -146,18 +228,40 @@ def find(spec: str) -> transform.Preprocessing | None:
     return next((found for name, found in PUBLISHED.items() if name in spec), None)
 
 
-def prepared_for(spec: str, preprocessing: transform.Preprocessing) -> transform.Preprocessing:
-    """The same frames, with the colours that published weights have learnt from.
+def _zeros(leaf):
+    """A leaf that has no value yet gets zeros: its features are not asked for."""
+    return jnp.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
 
-    Channel order, scale, mean and standard deviation become theirs, all else is kept.
-    """
-    published = find(spec)
-    if published is None:
-        return preprocessing
-    colours = ("channel_order", "scale", "mean", "std")
-    return dataclasses.replace(
-        preprocessing, **{name: getattr(published, name) for name in colours}
+
+def _a_size(arch):
+    """A published size of an architecture: for its colours, whatever the size is."""
+    sizes = zoo.ARCHITECTURES[arch].sizes
+    return "base" if "base" in sizes else next(size for size in sizes if size != "tiny")
+
+
+def _shown(published, usual, config):
+    """What a model is shown before its file has a say: its authors' frames, or spread ones."""
+    found = usual if published is None else published
+    same = published is not None and published.num_frames == config.num_frames
+    return found.fitted(
+        num_frames=config.num_frames,
+        stride=published.stride if same else None,
+        crop_size=config.image_size,
     )
+
+
+def _refuse_without_actions(family, arrays, said, fields, spec):
+    remedy = (
+        f"fine-tune it first: python -m flaxvid.train --arch {family.arch} --weights {spec} "
+        "--data FOLDER"
+    )
+    if "num_classes" not in fields:
+        raise read.WeightsError(f"{spec}: has no head, so that it names no class; {remedy}")
+    if family.arch == "timesformer" and families.is_image_model(arrays, said):
+        raise read.WeightsError(
+            f"{spec}: is of an image model: its head names what is in a picture, and no action; "
+            + remedy
+        )
 
 
 def read_config(spec: str, path: Path) -> dict[str, Any]:
@@ -178,6 +282,24 @@ def read_config(spec: str, path: Path) -> dict[str, Any]:
         if not isinstance(names, dict) or not all(isinstance(n, str) for n in names.values()):
             raise ValueError("id2label is no table of names")
     return said
+
+
+def labels_of(spec: str) -> tuple[str, ...] | None:
+    """What the config.json beside the weights calls their classes; None: it does not name all.
+
+    Raises:
+        WeightsError: if the weights can't be found, or their config.json is damaged.
+    """
+    said = read_config(spec, read.locate(spec))
+    names = said.get("id2label")
+    return _known_labels(said, len(names)) if isinstance(names, dict) and names else None
+
+
+def _known_labels(said, num_classes):
+    names = said.get("id2label")
+    if not isinstance(names, dict) or set(names) != {str(i) for i in range(num_classes)}:
+        return None
+    return _labels(said, num_classes)
 
 
 def _labels(said, num_classes):

@@ -1,4 +1,5 @@
-"""Weight files of other projects to arrays: safetensors, PyTorch's, Keras' HDF5; none of them run.
+"""Weight files of other projects to arrays: safetensors, PyTorch's, Keras' HDF5, NumPy's, Orbax's;
+none of them run.
 
 arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
 """
@@ -6,11 +7,13 @@ arrays = read.read(read.locate("hf:facebook/timesformer-base-finetuned-k400"))
 import functools
 import stat
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import jax
 import ml_dtypes  # noqa: F401  (gives NumPy the name bfloat16, which safetensors looks up)
 import numpy as np
 import safetensors
@@ -23,8 +26,16 @@ from flaxvid.weights import keras_files, pickles, torch_files
 # Where training scripts keep the weights in what they save, the likeliest first.
 WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 HUB_SECONDS = 5.0  # for the hub to answer, before what was fetched earlier is taken
-# What a repository or folder calls its weights, the safest first.
-FILES = ("model.safetensors", "pytorch_model.bin")
+# What a repository or folder calls its weights, the safest first; the second lists several files.
+INDEX = "model.safetensors.index.json"
+FILES = ("model.safetensors", INDEX, "pytorch_model.bin")
+# Repositories that call them otherwise.
+NAMED = {
+    "google/videoprism-base-f16r288": "flax_base_f16r288_repeated.npz",
+    "google/videoprism-large-f8r288": "flax_large_f8r288_repeated.npz",
+}
+# One of these is in every folder that Orbax wrote.
+ORBAX = ("_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt")
 REMEDY = "nothing of it was run; find a .safetensors file, or one of a state_dict() alone"
 
 _DAMAGED = (
@@ -40,19 +51,23 @@ class WeightsError(errors.UserError):
 def locate(spec: str) -> Path:
     """The file that `PATH` or `hf:owner/name[@revision]` means, fetched from the hub if need be.
 
-    A path may be a folder; of a folder or repository, the first of `FILES` is taken.
+    A path may be a folder; of a folder or repository, the first of `FILES` is taken, or else the
+    only `.safetensors` or `.npz`. A folder that Orbax wrote is weights itself.
 
     Raises:
         WeightsError: if the repository or its weights can't be had.
     """
     if spec.startswith("hf:"):
-        return _fetch(spec)
+        return fetched(spec)
     path = Path(spec).expanduser()
     if path.is_dir():
+        if any((path / name).exists() for name in ORBAX):
+            return path
         found = [path / name for name in FILES if (path / name).exists()]
-        if not found:
+        others = [*path.glob("*.safetensors"), *path.glob("*.npz")]
+        if not found and len(others) != 1:
             raise WeightsError(f"{spec}: the folder has no {' or '.join(FILES)}; name the file")
-        return found[0]
+        return (found or others)[0]
     return path
 
 
@@ -63,14 +78,54 @@ def fetch_beside(spec: str, path: Path, name: str) -> Path | None:
         return beside
     if not spec.startswith("hf:"):
         return None
+    return fetched(spec, (name,))
+
+
+@functools.cache
+def fetched(spec: str, names: tuple[str, ...] | None = None) -> Path | None:
+    """The first of the files `names` in a repository, or its weights; the hub is asked once.
+
+    Raises:
+        WeightsError: if none can be had. A file that is only to stand beside the weights is None
+            then, and stays so.
+    """
     try:
-        return _fetch(spec, (name,))
+        return _fetch(spec, names)
     except WeightsError:
+        if names is None:
+            raise
         return None
 
 
-def _fetch(spec, names=FILES):
+def files_of(path: Path) -> list[Path]:
+    """The files that hold the weights at `path`, as `locate` found it: its own, or several.
+
+    Raises:
+        WeightsError: if it lists files that are damaged or lie elsewhere.
+    """
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return _shards(path) if path.name.endswith(".index.json") else [path]
+
+
+def _shards(path):
+    with errors.damage_in(path, "fetch it again", WeightsError):
+        names = sorted(set(files.read_json(path)["weight_map"].values()))
+        for name in names:
+            if name != Path(name).name:
+                raise ValueError(f"it lists {name!r}, which is not beside it")
+    return [path.with_name(name) for name in names]
+
+
+def _fetch(spec, names=None):
     repository, _, revision = spec.removeprefix("hf:").partition("@")
+    if names is None:
+        names = (NAMED[repository],) if repository in NAMED else FILES
+        found = _fetch(spec, names)
+        if found.name.endswith(".index.json"):
+            for shard in _shards(found):
+                _fetch(spec, (shard.name,))
+        return found
     online = True
     for name in names:
         try:
@@ -113,7 +168,9 @@ def _is_reached(repository, name, revision):
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
-    """The weights in a `.safetensors`, `.pth`, `.pt`, `.pyth`, `.ckpt`, `.bin` or `.h5` file.
+    """The weights in a file, in those that an `.index.json` lists, or in a folder that Orbax wrote.
+
+    A file is a `.safetensors`, `.pth`, `.pt`, `.pyth`, `.ckpt`, `.bin`, `.h5` or `.npz`.
 
     What kind of file it is follows from its contents. Of nested dictionaries the weights are,
     in this order: what stands under one of `WRAPPERS`; the tensors at the top; the only
@@ -124,6 +181,11 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         WeightsError: if the file can't be read, is damaged, holds no weights, or would run code.
     """
     path = Path(path)
+    if path.is_dir():
+        return _from_orbax(path)
+    if path.name.endswith(".index.json"):
+        parts = [read(shard) for shard in _shards(path)]
+        return {name: array for part in parts for name, array in part.items()}
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
             raise WeightsError(f"{path}: is {files.kind(path)}, and no file of weights")
@@ -136,6 +198,8 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
     try:
         if start[8:9] == b"{":
             return _printable(_from_safetensors(path))
+        if start.startswith(torch_files.ZIP_START) and _is_npz(path):
+            return _printable(_from_npz(path))
         if start.startswith(torch_files.ZIP_START):
             return _printable(_from_torch(torch_files.open_zip(path)))
         if start.startswith(torch_files.LEGACY_START):
@@ -162,6 +226,44 @@ def _from_safetensors(path):
             f"{path}: has tensors of a type that can't be read ({error}); save it again in float32 "
             "or bfloat16"
         ) from None
+
+
+def _is_npz(path):
+    with zipfile.ZipFile(path) as file:
+        names = file.namelist()
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def _from_npz(path):
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"{name!a} holds {array.dtype}, no numbers")
+    return arrays
+
+
+def _from_orbax(path):
+    """The arrays of a tree, under names like `params/encoder/kernel`."""
+    import orbax.checkpoint as orbax  # only here: it takes long to import
+
+    # Newer versions put a tree into a folder of its own; a manager of checkpoints calls it so.
+    inside = [path / name for name in ("pytree", "default") if (path / name).is_dir()]
+    path = (inside or [path])[0]
+    try:
+        with warnings.catch_warnings():
+            # That arrays come back on this machine's devices is what is wanted.
+            warnings.simplefilter("ignore")
+            tree = orbax.PyTreeCheckpointer().restore(path.absolute())
+    except (*_DAMAGED, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path}: is no whole folder of Orbax ({reason[:200]})") from None
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    named = {
+        jax.tree_util.keystr(place, simple=True, separator="/").removesuffix("/value"): leaf
+        for place, leaf in leaves
+    }
+    return {name: np.asarray(leaf) for name, leaf in named.items() if hasattr(leaf, "shape")}
 
 
 def _from_torch(opened):

@@ -13,6 +13,7 @@ import pytest
 from flaxvid import evaluate, predict, prepare, train
 from flaxvid.models import frame_encoders
 from flaxvid.recipes import zoo
+from flaxvid.runs import encoder as encoders
 from flaxvid.runs import encoding
 from flaxvid.video import decode, write
 from tests.runs import test_embed
@@ -47,7 +48,7 @@ def encoder(name, spec=None, *, num_frames=4, image_size=16, stage="top", grid=N
     """As `test_embed.fake`, under the name that was asked for."""
     (shown,) = frame_encoders.find(name).preprocessings.values()
     shown = shown.fitted(num_frames=num_frames, stride=None, crop_size=image_size)
-    return encoding.Encoder(name, spec or "fake", "0" * 64, 12, shown, test_embed.brightness)
+    return encoders.Encoder(name, spec or "fake", "0" * 64, 12, shown, test_embed.brightness)
 
 
 def test_from_raw_files_to_a_gif(clips, monkeypatch):

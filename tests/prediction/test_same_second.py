@@ -7,7 +7,8 @@ import pytest
 
 from flaxvid.data import batches, frames, manifest, packed, sources, views
 from flaxvid.prediction import clips
-from flaxvid.runs import embed, encoding
+from flaxvid.runs import embed
+from flaxvid.runs import encoder as encoders
 from flaxvid.video import decode, transform
 from tests.video import draw
 
@@ -50,7 +51,7 @@ def test_a_window_of_predict_is_the_row_of_a_manifest(video, trained):
 
 def test_embeddings(video, tmp_path):
     """Of a frame, here, the mean colour: that of the frames of the row."""
-    encoder = encoding.Encoder(
+    encoder = encoders.Encoder(
         "mean", "none", "0", 3, SHOWN, lambda frames: np.asarray(frames, np.float32).mean((1, 2))
     )
     about = embed.describe(video, encoder)

@@ -14,6 +14,7 @@ from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sourc
 from flaxvid.models import frame_encoders
 from flaxvid.preparation import embeddings as preparation
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
+from flaxvid.runs import encoder as encoders
 from flaxvid.video import transform, write
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
@@ -35,7 +36,7 @@ def fake(name="lite0", spec=None, *, num_frames=4, image_size=16, stage="top", g
     shown = frame_encoders.find(name).preprocessings["package"]
     shown = shown.fitted(num_frames=num_frames, stride=None, crop_size=image_size)
     stage = frame_encoders.which_stage(name, stage or "top")
-    return encoding.Encoder(name, spec or "fake", "0" * 64, 12, shown, brightness, stage, grid or 1)
+    return encoders.Encoder(name, spec or "fake", "0" * 64, 12, shown, brightness, stage, grid or 1)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Weights of other people, ready for use: their heads, their pixels, their class names."""
 
+import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import jax
 import jax.export
@@ -10,14 +12,16 @@ import pytest
 import safetensors.numpy
 from flax import nnx
 
-from flaxvid import export, predict, train
+import flaxvid
+from flaxvid import evaluate, export, predict, train
+from flaxvid.data import manifest
 from flaxvid.models import end_to_end
 from flaxvid.models import timesformer as models
 from flaxvid.prediction import published
-from flaxvid.runs import config, parsing
+from flaxvid.runs import config, from_weights, parsing
 from flaxvid.training import checkpoint
 from flaxvid.training import state as states
-from flaxvid.weights import pretrained, read
+from flaxvid.weights import pretrained, provenance, read
 from tests.golden import regenerate
 from tests.weights.test_timesformer import ABOUT
 
@@ -85,7 +89,7 @@ def test_a_headless_model_is_refused(folder):
     arrays = read.read(folder / "model.safetensors")
     kept = {name: array for name, array in arrays.items() if not name.startswith("classifier")}
     safetensors.numpy.save_file(kept, folder / "model.safetensors")
-    with pytest.raises(read.WeightsError, match="has no head.*flaxvid.train --weights"):
+    with pytest.raises(read.WeightsError, match="has no head.*--arch timesformer --weights"):
         pretrained.open_pretrained(str(folder))
 
 
@@ -105,7 +109,7 @@ def test_other_heads_are_refused(folder):
 def test_models_without_loader_are_refused(folder):
     """Nothing is published for convolutions and an LSTM; the message lists what there is."""
     config = end_to_end.ConvLSTMConfig(num_classes=5)
-    with pytest.raises(read.WeightsError, match="ConvLSTM takes none .* loaders for TimeSformer"):
+    with pytest.raises(read.WeightsError, match="ConvLSTM takes none .* loaders for .*TimeSformer"):
         pretrained.load(str(folder), config, {})
 
 
@@ -138,9 +142,9 @@ def test_no_name_hides_another():
 def test_fine_tuning_keeps_the_colours():
     """SSv2 weights see BGR in fine-tuning too; frames and size are the user's."""
     mine = pretrained.find("timesformer-base-finetuned-k400")
-    seen = pretrained.prepared_for("timesformer-base-finetuned-ssv2", mine)
+    seen = provenance.prepared_for("timesformer-base-finetuned-ssv2", mine)
     assert (seen.channel_order, seen.stride, seen.flip) == ("bgr", 32, True)
-    assert pretrained.prepared_for("mine.safetensors", seen) == seen
+    assert provenance.prepared_for("mine.safetensors", seen) == seen
 
 
 # ------------------------------------------------------------------ commands
@@ -174,7 +178,8 @@ def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     train.train(parsing.parse([*words, "--steps", "2", "--eval-every", "2"], ""))
     said = capsys.readouterr().out
     assert "ignored  classifier.weight  5x12" in said
-    assert "which colours it learnt from is not known; it is shown RGB, mean (0.45, " in said
+    assert "as it is not among the published files; it is shown RGB, mean 0.45, std 0.225" in said
+    assert "licence: not beside the weights" in said
     assert config.load(out).run.weights == spec
 
     given, _ = pretrained.load(spec, *fresh())
@@ -215,6 +220,55 @@ def test_predict_wants_one_way_of_asking(given, capsys, tmp_path, monkeypatch):
     assert "give a run directory and a video, or --weights and a video" in said
 
 
+def test_what_is_printed_is_where_it_comes_from(folder, capsys):
+    """In three lines the file beside the weights, what is published, what was said; a licence."""
+    said = dict(do_rescale=True, rescale_factor=0.5, image_mean=[1, 2, 3], image_std=[4, 4, 4])
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    (folder / "README.md").write_text("---\nlicense: mit\ntags: [video]\n---\n# A model\n")
+    opened = published.open_weights(str(folder))
+    shown = opened.settings.preprocessing
+    assert (shown.scale, shown.mean, shown.std) == (0.5, (1.0, 2.0, 3.0), (4.0, 4.0, 4.0))
+    told = capsys.readouterr().err.splitlines()
+    assert told[1].startswith("  file: preprocessor_config.json: RGB x 0.5, mean 1 2 3, std 4")
+    assert told[2].startswith("  published: nothing")
+    assert told[3].startswith("  chosen by you: nothing")
+    assert told[4] == "  licence: mit, by the card beside the weights"
+
+
+def test_published_sampling_comes_along_unless_said(tmp_path):
+    """SSv2 weights are fine-tuned without mirroring and without a stride, unless either is said."""
+    spec = str(tmp_path / "timesformer-base-finetuned-ssv2")
+    Path(spec).mkdir()
+    words = ["--size", "base", "--weights", spec]
+    found = from_weights.sampled(parsing.parse(words, "")).data
+    assert (found.stride, found.flip) == (None, False)
+    found = from_weights.sampled(parsing.parse([*words, "--stride", "4", "--flip"], "")).data
+    assert (found.stride, found.flip) == (4, True)
+
+
+def test_an_image_model_with_a_head_is_no_action_model(folder):
+    """Its head names what is in pictures; the message says so, and how to go on."""
+    arrays = read.read(folder / "model.safetensors")
+    time = ("temporal", "time_embeddings")
+    kept = {
+        name.replace("timesformer.", "vit."): array
+        for name, array in arrays.items()
+        if not any(word in name for word in time)
+    }
+    safetensors.numpy.save_file(kept, folder / "model.safetensors")
+    with pytest.raises(read.WeightsError, match="is of an image model.*fine-tune it first"):
+        pretrained.open_pretrained(str(folder))
+
+
+def test_create_takes_the_file_s_labels(folder):
+    """`flaxvid.create` with weights calls classes what the file does, unless told otherwise."""
+    fields = {k: v for k, v in ABOUT[CASE]["config"].items() if k != "num_classes"}
+    made = flaxvid.create("timesformer", weights=folder, **fields)
+    assert made.labels == tuple(f"action {index}" for index in range(5))
+    other = flaxvid.create("timesformer", weights=folder, labels=["a", "b"], **fields)
+    assert other.labels == ("a", "b")
+
+
 def test_export_with_weights(folder, tmp_path):
     """`export --weights FOLDER` writes the model of the file, with its class names."""
     out = export.export(export.ExportOptions(weights=str(folder), out=tmp_path / "out"))
@@ -226,6 +280,36 @@ def test_export_with_weights(folder, tmp_path):
     video, mask = np.full(shape, 90, np.uint8), np.ones(shape[:2], bool)
     expected = published.open_weights(str(folder)).logits({"video": video, "mask": mask})
     np.testing.assert_allclose(exported.call(video, mask), expected, atol=1e-5)
+
+
+def test_evaluate_with_weights(folder, small_motion, tmp_path):
+    """`evaluate --weights FOLDER` judges on the data's classes, which the file must name."""
+    names = {str(index): name for index, name in enumerate(small_motion.labels[:5])}
+    write_config(folder, num_attention_heads=2, id2label=names)
+    kept = [row for row in small_motion.rows if row.label in small_motion.labels[:5]]
+    videos = dataclasses.replace(small_motion, rows=tuple(kept), labels=small_motion.labels[:5])
+    data = tmp_path / "videos.json"
+    manifest.write(videos, data)
+    words = dict(weights=str(folder), data=str(data), out=tmp_path / "out", orders=False)
+    found = evaluate.evaluate(evaluate.EvaluateOptions(**words, batch_size=4))
+    assert found["videos"] == 10
+    assert (tmp_path / "out" / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "give a run directory, or --weights"),
+        (["run", "--weights", "w.pth"], "and not both"),
+        (["--weights", "w.pth"], "by --data and --out"),
+    ],
+)
+def test_evaluate_wants_one_way_of_asking(given, message, capsys, tmp_path, monkeypatch):
+    """A run; or weights with data and a folder: anything else is one line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "w.pth").touch()
+    assert message in command(capsys, evaluate.main, *given)
 
 
 @pytest.mark.parametrize("given", [[], ["run", "--weights", "w.pth"]])

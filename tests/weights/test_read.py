@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from huggingface_hub import errors as hub_errors
+from orbax.checkpoint import v1
 
 from flaxvid.weights import read
 
@@ -404,9 +405,69 @@ def test_other_files_are_refused(text, tmp_path):
 
 
 def test_another_archive_is_refused(tmp_path):
-    """A NumPy archive is a zip file too, but not one of PyTorch's."""
-    np.savez(tmp_path / "weights.npz", w=PLAIN)
-    assert "no data.pkl" in refusal(tmp_path / "weights.npz")
+    """Any zip file is none of PyTorch's."""
+    with zipfile.ZipFile(tmp_path / "weights.zip", "w") as file:
+        file.writestr("readme.txt", "no weights")
+    assert "no data.pkl" in refusal(tmp_path / "weights.zip")
+
+
+def test_a_numpy_archive(tmp_path):
+    """A NumPy archive is a zip file too; its names may be those of a tree."""
+    np.savez(tmp_path / "weights.npz", **{"params/dense/kernel": PLAIN})
+    found = read.read(tmp_path / "weights.npz")
+    np.testing.assert_array_equal(found["params/dense/kernel"], PLAIN)
+
+
+def test_objects_in_a_numpy_archive_are_refused(tmp_path):
+    """What would have to be unpickled is not read, and neither are strings."""
+    for name, value in {"object": np.array([{}, None]), "text": np.array(["a"])}.items():
+        np.savez(tmp_path / f"{name}.npz", w=value)
+        assert name == "text" or "allow_pickle" in refusal(tmp_path / f"{name}.npz")
+        assert name == "object" or "no numbers" in refusal(tmp_path / f"{name}.npz")
+
+
+def sharded(folder, names=("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")):
+    """Two files and the list of what is in which."""
+    for name, array in zip("ab", (PLAIN, PLAIN + 1), strict=True):
+        shard = names["ab".index(name)]
+        safetensors.numpy.save_file({name: array}, folder / Path(shard).name)
+    listed = {"weight_map": dict(zip("ab", names, strict=True))}
+    (folder / read.INDEX).write_text(json.dumps(listed))
+    return folder
+
+
+def test_several_files(tmp_path):
+    """Of a folder with an index, all files that it lists are read."""
+    path = read.locate(str(sharded(tmp_path)))
+    assert path.name == read.INDEX
+    found = read.read(path)
+    np.testing.assert_array_equal(found["a"], PLAIN)
+    np.testing.assert_array_equal(found["b"], PLAIN + 1)
+    assert [file.name[:11] for file in read.files_of(path)] == ["model-00001", "model-00002"]
+
+
+@pytest.mark.parametrize("name", ["../model-2.safetensors", "/etc/passwd"])
+def test_an_index_stays_in_its_folder(name, tmp_path):
+    """A list of files elsewhere is refused."""
+    path = sharded(tmp_path, ("model-1.safetensors", name)) / read.INDEX
+    assert "is not beside it" in refusal(path)
+
+
+def test_a_shard_that_is_not_there(tmp_path):
+    """The missing file is named."""
+    (sharded(tmp_path) / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(read.WeightsError, match="00002-of-00002.safetensors: can't be read"):
+        read.read(tmp_path / read.INDEX)
+
+
+def test_a_folder_of_orbax(tmp_path):
+    """A tree that a Flax program saved, under names with slashes."""
+    tree = {"params": {"dense": {"kernel": PLAIN, "bias": PLAIN[0]}}}
+    v1.save(tmp_path / "saved", tree)
+    path = read.locate(str(tmp_path / "saved"))
+    found = read.read(path)
+    assert set(found) == {"params/dense/kernel", "params/dense/bias"}
+    np.testing.assert_array_equal(found["params/dense/kernel"], PLAIN)
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -415,6 +476,12 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 # ------------------------------------------------------------------ where weights are
+@pytest.fixture(autouse=True)
+def asked_anew():
+    """What the hub answered in one test is nothing to the next."""
+    read.fetched.cache_clear()
+
+
 def test_locate_a_path(tmp_path):
     """A path is itself, and a folder is the safest weight file in it."""
     assert read.locate(str(tmp_path / "a.pth")) == tmp_path / "a.pth"
@@ -426,7 +493,7 @@ def test_locate_a_path(tmp_path):
 
 def test_locate_in_a_folder_without_weights(tmp_path):
     """A folder without weights is refused with the names that were looked for."""
-    with pytest.raises(read.WeightsError, match="no model.safetensors or pytorch_model.bin"):
+    with pytest.raises(read.WeightsError, match="no model.safetensors or .* or pytorch_model.bin"):
         read.locate(str(tmp_path))
 
 
@@ -437,7 +504,7 @@ def test_locate_on_the_hub(monkeypatch):
     def download(repository, file, revision, local_files_only):
         assert not local_files_only
         asked.append((repository, file, revision))
-        if file == "model.safetensors":
+        if file.startswith("model.safetensors"):
             raise hub_errors.EntryNotFoundError("404")
         return f"/cache/{file}"
 
@@ -446,6 +513,7 @@ def test_locate_on_the_hub(monkeypatch):
     assert read.locate("hf:owner/name@v1") == Path("/cache/pytorch_model.bin")
     assert asked == [
         ("owner/name", "model.safetensors", "v1"),
+        ("owner/name", read.INDEX, "v1"),
         ("owner/name", "pytorch_model.bin", "v1"),
     ]
     read.locate("hf:owner/name")
