@@ -1,4 +1,4 @@
-"""Exercises from the command line: the board, checks of a file, hints, stubs, references."""
+"""Exercises from the command line: the board, lessons to work in, checks, hints, stubs."""
 
 import argparse
 import math
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from flaxvid import errors, exercise, files
-from flaxvid.exercise import board, catalogue, limits, mine
+from flaxvid.exercise import board, catalogue, limits, mine, working_copies
 
 COMMAND = "python -m flaxvid.exercise"
 # Added to the code of a check in a process of its own: without it, something else has ended it.
@@ -48,6 +48,8 @@ def run(chosen: argparse.Namespace) -> int:
             exercise.show(chosen.name)
         case "hint":
             exercise.hint(chosen.name)
+        case "start":
+            start(chosen.folder)
         case "stub":
             stub(chosen.name, chosen.file)
         case "reset":
@@ -137,6 +139,16 @@ def check_here(file: Path, name: str, seconds: float) -> int:
     return int(not verdict.passed)
 
 
+def start(folder: Path) -> None:
+    """Writes copies of the lessons to work in, and says what was written and what was there."""
+    written, there = working_copies.write(folder)
+    if written:
+        lessons = f"{len(written)} lesson{'s' if len(written) > 1 else ''}"
+        print(f"{folder}: {lessons} without outputs. Then  jupyter lab {folder}")
+    if there:
+        print(f"{folder}: left as they are: {', '.join(there)}")
+
+
 def stub(name: str, file: Path | None) -> None:
     """Prints the stub of an exercise, or writes it at the end of a file that does not have it."""
     found = catalogue.find(name).name
@@ -183,6 +195,8 @@ def parser() -> argparse.ArgumentParser:
     command("check", "check the exercises that a file defines", file, optional_name, seconds)
     command("show", "print flaxvid's own version", exercise_name)
     command("hint", "print a hint", exercise_name)
+    new_folder = ("folder", {"type": Path, "help": "a folder of your own, new or not"})
+    command("start", "copy the lessons without outputs; overwrites nothing", new_folder)
     new_file = ("file", {"type": Path, "nargs": "?", "help": "a new file; printed if left out"})
     command("stub", "write what to begin from", exercise_name, new_file)
     command("reset", "forget what was passed", optional_name)

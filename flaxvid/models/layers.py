@@ -194,9 +194,18 @@ def layer_norm(dim: int, *, epsilon: float = 1e-6, dtype=None, rngs: nnx.Rngs) -
 
 
 class Dropout(nnx.Dropout):
-    """Dropout when `rngs` are given; a call without them is for use, and drops nothing."""
+    """Dropout when `rngs` are given; a call without them is for use, and drops nothing.
 
-    def __call__(self, inputs: Array, rngs: nnx.Rngs | None = None) -> Array:
+    A number is dropped with probability `rate`, and what is kept is divided by `1 - rate`. Along
+    the axes of `broadcast_dims` all are dropped or kept together.
+
+    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting"
+    (2014).
+    """
+
+    def __call__(
+        self, inputs: Float[Array, "*shape"], rngs: nnx.Rngs | None = None
+    ) -> Float[Array, "*shape"]:
         if rngs is None or not self.rate:
             return inputs
         keep = 1 - self.rate

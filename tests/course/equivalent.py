@@ -63,6 +63,18 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "models.bilstm.lstm_update": {"12: -1 -> 1": TWO_AXES},
     "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
+    "training.metrics.accuracy": {
+        "10: -1 -> 1": TWO_AXES,
+        "11: -1 -> 1": TWO_AXES,
+        "11: (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32) -> "
+        "jnp.argmax(logits, axis=-1) == labels": "times a weight, a truth value is 0.0 or 1.0",
+        "12: 1.0 -> 0.5": WEIGHTS,
+    },
+    "training.averaging.averaged": {
+        "13: state.step.astype(jnp.float32) -> state.step": (
+            "two whole numbers divide to a float32 of the same value"
+        ),
+    },
     "training.optimizer.schedule": {
         "14: 0.0 if warmup else peak -> 0.0 if True else peak": (
             "where nothing warms up, no step is taken at the first value"

@@ -13,6 +13,7 @@ from flaxvid.models import layers
 
 patchify = pytest.mark.exercise("models.layers.patchify")
 mlp = pytest.mark.exercise("models.layers.MLP")
+dropout = pytest.mark.exercise("models.layers.Dropout")
 
 
 def video_of(shape):
@@ -130,12 +131,14 @@ def test_layer_norm_keeps_its_precision():
     np.testing.assert_allclose(norm(jnp.asarray(values)), exact, atol=1e-3)
 
 
+@dropout
 def test_dropout_without_rngs_drops_nothing():
     """A call without rngs is for use."""
     values = video_of((4, 5))
     np.testing.assert_array_equal(layers.Dropout(0.9)(values), values)
 
 
+@dropout
 def test_dropout_of_all_leaves_nothing():
     """At rate 1 the values are 0, and so are the gradients, and neither is NaN."""
     drop = layers.Dropout(1.0)
@@ -145,6 +148,7 @@ def test_dropout_of_all_leaves_nothing():
     np.testing.assert_array_equal(slope, np.zeros(4))
 
 
+@dropout
 def test_dropout_keeps_the_mean():
     """What is kept is scaled up by 1 / (1 - rate)."""
     dropped = layers.Dropout(0.25)(jnp.ones((100, 100)), rngs=nnx.Rngs(dropout=0))
@@ -161,6 +165,7 @@ def test_dropout_drops_what_flax_drops(shape):
     np.testing.assert_array_equal(ours, flax)
 
 
+@dropout
 def test_drop_path_drops_whole_rows():
     """A row of `row token dim` is dropped as a whole or not at all."""
     dropped = layers.drop_path(0.5)(jnp.ones((64, 3, 4)), rngs=nnx.Rngs(dropout=0))
@@ -169,8 +174,10 @@ def test_drop_path_drops_whole_rows():
     assert 0 < (rows[:, 0] == 0).sum() < 64
 
 
+@dropout
 def test_dropout_repeats_with_its_key():
-    """The same key drops the same places."""
+    """The same key drops the same places, and another key others."""
     values, drop = jnp.ones((8, 8)), layers.Dropout(0.5)
     first, second = (drop(values, rngs=nnx.Rngs(dropout=jax.random.key(3))) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, drop(values, rngs=nnx.Rngs(dropout=jax.random.key(4))))

@@ -1,5 +1,6 @@
 """Metrics: loss and accuracies, counted by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,25 +10,39 @@ from flaxvid.training import metrics
 LOGITS = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0], [1.0, 2.0, 9.0], [7.0, 8.0, 6.0]], np.float32)
 LABELS = np.array([0, 2, 2, 2], np.int32)
 
+accuracy_exercise = pytest.mark.exercise("training.metrics.accuracy")
 
+
+@accuracy_exercise
 def test_accuracy_counts_rows_of_weight_one():
-    """Rows 0 and 2 are right; without row 3, that is two of three."""
-    weight = jnp.array([1.0, 1.0, 1.0, 0.0])
-    accuracy = metrics.accuracy(jnp.asarray(LOGITS), jnp.asarray(LABELS), weight)
+    """Rows 0 and 2 are right; without row 3, that is two of three, and of row 0 alone all."""
+    logits, labels = jnp.asarray(LOGITS), jnp.asarray(LABELS)
+    accuracy = metrics.accuracy(logits, labels, jnp.array([1.0, 1.0, 1.0, 0.0]))
     np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
+    assert metrics.accuracy(logits, labels, jnp.array([1.0, 0.0, 0.0, 0.0])) == 1.0
 
 
+@accuracy_exercise
 def test_accuracy_of_no_rows_is_zero():
     """A batch in which nothing counts gives 0 and no NaN."""
     accuracy = metrics.accuracy(jnp.asarray(LOGITS), jnp.asarray(LABELS), jnp.zeros(4))
     assert float(accuracy) == 0.0
 
 
+@accuracy_exercise
 def test_the_label_of_a_mixed_clip_is_its_largest_share():
-    """Mixed of classes 0 and 2, mostly of 2: right where logits are largest at 2."""
-    shares = jnp.array([[0.3, 0.0, 0.7]] * 4)
+    """Mostly of classes 0, 2, 2 and 1, where logits are largest at 0, 1, 2 and 1."""
+    shares = jnp.array([[0.7, 0.3, 0.0], [0.0, 0.4, 0.6], [0.1, 0.3, 0.6], [0.3, 0.7, 0.0]])
     accuracy = metrics.accuracy(jnp.asarray(LOGITS), shares, jnp.ones(4))
-    np.testing.assert_allclose(accuracy, 1 / 4, rtol=1e-6)
+    np.testing.assert_allclose(accuracy, 3 / 4, rtol=1e-6)
+
+
+@accuracy_exercise
+def test_accuracy_compiles():
+    """As in a training step: rows 0 and 2 are right, and row 3 is left out."""
+    weight = jnp.array([1.0, 1.0, 1.0, 0.0])
+    accuracy = jax.jit(metrics.accuracy)(jnp.asarray(LOGITS), jnp.asarray(LABELS), weight)
+    np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from flaxvid.training import averaging, metrics, mixing, step
 from flaxvid.training import state as states
 
+averaged_exercise = pytest.mark.exercise("training.averaging.averaged")
 mix = jax.jit(mixing.mix, static_argnums=(2, 3, 4))
 
 
@@ -114,9 +115,10 @@ def state_of(value):
 def plus_one(state, _batch):
     """A step that adds 1 to the only weight."""
     params = {"w": state.params["w"] + 1}
-    return state._replace(step=state.step + 1, params=params), {}
+    return state._replace(step=state.step + 1, params=params), {"loss": params["w"]}
 
 
+@averaged_exercise
 def test_average_follows_the_weights():
     """After steps 1 and 2 of a decay of 0.5 at most: 2/11 kept, then 3/12."""
     averaged = averaging.averaged(plus_one, 0.5)
@@ -128,11 +130,21 @@ def test_average_follows_the_weights():
     assert state.params["w"] == 3
 
 
+@averaged_exercise
 def test_average_forgets_no_faster_than_told():
     """Late in a run a step takes 1 - decay of the new weights."""
     late = state_of(0.0)._replace(step=jnp.asarray(10**6))
     state, _ = averaging.averaged(plus_one, 0.9)(late, None)
     np.testing.assert_allclose(state.average["w"], 0.1, rtol=1e-5)
+
+
+@averaged_exercise
+def test_averaged_step_compiles():
+    """The mean is as above, the weights are those of the step, and so is what it measured."""
+    state, measured = jax.jit(averaging.averaged(plus_one, 0.5))(state_of(1.0), None)
+    np.testing.assert_allclose(state.average["w"], 2 / 11 * 1 + 9 / 11 * 2, rtol=1e-6)
+    assert float(state.params["w"]) == 2.0
+    assert {name: float(value) for name, value in measured.items()} == {"loss": 2.0}
 
 
 def test_a_state_without_average_is_used_as_it_is():

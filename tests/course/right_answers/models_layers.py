@@ -70,3 +70,32 @@ class MLP_of_a_list(nnx.Module):
         for layer in (self.fc1, lambda x: nnx.gelu(x, approximate=False), None, self.fc2, None):
             tokens = self.dropout(tokens, rngs=rngs) if layer is None else layer(tokens)
         return tokens
+
+
+# --- Dropout ----------------------------------------------------------------------------
+class Dropout_of_flax(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        return inputs if rngs is None else super().__call__(inputs, rngs=rngs)
+
+
+class Dropout_by_a_factor(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        keep = 1 - self.rate
+        sizes = [1 if d in self.broadcast_dims else n for d, n in enumerate(inputs.shape)]
+        kept = jax.random.bernoulli(rngs.dropout(), keep, tuple(sizes))
+        return inputs * (kept / max(keep, 1e-9)).astype(inputs.dtype)
+
+
+class Dropout_by_uniform(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None or self.rate == 0:
+            return inputs
+        if self.rate == 1:
+            return jnp.zeros_like(inputs)
+        sizes = list(inputs.shape)
+        for axis in self.broadcast_dims:
+            sizes[axis] = 1
+        drawn = jax.random.uniform(rngs.dropout(), sizes)
+        return jnp.where(drawn < self.rate, 0.0, inputs / (1 - self.rate)).astype(inputs.dtype)

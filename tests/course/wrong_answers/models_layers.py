@@ -2,6 +2,7 @@
 
 import einops
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from flaxvid.models import layers
@@ -87,3 +88,68 @@ MLP_starting_as_it_likes = _mlp_like(
     "MLP_starting_as_it_likes", __init__=_starts_without("kernel_init")
 )
 MLP_always_in_float32 = _mlp_like("MLP_always_in_float32", __init__=_starts_without("dtype"))
+
+
+# --- Dropout ----------------------------------------------------------------------------
+def _shape(self, inputs):
+    return [1 if d in self.broadcast_dims else n for d, n in enumerate(inputs.shape)]
+
+
+class Dropout_always(nnx.Dropout):  # in use as well
+    def __call__(self, inputs, rngs=None):
+        rngs = nnx.Rngs(dropout=0) if rngs is None else rngs
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs / max(1 - self.rate, 1e-6), 0)
+
+
+class Dropout_never(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        return inputs
+
+
+class Dropout_with_one_key(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(jax.random.key(0), 1 - self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs / max(1 - self.rate, 1e-6), 0)
+
+
+class Dropout_that_keeps_the_rate(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(rngs.dropout(), self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs / max(self.rate, 1e-6), 0)
+
+
+class Dropout_unscaled(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs, 0)
+
+
+class Dropout_scaled_in_use(nnx.Dropout):  # as in the first papers
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs * (1 - self.rate)
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs, 0)
+
+
+class Dropout_of_each_alone(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, inputs.shape)
+        return jnp.where(kept, inputs / max(1 - self.rate, 1e-6), 0)
+
+
+class Dropout_of_all_is_nan(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs / jnp.float32(1 - self.rate), 0)

@@ -1,0 +1,50 @@
+"""Wrong answers for the exercises of flaxvid.training.metrics."""
+
+import jax.numpy as jnp
+
+
+# --- accuracy ---------------------------------------------------------------------------
+def _right(logits, labels):
+    labels = jnp.argmax(labels, axis=-1) if labels.ndim == 2 else labels
+    return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
+
+
+def _count(weight):
+    return jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def accuracy_of_all_rows(logits, labels, weight):
+    return jnp.mean(_right(logits, labels))
+
+
+def accuracy_over_all_rows(logits, labels, weight):  # miscounted
+    return jnp.mean(weight * _right(logits, labels))
+
+
+def accuracy_in_percent(logits, labels, weight):
+    return 100 * jnp.sum(weight * _right(logits, labels)) / _count(weight)
+
+
+def accuracy_counted(logits, labels, weight):  # how many, not which share
+    return jnp.sum(weight * _right(logits, labels))
+
+
+def accuracy_of_class_numbers_only(logits, labels, weight):
+    labels = labels.astype(jnp.int32)
+    labels = labels[:, 0] if labels.ndim == 2 else labels
+    return jnp.sum(weight * _right(logits, labels)) / _count(weight)
+
+
+def accuracy_nothing_by_nothing(logits, labels, weight):
+    return jnp.sum(weight * _right(logits, labels)) / jnp.sum(weight)
+
+
+def accuracy_of_chosen_rows(logits, labels, weight):  # as in NumPy
+    chosen = _right(logits, labels)[weight == 1]
+    return jnp.sum(chosen) / max(1, len(chosen))
+
+
+def accuracy_by_if(logits, labels, weight):
+    if weight.sum() == 0:
+        return jnp.float32(0)
+    return jnp.sum(weight * _right(logits, labels)) / jnp.sum(weight)
