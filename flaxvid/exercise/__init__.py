@@ -67,9 +67,16 @@ def check(thing: Callable | str, name: str | None = None, seconds: float = SECON
         print(f"  Stuck? hint({exercise.name.rpartition('.')[2]!r})")
 
 
-def hint(name: str) -> None:
-    """Prints the hint of an exercise; its short name is enough."""
-    print(catalogue.find(name).hint)
+def hint(name: str, more: bool = False) -> None:
+    """Prints the first hint of an exercise, or with `more` the second; its short name is enough.
+
+    The first is a question that shows where to look, the second says how it goes and what to call.
+    After both there is `show`.
+    """
+    exercise = catalogue.find(name)
+    short = repr(exercise.name.rpartition(".")[2])
+    print((exercise.way if more else exercise.nudge).rstrip())
+    print(f"  flaxvid's own: show({short})" if more else f"  More? hint({short}, more=True)")
 
 
 def show(name: str) -> None:

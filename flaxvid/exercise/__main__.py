@@ -47,7 +47,7 @@ def run(chosen: argparse.Namespace) -> int:
         case "show":
             exercise.show(chosen.name)
         case "hint":
-            exercise.hint(chosen.name)
+            hint(chosen.name, chosen.more)
         case "start":
             start(chosen.folder)
         case "stub":
@@ -149,6 +149,18 @@ def start(folder: Path) -> None:
         print(f"{folder}: left as they are: {', '.join(there)}")
 
 
+def hint(name: str, more: bool) -> None:
+    """Prints a hint as `exercise.hint` does, with the commands that lead on."""
+    found = catalogue.find(name)
+    short = found.name.rpartition(".")[2]
+    print((found.way if more else found.nudge).rstrip())
+    print(
+        f"  flaxvid's own: {COMMAND} show {short}"
+        if more
+        else f"  More? {COMMAND} hint {short} --more"
+    )
+
+
 def stub(name: str, file: Path | None) -> None:
     """Prints the stub of an exercise, or writes it at the end of a file that does not have it."""
     found = catalogue.find(name).name
@@ -194,7 +206,8 @@ def parser() -> argparse.ArgumentParser:
     seconds = ("--seconds", {"type": limit, "default": exercise.SECONDS, "help": LIMIT_HELP})
     command("check", "check the exercises that a file defines", file, optional_name, seconds)
     command("show", "print flaxvid's own version", exercise_name)
-    command("hint", "print a hint", exercise_name)
+    more = ("--more", {"action": "store_true", "help": "the second hint: what to call"})
+    command("hint", "print a hint, with --more a second one", exercise_name, more)
     new_folder = ("folder", {"type": Path, "help": "a folder of your own, new or not"})
     command("start", "copy the lessons without outputs; overwrites nothing", new_folder)
     new_file = ("file", {"type": Path, "nargs": "?", "help": "a new file; printed if left out"})

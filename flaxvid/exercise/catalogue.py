@@ -27,7 +27,10 @@ class Exercise:
     difficulty: str
     """easy, medium or hard."""
     minutes: int
-    hint: str
+    nudge: str
+    """The first hint: a question that shows where to look."""
+    way: str
+    """The second: how it goes, with the names of what to call."""
 
 
 @functools.cache

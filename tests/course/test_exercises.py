@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import nbformat
@@ -88,9 +89,24 @@ def test_short_names_are_unique():
 
 
 def test_difficulties_and_hints():
-    """Three words for difficulty, and no hint that is empty or gives away a whole solution."""
+    """Three words for difficulty; two hints that differ: the first names nothing to call."""
     for exercise in EXERCISES.values():
         assert exercise.difficulty in ("easy", "medium", "hard")
-        assert 20 < len(exercise.hint) < 600
-        assert "\n    return" not in exercise.hint
         assert Path(exercise.lesson).name == exercise.lesson
+        for hint in (exercise.nudge, exercise.way):
+            assert 40 < len(hint) < 600, exercise.name
+            assert max(map(len, hint.splitlines())) <= 110, exercise.name
+        library = re.findall(r"\b(?:np|jnp|jax|optax|einops|math|re|cv2)\.\w+", exercise.nudge)
+        assert not library, exercise.name
+        assert "." in exercise.way or "(" in exercise.way, exercise.name
+
+
+@pytest.mark.parametrize("name", list(EXERCISES))
+def test_hints_do_not_give_the_answer_away(name):
+    """No expression that flaxvid's own version returns, or gives a name, stands in a hint."""
+    hints = "".join(f"{EXERCISES[name].nudge} {EXERCISES[name].way}".split())
+    own = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(catalogue.reference(name)))))
+    for node in ast.walk(own):
+        if isinstance(node, ast.Return | ast.Assign) and node.value:
+            said = "".join(ast.unparse(node.value).replace("'", '"').split())
+            assert len(said) < 30 or said not in hints, ast.unparse(node)

@@ -297,6 +297,18 @@ def test_after_failure_the_last_good_version_is_used(reference, capsys):
     assert "hint('uniform_indices')" in capsys.readouterr().out
 
 
+def test_hints_come_in_two_steps(capsys):
+    """A question first, then what to call, then flaxvid's own: each tells of the next."""
+    exercise.hint("pad_clip")
+    first = capsys.readouterr().out
+    exercise.hint("video.sample.pad_clip", more=True)
+    second = capsys.readouterr().out
+    assert "np.minimum" not in first
+    assert first.endswith("\n  More? hint('pad_clip', more=True)\n")
+    assert "np.minimum" in second
+    assert second.endswith("\n  flaxvid's own: show('pad_clip')\n")
+
+
 def test_an_unknown_name_is_one_line(capsys):
     """A cell shows a line, and no traceback."""
     exercise.check(right)

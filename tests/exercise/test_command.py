@@ -102,10 +102,14 @@ def test_mistakes_are_one_line(command, arguments, told):
 
 
 def test_show_and_hint(command):
-    """The reference with its place, and the hint."""
+    """The reference with its place; a hint, and another one, each with the way to the next."""
     assert "def pad_clip(" in command("show", "pad_clip")[1]
     assert "flaxvid/video/sample.py:" in command("show", "pad_clip")[1]
-    assert "np.minimum" in command("hint", "pad_clip")[1]
+    first, more = command("hint", "pad_clip")[1], command("hint", "pad_clip", "--more")[1]
+    assert "np.minimum" not in first
+    assert first.endswith("More? python -m flaxvid.exercise hint pad_clip --more\n")
+    assert "np.minimum" in more
+    assert more.endswith("flaxvid's own: python -m flaxvid.exercise show pad_clip\n")
 
 
 def test_pytest_itself_checks_a_file(tmp_path):
