@@ -83,8 +83,8 @@ def _sizes(videos, about):
     count = len(videos.rows) + len(embeddings.view_rows(videos, about.views))
     return (
         f"{about.rows} tokens of {about.dim} numbers a video, averaged in {about.grid} x "
-        f"{about.grid} cells of a frame (--encoder-grid): {each / 2**20:.2f} MiB each, "
-        f"{count * each / 2**30:.2f} GiB in all"
+        f"{about.grid} cells of a frame (--encoder-grid): {each / 2**10:,.1f} KiB each, "
+        f"{count * each / 2**20:,.1f} MiB in all"
     )
 
 
