@@ -4,12 +4,13 @@ What a file beside the weights tells comes first; then what is known of publishe
 name; and what was chosen by the user before either, where it can be.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Collection
 from typing import Any
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.video import transform
 from flaxvid.weights import pretrained, processor, read
 
@@ -88,7 +89,10 @@ def licence(spec: str) -> str:
     """
     path = read.locate(spec)
     card = read.fetch_beside(spec, path, "README.md")
-    text = "" if card is None else card.read_text(encoding="utf-8", errors="replace")
+    text = ""
+    if card is not None:
+        with contextlib.suppress(files.FileError):  # a card that can't be read says nothing
+            text = files.read_text(card)
     front = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
     said = re.search(r"^license:\s*(\S+)\s*$", front[1] if front else "", re.MULTILINE)
     if said:

@@ -35,7 +35,8 @@ NAMED = {
     "google/videoprism-large-f8r288": "flax_large_f8r288_repeated.npz",
 }
 # One of these is in every folder that Orbax wrote.
-ORBAX = ("_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt")
+TREE = "_METADATA"  # of Orbax, in the folder of a tree
+ORBAX = (TREE, "_CHECKPOINT_METADATA", "manifest.ocdbt")
 REMEDY = "nothing of it was run; find a .safetensors file, or one of a state_dict() alone"
 
 _DAMAGED = (
@@ -247,9 +248,12 @@ def _from_orbax(path):
     """The arrays of a tree, under names like `params/encoder/kernel`."""
     import orbax.checkpoint as orbax  # only here: it takes long to import
 
-    # Newer versions put a tree into a folder of its own; a manager of checkpoints calls it so.
-    inside = [path / name for name in ("pytree", "default") if (path / name).is_dir()]
-    path = (inside or [path])[0]
+    # Versions differ in the folder of its own that they put a tree into, and in how they call it.
+    trees = [path] if (path / TREE).exists() else [found.parent for found in path.glob(f"*/{TREE}")]
+    if len(trees) > 1:
+        names = ", ".join(sorted(tree.name for tree in trees))
+        raise WeightsError(f"{path}: holds several trees ({names}); name the folder of one")
+    path = (trees or [path])[0]
     try:
         with warnings.catch_warnings():
             # That arrays come back on this machine's devices is what is wanted.
