@@ -40,8 +40,8 @@ class BiLSTMConfig:
     dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the logits."""
     input_start: Literal["width", "state"] = "state"
-    """What the weights on a layer's inputs start uniform by: 1 / sqrt of the inputs' width, so that
-    wide inputs don't saturate the gates, or of the state's, as in PyTorch."""
+    """What the weights on a layer's inputs start uniform by: half of 1 / sqrt of the inputs' width,
+    so that wide inputs don't saturate the gates; or 1 / sqrt of the state's, as in PyTorch."""
     center: embedding_inputs.Center = "none"
     """The mean of a video's frames: taken out of them and put before them as a token, taken out
     only, or left where it is."""
@@ -112,8 +112,8 @@ def reverse_padded(
     return jnp.take_along_axis(sequence, order[:, :, None], axis=1)
 
 
-def _uniform(width):
-    bound = 1 / math.sqrt(width)
+def _uniform(width, share=1.0):
+    bound = share / math.sqrt(width)
 
     def init(key, shape, dtype=jnp.float32):
         return jax.random.uniform(key, shape, dtype, -bound, bound)
@@ -134,12 +134,12 @@ class LSTM(nnx.Module):
     ):
         """Both linear layers have a bias, and all starts uniform in +-1 / sqrt(hidden_dim).
 
-        With `input_start` `width`, the weights on the inputs do in +-1 / sqrt(dim). One bias would
-        do; PyTorch's two make its weights fit.
+        With `input_start` `width`, the weights on the inputs do in +-0.5 / sqrt(dim). One bias
+        would do; PyTorch's two make its weights fit.
         """
         by_state = _uniform(hidden_dim)
         start = dict(kernel_init=by_state, bias_init=by_state, rngs=rngs)
-        by_input = _uniform(dim) if input_start == "width" else by_state
+        by_input = _uniform(dim, 0.5) if input_start == "width" else by_state
         self.from_input = layers.Linear(dim, 4 * hidden_dim, **start | {"kernel_init": by_input})
         self.from_hidden = nnx.Linear(hidden_dim, 4 * hidden_dim, **start)
 
