@@ -22,6 +22,7 @@ import nbformat
 COURSE = Path(__file__).resolve().parent
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SECONDS_PER_CELL = 300
+SECONDS_TO_START = 300  # of a kernel, on a machine with much else to do
 
 
 def main() -> None:
@@ -58,7 +59,8 @@ def execute(notebook: nbformat.NotebookNode) -> None:
             "FLAXVID_PROGRESS": str(Path(folder, "progress.json")),
         }
         where = {"metadata": {"path": str(COURSE)}}
-        client = nbclient.NotebookClient(notebook, timeout=SECONDS_PER_CELL, resources=where)
+        limits = dict(timeout=SECONDS_PER_CELL, startup_timeout=SECONDS_TO_START)
+        client = nbclient.NotebookClient(notebook, **limits, resources=where)
         client.execute(env=os.environ | own)
 
 

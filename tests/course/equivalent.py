@@ -63,6 +63,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "models.bilstm.lstm_update": {"12: -1 -> 1": TWO_AXES},
     "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
+    "models.layers.Dropout": {"20: 1 -> 2": "at rate 1 nothing is kept, whatever it is divided by"},
     "training.metrics.accuracy": {
         "10: -1 -> 1": TWO_AXES,
         "11: -1 -> 1": TWO_AXES,

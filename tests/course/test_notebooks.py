@@ -163,6 +163,16 @@ def test_its_cells_are_short(notebook):
         assert lines <= LONGEST_CELL, cell.source
 
 
+def test_it_begins_and_ends_as_all_do(notebook):
+    """A question first; at the end what was learnt, where to go on, and where it comes from."""
+    first, last = notebook.cells[0].source, notebook.cells[-1].source
+    assert re.match(r"# \d+\. .*\n\n\*\*[^*]+\?", first)
+    assert "*Before you begin" in first
+    for part in ("## What you can do now", "**Sources.**", "**Go further.** (1) ", "**Read on.** "):
+        assert last.count(part) == 1, part
+    assert re.search(r"\*\*(Next:|The end)\*\*", last)
+
+
 def test_pictures_beside_the_lessons_are_theirs():
     """What a cell tagged `picture` shows; otherwise run `python course/render.py`."""
     drawn = {}
