@@ -33,8 +33,8 @@ def between(
     due: object,
     result: object,
     annotation: object,
-    rtol: float = 0.0,
-    atol: float = 0.0,
+    rtol: float | int = 0,
+    atol: float | int = 0,
 ) -> str:
     """`place` for two that were compared, arrays or nested lists; nothing if they are neither."""
     try:
