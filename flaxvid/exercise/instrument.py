@@ -1,5 +1,6 @@
 """The learner's version under observation: its calls noted, its shapes and its time checked."""
 
+import collections
 import dataclasses
 import functools
 import inspect
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import jaxtyping
 import numpy as np
 
-from flaxvid.exercise import limits, mine, verdicts
+from flaxvid.exercise import compared, limits, mine, verdicts
 
 
 class ChangedArgumentError(AssertionError):
@@ -30,6 +31,10 @@ class Watch:
     """Of what the learner's version gives back."""
     comparison: tuple[str, object, object] | None = None
     """Operator, left and right of the last comparison that failed since the call."""
+    record: collections.deque[compared.Call] = dataclasses.field(
+        default_factory=lambda: collections.deque(maxlen=100)
+    )
+    """The last calls: a failed assertion need not be about the very last."""
 
 
 def watched(thing: Callable, reference: Callable, watch: Watch) -> Callable:
@@ -81,16 +86,19 @@ def _recorded(checked, function, watch, name, is_method=False, parameters=(), re
         watch.call = told
         given = dict(zip(parameters, arguments, strict=False)) | options
         before = {key: value.copy() for key, value in given.items() if _is_small(value)}
+        places = compared.places_now()
         try:
             with limits.enforced(watch.limit), mine.kept_running():
                 result = checked(*arguments, **options)
             _refuse_changes(before, given)
         except BaseException as error:
             watch.raised = error
+            watch.record.append(compared.Call(told, None, error, returns, places))
             raise
         if isinstance(result, types.FunctionType):  # a step, a schedule: what matters is its call
             result = _recorded(result, result, watch, told)
         watch.call, watch.result, watch.annotation = told, result, returns
+        watch.record.append(compared.Call(told, result, None, returns, places))
         return result
 
     return recorded

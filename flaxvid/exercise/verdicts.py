@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.exercise import board, catalogue, first_difference
+from flaxvid.exercise import board, catalogue, compared, first_difference
 
 PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written yet"
 INDENT = "  "
@@ -61,6 +61,15 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
     raised = watch.raised is not None and error is watch.raised
     if raised and isinstance(error, NotImplementedError):
         return Verdict(name, NOT_WRITTEN)
+    about = None if raised else compared.call(watch.record, item.path, traceback)
+    if about is not None:
+        watch = dataclasses.replace(
+            watch,
+            call=about.told,
+            result=about.result,
+            raised=about.raised,
+            annotation=about.annotation,
+        )
     sentence = " ".join((inspect.getdoc(item.function) or item.name).split("\n\n")[0].split())
     lines = [*textwrap.wrap(sentence, 92), ""]
     if watch.calls:
@@ -153,7 +162,9 @@ def _gave(error, traceback, watch) -> list[str]:
             lines += _pair("compared", seen)
         if seen == due:  # alike in the digits that are printed
             due = f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
-        return lines + _pair("expected", due)
+        lines += _pair("expected", due)
+        place = first_difference.between(left, right, watch.result, watch.annotation)
+        return lines + (_pair("at", place) if place and _is_long(left) else [])
     place = first_difference.place(traceback, watch.result, watch.annotation)
     if place:
         return lines + _pair("at", place)
@@ -172,6 +183,13 @@ def _gave(error, traceback, watch) -> list[str]:
     told = [line for line in told if not line.startswith(("assert ", "+ "))]
     told = [line.replace("(ACTUAL)", "given").replace("(DESIRED)", "expected") for line in told]
     return lines + [line for part in told[:5] for line in _pair("", part)]
+
+
+def _is_long(thing) -> bool:
+    """Whether what was compared is too much to see at a glance where it differs."""
+    if isinstance(thing, list | tuple):
+        return len(thing) > 24 or any(isinstance(item, list | tuple) for item in thing)
+    return np.size(thing) > 24
 
 
 def _raised(error, thing) -> list[str]:

@@ -109,4 +109,4 @@ def test_hints_do_not_give_the_answer_away(name):
     for node in ast.walk(own):
         if isinstance(node, ast.Return | ast.Assign) and node.value:
             said = "".join(ast.unparse(node.value).replace("'", '"').split())
-            assert len(said) < 30 or said not in hints, ast.unparse(node)
+            assert len(said) < 40 or said not in hints, ast.unparse(node)

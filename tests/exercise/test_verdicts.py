@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jaxtyping import Shaped
 
 from flaxvid import exercise
 from flaxvid.exercise import (
@@ -87,6 +88,60 @@ def test_a_place_has_numbers_where_axes_have_no_names():
         np.testing.assert_allclose([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]])
     told = first_difference.place(caught.tb, np.zeros(3), None)
     assert told == "[1, 1]: gave 4, expected 5 (1 of 4 numbers differ)"
+
+
+def test_a_place_in_one_of_several_results():
+    """Each part of a tuple has axes of its own; a time is told as a frame, and 3 has no name."""
+    returns = tuple[Shaped[np.ndarray, "{n} height 3"], Shaped[np.ndarray, "*rest time dim"]]
+    result = np.zeros((2, 4, 3)), np.zeros((5, 2, 4, 3))
+    place = first_difference.between
+    due = [np.zeros(part.shape) for part in result]
+    for part in due:
+        part[..., 1, 2] = 1.0
+    assert place(result[0], due[0], result, returns).startswith(
+        "axis 0 0, height 1, axis 2 2: gave 0"
+    )
+    assert place(result[1], due[1], result, returns).startswith(
+        "axis 0 0, axis 1 0, frame 1, dim 2"
+    )
+    assert place([[1, 2], [3, 4]], [[1, 2], [3, 5]], None, None).startswith("[1, 1]: gave 4")
+    assert place([[1], [2, 3]], [[1], [2, 4]], None, None) == ""
+
+
+LAST_IS_NOT_MEANT = '''
+import numpy as np
+import pytest
+from flaxvid.video import sample
+
+@pytest.mark.exercise("video.sample.uniform_indices")
+def test_of_several_calls():
+    """The middle of 9 is 4."""
+    middle = sample.uniform_indices(9, 1)
+    seen = [sample.uniform_indices(n, 1) for n in (3, 5)]
+    numbers = middle.tolist()
+    {assertion}
+'''
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    [
+        "assert numbers == [4]",
+        "np.testing.assert_array_equal(middle, [4])",
+        "assert middle[0] > sample.uniform_indices(3, 1)[0]",
+        "assert all(number == 4 for number in numbers)",
+    ],
+)
+def test_the_call_is_that_of_what_was_compared(assertion, tmp_path, monkeypatch):
+    """Not the last call of the test, but the one that the failed line speaks of."""
+
+    def uniform_indices(num_frames, num_samples):
+        return np.zeros(1, np.int64)
+
+    path = tmp_path / "test_several.py"
+    path.write_text(LAST_IS_NOT_MEANT.format(assertion=assertion))
+    monkeypatch.setattr(catalogue, "test_files", lambda name: [path])
+    assert "uniform_indices(9, 1)\n" in text_of(uniform_indices, "video.sample.uniform_indices")
 
 
 def test_two_that_are_printed_alike():

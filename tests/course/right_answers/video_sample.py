@@ -30,6 +30,11 @@ def natural_key_with_zeros_in_front(name):
     return re.sub(r"\d+", lambda found: f"{int(found[0]):0>30}", name), name
 
 
+def natural_key_texts_first(name):
+    parts = re.findall(r"\D+|\d+", name)
+    return [(1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts], name
+
+
 # --- pad_clip ---------------------------------------------------------------------------
 def _refuse_clip(frames, num_samples):
     if len(frames) == 0 or len(frames) > num_samples:

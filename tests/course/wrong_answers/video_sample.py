@@ -29,6 +29,28 @@ def natural_key_by_length(name):
     return len(name), name
 
 
+def natural_key_with_signs(name):  # clip-10 before clip-2
+    parts = re.split(r"(-?\d+)", name)
+    parts[1::2] = map(int, parts[1::2])
+    return tuple(parts), name
+
+
+def natural_key_with_decimals(name):  # scene1.10 before scene1.2
+    parts = re.split(r"(\d+\.?\d*)", name)
+    parts[1::2] = map(float, parts[1::2])
+    return tuple(parts), name
+
+
+def natural_key_of_three_digits(name):  # 1000 before 999
+    return re.sub(r"\d+", lambda found: found[0].zfill(3), name), name
+
+
+def natural_key_with_a_tie_break_that_ties(name):  # 01_1 and 1_01 are of one length
+    parts = re.split(r"(\d+)", name)
+    parts[1::2] = map(int, parts[1::2])
+    return tuple(parts), len(name)
+
+
 # --- pad_clip ---------------------------------------------------------------------------
 def _mask(frames, num_samples):
     return np.arange(num_samples) < len(frames)
