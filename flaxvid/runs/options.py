@@ -88,8 +88,8 @@ class Run:
     classes gets a fresh head."""
     probe: Literal["attention", "linear"] | None = None
     """Leave the backbone of --arch as --weights has it, and train only a probe on its features,
-    which are made once: a learnt query over them, or a linear layer on their mean. This is
-    `--arch probe` with the backbone as --encoder."""
+    which are made once: a learnt query over them, or a linear layer on their mean. Short for
+    `--arch probe` with the backbone as its encoder."""
     seed: Annotated[int, ranges.SEED] = 0
     """Of fresh weights, the order of the videos, crops and dropout."""
     eval_every: Annotated[int | None, ranges.STEPS] = None
