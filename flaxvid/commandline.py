@@ -49,7 +49,7 @@ def parse(
         raise _own_error(end) or errors.UserError(
             f"{in_one_line(said.getvalue())}; see {prog} --help"
         ) from None
-    ranges.check(chosen)
+    ranges.check(chosen, kept=default)
     return chosen
 
 

@@ -90,6 +90,8 @@ class Source:
     """A file or folder that is there, or a text that begins with one of some words."""
 
     words: tuple[str, ...] = ()
+    start: bool = False
+    """Only a start is made from it: a run that goes on does without it."""
 
     def refuse(self, value: Path | str, _owner: Any) -> str:
         if str(value).startswith(self.words or ("\0",)) and not os.path.exists(value):
@@ -180,19 +182,32 @@ def _hints(kind):
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def check(chosen: Any, prefix: str = "") -> None:
+def check(chosen: Any, prefix: str = "", kept: Any = None) -> None:
     """Refuses the first option of a dataclass that is not what its declaration allows.
+
+    Args:
+        chosen: the dataclass.
+        prefix: before the names of its fields, in messages.
+        kept: the same with the values that were not said. Of those, a `Source` of a start may be
+            gone: whoever starts from it says so, and a run that goes on does not.
 
     Raises:
         UserError: `--option value: must be ...`.
     """
+    before = {} if kept is None else {option.flag: option.value for option in options(kept, prefix)}
     for option in options(chosen, prefix):
+        if option.value == before.get(option.flag) and _is_of_a_start(option):
+            continue
         for value in option.value if isinstance(option.value, tuple) else (option.value,):
             problem = "" if value is None else _refuse(value, option)
             if problem:
                 shown = errors.printable(str(value))
                 shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
                 raise errors.UserError(f"{option.flag} {shown}: {problem}")
+
+
+def _is_of_a_start(option):
+    return any(isinstance(rule, Source) and rule.start for rule in option.metadata)
 
 
 def check_kinds(made: Any) -> None:

@@ -32,6 +32,7 @@ from flaxvid.runs import (
     options,
     overfitting,
     parsing,
+    pretrained_encoder,
     resolve,
     summary,
     trained_model,
@@ -48,7 +49,7 @@ from flaxvid.training import (
     step,
 )
 from flaxvid.training import state as states
-from flaxvid.weights import pretrained
+from flaxvid.weights import convert, pretrained
 
 COMMAND = "python -m flaxvid.train"
 
@@ -92,6 +93,12 @@ def _train(chosen, began):
         stored = embed.for_training(chosen, videos)
     settings = resolve.settings(chosen, videos, stored)
     settings = from_weights.prepared(settings, chosen)
+    encoder = None
+    if settings.run.resume is None:
+        asked = settings.data.encoder_weights
+        encoder = pretrained_encoder.open_weights(settings.model, asked)
+    if encoder is not None:
+        settings = encoder.prepare(settings)
     batch_size, threads = settings.recipe.batch_size, settings.data.threads
     skipped = batches.Skipped()
     loaders = datasets.loaders(settings, videos, stored, skipped)
@@ -122,6 +129,13 @@ def _train(chosen, began):
         print(f"{settings.run.weights}:\n{report.brief()}")
         unused_options.refuse_fresh(recipe, report.fresh())
         print(from_weights.told(settings, chosen, stored))
+    if encoder is not None:
+        parts, report = encoder.fill(parts)
+        print(
+            f"{encoder.spec}: the frame encoder {encoder.name} starts from it: {report.summary()}"
+        )
+        fresh = [n for n in convert.by_name(parts.params) if not n.startswith("encoder/")]
+        unused_options.refuse_fresh(recipe, fresh, "--encoder-weights", "^encoder/")
     if isinstance(settings.model, linear.LinearConfig) and settings.run.resume is None:
         found = baseline.solved(parts.params, parts.stats, stored, settings.model)
         parts = parts._replace(params=found)

@@ -151,7 +151,7 @@ def test_what_is_checked_is_what_help_shows(place, capsys):
         with pytest.raises(SystemExit):
             module.parse([*name.split()[1:], "--help"])
         text = capsys.readouterr().out
-        shown = set(re.findall(r"^│? *(--[a-z][\w-]*(?:\.[\w-]+)?)[ ,]", text, re.M))
+        shown = set(re.findall(r"^│? ?(--[a-z][\w-]*(?:\.[\w-]+)?)[ ,]", text, re.M))
         positive = {flag for flag in flags if flag.startswith("--")}
         assert shown - {"--help"} == positive, name
 

@@ -72,7 +72,8 @@ class ConvLSTMConfig:
     image_size: tyro.conf.Suppress[int] = 32
     """Height and width of a frame, in pixels."""
     encoder: EncoderName = "conv"
-    """A small network that keeps places, for small frames; or one of ImageNet's."""
+    """A small network that keeps places, for small frames; or one of ImageNet's, for frames of 32
+    pixels or more."""
     hidden_dim: Annotated[int, ranges.WIDTH] = 64
     """Width of the state of one direction."""
     depth: Annotated[int, ranges.DEPTH] = 1
@@ -108,7 +109,8 @@ class ConvTransformerConfig:
     image_size: tyro.conf.Suppress[int] = 32
     """Height and width of a frame, in pixels."""
     encoder: EncoderName = "conv"
-    """A small network that keeps places, for small frames; or one of ImageNet's."""
+    """A small network that keeps places, for small frames; or one of ImageNet's, for frames of 32
+    pixels or more."""
     dim: Annotated[int, ranges.WIDTH] = 64
     """Width of a token."""
     depth: Annotated[int, ranges.DEPTH] = 2

@@ -200,6 +200,8 @@ def made_of(settings: Settings, step: int | None = None) -> dict[str, Any]:
         },
         "machine": {"precision": settings.machine.precision},
     }
+    if settings.embedding is None and settings.data.encoder_weights is not None:
+        parts["data"]["encoder_weights"] = settings.data.encoder_weights
     parts["embedding"].pop("weights", None)  # where they lay; what they are, its SHA-256 says
     parts = json.loads(_to_json(parts))
     found = {

@@ -18,6 +18,10 @@ DTYPES = {"float32": "float32", "bf16": "bfloat16"}
 """`--precision` in the words of NumPy."""
 
 
+RANDOM = "random"
+"""`--encoder-weights` of an encoder that starts from nothing."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """What to learn from."""
@@ -63,8 +67,11 @@ class Data:
     """What makes embeddings, for models that take those. Of frames: lite0, resnet18, densenet121;
     of whole clips: videomae, vivit, vjepa2, videoprism, timesformer, with --encoder-weights.
     densenet121_writeup is fed and pooled as the PyTorch notebook does, without ImageNet's mean."""
-    encoder_weights: Annotated[str | None, ranges.Source(("hf:",))] = None
-    """The encoder's: a file or hf:owner/name; None: its usual ones."""
+    encoder_weights: Annotated[
+        str | None, ranges.Source(("hf:", "package:", RANDOM), start=True)
+    ] = None
+    """Of --encoder, or of the --model.encoder that starts from them: a file, hf:owner/name, or
+    `random`, so that --model.encoder starts from nothing; None: its usual ones."""
     encoder_stage: Annotated[int | Literal["middle", "top"], ranges.between(0, 100)] = "top"
     """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
     (Lite0's fifth); or `top`, which tells what things are."""
@@ -83,7 +90,7 @@ class Run:
     """Run directory; None: a new one under runs/."""
     resume: Annotated[Path | None, ranges.Folder()] = None
     """Run directory to go on with; its settings are the defaults."""
-    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    weights: Annotated[str | None, ranges.Source(("hf:",), start=True)] = None
     """Weights to start from: a file, a folder or hf:owner/name[@revision]. Another number of
     classes gets a fresh head."""
     probe: Literal["attention", "linear"] | None = None

@@ -117,3 +117,9 @@ def _refuse_another_model(chosen, saved):
             f"--resume {chosen.run.resume}: that run has started already, from "
             f"{saved.run.weights or 'fresh weights'}; leave --weights out, or start a new run"
         )
+    asked, kept = chosen.data.encoder_weights, saved.data.encoder_weights
+    if asked != kept and zoo.ARCHITECTURES[saved.arch].inputs == "video":
+        raise errors.UserError(
+            f"--resume {chosen.run.resume}: the encoder of that run has started already, from "
+            f"{kept or 'fresh weights'}; leave --encoder-weights out, or start a new run"
+        )

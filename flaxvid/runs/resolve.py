@@ -30,6 +30,8 @@ def settings(
                 stride = None
             wanted = dataclasses.replace(wanted, stride=stride)
         preprocessing = _preprocessing(preset, wanted, chosen.recipe)
+        if resumed is not None:
+            preprocessing = preprocessing.coloured_as(config.load(resumed).preprocessing)
         seen = dict(image_size=wanted.image_size)
     else:
         wanted = _as_stored(chosen, stored)

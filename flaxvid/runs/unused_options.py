@@ -6,8 +6,11 @@ from typing import Any
 
 from flaxvid import errors
 from flaxvid.data import embeddings
+from flaxvid.models import frame_encoders
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
+from flaxvid.runs import options as option_types
+from flaxvid.runs import pretrained_encoder
 
 PIXELS = ("stride", "resize", "jitter", "flip", "center", "clips_per_video")
 
@@ -33,23 +36,35 @@ def _refuse_frozen_chance(options):
     """Parameters that were never trained are noise; freezing them keeps it."""
     if options.run.weights is not None or options.run.resume is not None:
         return
+    if pretrained_encoder.spec_of(options.model, options.data.encoder_weights) is not None:
+        return  # what else is frozen can be told when they are there: `refuse_fresh`
     # What a preset freezes has its numbers otherwise: of the linear model, in closed form.
     preset = zoo.find(options.arch, options.size).recipe
     by_preset = {option for option, _, _ in preset.factor_groups()}
+    remedy = "give --weights, or leave it out"
+    if hasattr(options.model, "encoder"):
+        remedy = "give a --model.encoder with weights, as resnet18, or leave it out"
     for option, _, rate in options.recipe.factor_groups():
         if rate == 0 and option not in by_preset:
             raise errors.UserError(
                 f"{option}: without --weights all parameters are random, and these would stay so; "
-                "give --weights, or leave it out"
+                f"{remedy}"
             )
 
 
-def refuse_fresh(recipe: recipes.Recipe, fresh: Sequence[str]) -> None:
+def refuse_fresh(
+    recipe: recipes.Recipe,
+    fresh: Sequence[str],
+    option: str = "--weights",
+    example: str = "^(?!head)",
+) -> None:
     """Refuses to freeze parameters that a file of weights gave nothing for.
 
     Args:
         recipe: of the run.
         fresh: the paths of those parameters, as `head/kernel`.
+        option: that the weights were given by.
+        example: a regular expression of what they have.
 
     Raises:
         UserError: naming the first of them that would stay random.
@@ -57,13 +72,28 @@ def refuse_fresh(recipe: recipes.Recipe, fresh: Sequence[str]) -> None:
     kept = next(filter(recipe.freezes, fresh), None)
     if kept is not None:
         raise errors.UserError(
-            f"--freeze {' '.join(recipe.freeze)}: {kept} is not among the --weights: it starts "
-            "fresh and would stay so; freeze only what they have, as ^(?!head)"
+            f"--freeze {' '.join(recipe.freeze)}: {kept} is not among the {option}: it starts "
+            f"fresh and would stay so; freeze only what they have, as {example}"
         )
 
 
 def _sees(inputs) -> Callable[[Any], bool]:
     return lambda options: zoo.ARCHITECTURES[options.arch].inputs == inputs
+
+
+def _starts_from_weights(options):
+    if _sees("embedding")(options):
+        return options.data.encoder_weights != option_types.RANDOM
+    return getattr(options.model, "encoder", None) in frame_encoders.ENCODERS
+
+
+def _why_no_encoder_weights(options):
+    if _sees("embedding")(options):
+        return f"{options.arch} takes embeddings by an encoder that was trained; leave it out"
+    why = f"is of models with an encoder that was trained on images, and {options.arch} has none"
+    if hasattr(options.model, "encoder"):
+        return f"{why}; say --model.encoder resnet18, lite0 or densenet121"
+    return f"{why}; leave it out"
 
 
 def _is_folder_or_table(options):
@@ -109,11 +139,17 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
         ),
     ),
     (
-        ("encoder", "encoder_weights"),
+        ("encoder",),
         _sees("embedding"),
         lambda options: (
-            f"is of models over embeddings, and {options.arch} sees pixels; leave it out"
+            f"is of models over embeddings, and {options.arch} sees pixels; "
+            + ("say --model.encoder" if hasattr(options.model, "encoder") else "leave it out")
         ),
+    ),
+    (
+        ("encoder_weights",),
+        _starts_from_weights,
+        _why_no_encoder_weights,
     ),
     (
         PIXELS,

@@ -121,6 +121,12 @@ class Preprocessing:
             jitter=None if jitter is None else tuple(map(scaled, jitter)),
         )
 
+    def coloured_as(self, other: "Preprocessing") -> "Preprocessing":
+        """The same frames, their pixels in the channel order, scale, mean and standard deviation
+        of another."""
+        colours = ("channel_order", "scale", "mean", "std")
+        return dataclasses.replace(self, **{name: getattr(other, name) for name in colours})
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON has them: tuples become lists."""
         fields = dataclasses.asdict(self)

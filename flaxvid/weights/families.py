@@ -150,9 +150,10 @@ def of_config(config: Any, spec: str) -> Family:
     found = FAMILIES.get(type(config))
     if found is None:
         known = ", ".join(kind.__name__.removesuffix("Config") for kind in FAMILIES)
+        beside = "; --encoder-weights are for its encoder" if hasattr(config, "encoder") else ""
         raise read.WeightsError(
             f"--weights {spec}: {type(config).__name__.removesuffix('Config')} takes none from "
-            f"elsewhere; there are loaders for {known}"
+            f"elsewhere; there are loaders for {known}{beside}"
         )
     return found
 

@@ -234,7 +234,7 @@ def test_classes_of_unlike_numbers_are_said(tmp_path):
         ("--momentum 0.8", "--momentum: is of sgd, and the optimizer is adamw"),
         ("--mixup 0.8 --batch-size 1", "--mixup: mixes the clips of a batch, and --batch-size 1"),
         ("--magnitude 0.5", "--magnitude: is of --augment"),
-        ("--encoder-weights hf:one/two", "--encoder-weights: is of models over embeddings"),
+        ("--encoder-weights hf:one/two", "--encoder-weights: is of models with an encoder"),
         ("--arch bert --flip", "--flip: bert sees embeddings"),
         ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
         ("--arch linear --balance loss", "--balance: linear is solved over all videos at once"),
@@ -258,6 +258,7 @@ def test_options_that_do_something_are_not_refused():
         "--schedule step --milestones 0.5 --optimizer sgd --momentum 0.8",
         "--augment 2 --magnitude 0.5 --warmup 0.1 --flip",
         "--arch bert --encoder resnet18 --encoder-weights hf:one/two",
+        "--arch conv_lstm --size base --encoder-weights hf:one/two --freeze ^encoder/",
         "--weights hf:one/two --freeze ^blocks",
     ):
         parsing.parse(words.split(), "")

@@ -107,9 +107,11 @@ def test_other_heads_are_refused(folder):
 
 
 def test_models_without_loader_are_refused(folder):
-    """Nothing is published for convolutions and an LSTM; the message lists what there is."""
+    """Nothing is published for convolutions and an LSTM; the message lists what there is, and how
+    its convolutions alone start from weights."""
     config = end_to_end.ConvLSTMConfig(num_classes=5)
-    with pytest.raises(read.WeightsError, match="ConvLSTM takes none .* loaders for .*TimeSformer"):
+    said = "ConvLSTM takes none .* loaders for .*TimeSformer.*; --encoder-weights are for"
+    with pytest.raises(read.WeightsError, match=said):
         pretrained.load(str(folder), config, {})
 
 
