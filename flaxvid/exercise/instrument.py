@@ -90,8 +90,13 @@ def _recorded(checked, function, watch, name, is_method=False, parameters=(), re
         try:
             with limits.enforced(watch.limit), mine.kept_running():
                 result = checked(*arguments, **options)
-            _refuse_changes(before, given)
+            if changed := _put_back(before, given):
+                raise ChangedArgumentError(
+                    f"{changed[0]} is not as it was before the call: write into a copy, "
+                    f"{changed[0]}.copy(), and leave what you are given as it is"
+                )
         except BaseException as error:
+            _put_back(before, given)
             watch.raised = error
             watch.record.append(compared.Call(told, None, error, returns, places))
             raise
@@ -108,13 +113,16 @@ def _is_small(value):
     return isinstance(value, np.ndarray) and value.size < 1e6
 
 
-def _refuse_changes(before, given):
-    for name, array in before.items():
-        if not np.array_equal(array, given[name], equal_nan=array.dtype.kind in "fc"):
-            raise ChangedArgumentError(
-                f"{name} is not as it was before the call: write into a copy, {name}.copy(), and "
-                "leave what you are given as it is"
-            )
+def _put_back(before, given):
+    """Undoes what was written into the arguments, which later calls share; whose arrays it was."""
+    changed = [
+        name
+        for name, array in before.items()
+        if not np.array_equal(array, given[name], equal_nan=array.dtype.kind in "fc")
+    ]
+    for name in changed:
+        given[name][...] = before[name]
+    return changed
 
 
 def _typed(function, reference):
