@@ -37,7 +37,7 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
     if {"steps", "epochs"} <= said:
         raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")
     if "epochs" in said:  # what is said comes before the steps of the recipe, or of the run
-        recipe = dataclasses.replace(defaults.recipe, steps=None)
+        recipe = dataclasses.replace(defaults.recipe, steps=None, least_steps=0)
         defaults = dataclasses.replace(defaults, recipe=recipe)
     chosen = commandline.parse(
         options.TrainOptions[type(defaults.model)],

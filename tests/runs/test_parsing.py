@@ -6,6 +6,7 @@ import pytest
 
 from flaxvid.recipes import zoo
 from flaxvid.runs import parsing, resolve
+from flaxvid.training import optimizer
 
 
 @pytest.mark.parametrize("arch", zoo.ARCHITECTURES)
@@ -54,3 +55,11 @@ def test_what_is_said_goes_before_what_is_chosen(tmp_path):
     assert own.model.center == "none"
     base = parsing.parse(["--arch", "bert", "--size", "base", "--data", str(tmp_path)], "")
     assert (base.data.encoder_stage, base.data.views, base.model.standardise) == ("top", 0, False)
+
+
+def test_one_epoch_is_one_epoch():
+    """What is said comes before the fewest steps of a recipe for videos of one's own."""
+    usual = parsing.parse(["--arch", "bert", "--data", "videos"], "")
+    assert usual.recipe.least_steps == 300
+    asked = parsing.parse(["--arch", "bert", "--data", "videos", "--epochs", "1"], "")
+    assert optimizer.total_steps(asked.recipe, 320, 32) == 10
