@@ -57,9 +57,9 @@ def test_what_is_said_goes_before_what_is_chosen(tmp_path):
     assert (base.data.encoder_stage, base.data.views, base.model.standardise) == ("top", 0, False)
 
 
-def test_one_epoch_is_one_epoch():
+def test_one_epoch_is_one_epoch(tmp_path):
     """What is said comes before the fewest steps of a recipe for videos of one's own."""
-    usual = parsing.parse(["--arch", "bert", "--data", "videos"], "")
+    usual = parsing.parse(["--arch", "bert", "--data", str(tmp_path)], "")
     assert usual.recipe.least_steps == 300
-    asked = parsing.parse(["--arch", "bert", "--data", "videos", "--epochs", "1"], "")
+    asked = parsing.parse(["--arch", "bert", "--data", str(tmp_path), "--epochs", "1"], "")
     assert optimizer.total_steps(asked.recipe, 320, 32) == 10
