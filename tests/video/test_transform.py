@@ -369,6 +369,14 @@ def test_normalise_refuses_what_is_normalised():
         transform.normalise(jnp.zeros((4, 5, 3), jnp.float32), small())
 
 
+@normal
+@pytest.mark.parametrize("kind", [jnp.int32, jnp.int8, jnp.uint16, jnp.bool_])
+def test_normalise_refuses_other_whole_numbers(kind):
+    """Whole numbers of another type are a TypeError too: pixels of 16 bits have another scale."""
+    with pytest.raises(TypeError):
+        transform.normalise(jnp.zeros((4, 5, 3), kind), small())
+
+
 # --- Preprocessing ------------------------------------------------------------------------
 
 

@@ -120,6 +120,12 @@ def normalise_of_anything(video, preprocessing):  # floats too: what is normalis
     )
 
 
+def normalise_of_all_whole_numbers(video, preprocessing):  # 16 bits taken for 8
+    if jnp.issubdtype(video.dtype, jnp.floating):
+        raise TypeError(f"uint8 pixels are wanted, not {video.dtype}")
+    return _normalise(video.astype(jnp.uint8), preprocessing)
+
+
 def normalise_of_batches_of_clips(video, preprocessing):  # five axes, no others
     output = _normalise(video, dataclasses.replace(preprocessing, channel_order="rgb"))
     if preprocessing.channel_order == "bgr":
