@@ -24,6 +24,7 @@ from flaxvid.runs import (
     embed,
     encoding,
     metrics_log,
+    model_folder,
     overfitting,
     parsing,
     trained_model,
@@ -36,9 +37,10 @@ class EvaluateOptions:
     """What to judge, and how."""
 
     run: Annotated[
-        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Source(("hf:",))
     ] = None
-    """Run directory that `flaxvid.train` left; its best checkpoint is judged."""
+    """Run directory that `flaxvid.train` left; its best checkpoint is judged. Or a model that
+    `flaxvid.export --format flaxvid` made, here or as hf:owner/name[@revision]."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]; they
     need --data and --out."""
@@ -82,6 +84,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
     _refuse_half(chosen)
+    chosen = _located(chosen)
     report.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
     if chosen.run is not None:
@@ -178,6 +181,16 @@ def _refuse_half(chosen):
             f"--weights {chosen.weights}: say what to judge on and where the report goes, by "
             "--data and --out"
         )
+
+
+def _located(chosen):
+    """With the folder of a model from the hub, beside which nothing is written."""
+    if chosen.run is None:
+        return chosen
+    place = model_folder.locate(chosen.run)
+    if place != chosen.run and chosen.out is None:
+        raise errors.UserError(f"{chosen.run}: say where the report goes, by --out FOLDER")
+    return dataclasses.replace(chosen, run=place)
 
 
 def _open(chosen, settings):
