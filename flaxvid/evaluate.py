@@ -1,5 +1,6 @@
 """Judge a trained model: accuracy with its interval, by class, calibration, confusion, and what is
-left of it when the frames are shuffled, reversed, frozen, or only one of them is shown."""
+left of it when the frames are shuffled, reversed, frozen, or only one of them is shown. All of it
+is in report.html too, one file that opens in a browser without a network."""
 
 import dataclasses
 import sys
@@ -13,7 +14,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.data import batches, content_hash, embeddings, packed, views
-from flaxvid.evaluation import advice, mistakes, predictions, report
+from flaxvid.evaluation import advice, mistakes, page, predictions, report
 from flaxvid.models import cost
 from flaxvid.prediction import published
 from flaxvid.runs import (
@@ -141,9 +142,11 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     folder = chosen.out or chosen.run
     files.make_folder(folder)
     predictions.write(judged, settings.labels, folder)
-    drawn = mistakes.write(judged, settings.labels, _clips_of(loader, settings), folder)
+    shown = judged, settings.labels, _clips_of(loader, settings)
+    drawn = mistakes.write(*shown, folder)
     written = report.write(found, judged, folder, drawn)
     written += filter(None, (predictions.NAME, drawn))
+    written.append(page.write(found, mistakes.films(*shown), folder, _curves(chosen)))
     low, high = found["interval"]
     print(
         f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
@@ -297,6 +300,11 @@ def _multiply_adds(trained, loader):
 def _sees(settings):
     about = settings.embedding
     return "pixels" if about is None else f"embeddings by {about.encoder}"
+
+
+def _curves(chosen):
+    """The picture of how a run learnt; weights from elsewhere have none."""
+    return None if chosen.run is None else chosen.run / "curves.png"
 
 
 def _training_seconds(folder):

@@ -85,7 +85,7 @@ def export(chosen: ExportOptions) -> Path:
     usual = "model" if chosen.format == "flaxvid" else "export"
     folder = chosen.folder or chosen.out or (chosen.run or Path()) / usual
     if chosen.format == "flaxvid":
-        files.refuse_occupied(folder, "made by an earlier export alone")
+        files.refuse_occupied(folder, "made by this export")
     else:
         files.refuse_strangers(folder, "model.json", ("model.jax",))
     files.refuse_unwritable(folder, "--out")

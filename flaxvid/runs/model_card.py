@@ -13,7 +13,7 @@ from typing import Any
 from flaxvid import errors, files
 from flaxvid.data import manifest
 from flaxvid.runs import config, datasets, sampling
-from flaxvid.weights import read as weights
+from flaxvid.weights import provenance
 
 MOST_CLASSES = 20  # in a table of confusions; of more, the most frequent confusions are listed
 LISTED = 10  # confusions
@@ -76,13 +76,10 @@ def licence(spec: str) -> str | None:
             return None
         return about.get("License-Expression") or about.get("License") or None
     try:
-        card = weights.fetch_beside(spec, Path(spec), "README.md")
-        head = "" if card is None else files.read_text(card)
+        said = provenance.by_card(spec)
     except errors.UserError:
-        return None
-    front = re.match(r"---\n(.*?)\n---\n", head, re.DOTALL)
-    said = re.search(r"^license:[ \t]*['\"]?([\w.-]+)", front[1] if front else "", re.MULTILINE)
-    return said[1] if said else None
+        said = None
+    return said or provenance.by_name(spec)
 
 
 def _shown(spec):
@@ -128,7 +125,8 @@ def text(settings: config.Settings, known: Known) -> str:
 
 def _hub_licence(known):
     found = set(known.licences.values())
-    return [f"license: {found.pop()}"] if len(found) == 1 and None not in found else []
+    (one,) = found if len(found) == 1 else (None,)
+    return [f"license: {one}"] if one and re.fullmatch(r"[\w.-]+", one) else []
 
 
 def _sees(settings):

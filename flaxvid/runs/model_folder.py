@@ -40,7 +40,7 @@ def write(folder: Path, settings: config.Settings, step: int, module: nnx.Module
     Raises:
         FileError: if the folder holds something, or can't be written.
     """
-    files.refuse_occupied(folder, "made by an earlier export alone")
+    files.refuse_occupied(folder, "made by this export")
     parts = states.split(module)
     arrays = {
         f"{kind}/{states.path_name(path)}": jax.device_get(leaf)

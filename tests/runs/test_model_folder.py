@@ -125,15 +125,17 @@ def test_a_report_of_something_else_is_left_out(trained, tmp_path):
 
 def test_the_licence_is_that_of_the_weights_model_card(tmp_path):
     """In its front matter; elsewhere, or not there, it is not known."""
+    (tmp_path / "model.safetensors").write_bytes(b"")
     for text, licence in (
         ("---\ntags: [a]\nlicense: cc-by-nc-4.0\n---\n# A\n", "cc-by-nc-4.0"),
-        ("---\nlicense: 'mit'\n---\n", "mit"),
+        ("---\nlicense: mit\n---\n", "mit"),
         ("# A\nlicense: mit\n", None),
     ):
         (tmp_path / "README.md").write_text(text)
         assert model_card.licence(str(tmp_path / "model.safetensors")) == licence
     shutil.rmtree(tmp_path)
     assert model_card.licence(str(tmp_path / "model.safetensors")) is None
+    assert "CC-BY-NC" in model_card.licence("/nowhere/TimeSformer_divST_8x32_224_K400.pyth")
     assert model_card.licence("package:numpy") is not None
     assert model_card.licence("package:no_such_package") is None
 
