@@ -73,8 +73,9 @@ def load(source: str | os.PathLike[str]) -> "models.Model":
     """A trained model: the best checkpoint of a run, or weights from elsewhere.
 
     Args:
-        source: a run directory that `flaxvid.train` left; or weights with a head, as a file, a
-            folder or `hf:owner/name[@revision]`.
+        source: a run directory that `flaxvid.train` left; a folder that `flaxvid.export --format
+            flaxvid` made; or weights with a head, as a file or a folder. Folders may be on the hub:
+            `hf:owner/name[@revision]`.
 
     Raises:
         UserError: if there is neither, or it can't be used; WeightsError, one of them, for weights.

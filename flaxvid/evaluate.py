@@ -1,5 +1,6 @@
 """Judge a trained model: accuracy with its interval, by class, calibration, confusion, and what is
-left of it when the frames are shuffled, reversed, frozen, or only one of them is shown."""
+left of it when the frames are shuffled, reversed, frozen, or only one of them is shown. All of it
+is in report.html too, one file that opens in a browser without a network."""
 
 import dataclasses
 import sys
@@ -13,7 +14,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, progress, ranges
 from flaxvid.data import batches, content_hash, embeddings, packed, views
-from flaxvid.evaluation import advice, mistakes, predictions, report
+from flaxvid.evaluation import advice, mistakes, page, predictions, report
 from flaxvid.models import cost
 from flaxvid.prediction import published
 from flaxvid.runs import (
@@ -24,6 +25,7 @@ from flaxvid.runs import (
     embed,
     encoding,
     metrics_log,
+    model_folder,
     overfitting,
     parsing,
     trained_model,
@@ -36,9 +38,10 @@ class EvaluateOptions:
     """What to judge, and how."""
 
     run: Annotated[
-        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Source(("hf:",))
     ] = None
-    """Run directory that `flaxvid.train` left; its best checkpoint is judged."""
+    """Run directory that `flaxvid.train` left; its best checkpoint is judged. Or a model that
+    `flaxvid.export --format flaxvid` made, here or as hf:owner/name[@revision]."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]; they
     need --data and --out."""
@@ -82,6 +85,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
     _refuse_half(chosen)
+    chosen = _located(chosen)
     report.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
     if chosen.run is not None:
@@ -138,9 +142,11 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     folder = chosen.out or chosen.run
     files.make_folder(folder)
     predictions.write(judged, settings.labels, folder)
-    drawn = mistakes.write(judged, settings.labels, _clips_of(loader, settings), folder)
+    shown = judged, settings.labels, _clips_of(loader, settings)
+    drawn = mistakes.write(*shown, folder)
     written = report.write(found, judged, folder, drawn)
     written += filter(None, (predictions.NAME, drawn))
+    written.append(page.write(found, mistakes.films(*shown), folder, _curves(chosen)))
     low, high = found["interval"]
     print(
         f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
@@ -178,6 +184,16 @@ def _refuse_half(chosen):
             f"--weights {chosen.weights}: say what to judge on and where the report goes, by "
             "--data and --out"
         )
+
+
+def _located(chosen):
+    """With the folder of a model from the hub, beside which nothing is written."""
+    if chosen.run is None:
+        return chosen
+    place = model_folder.locate(chosen.run)
+    if place != chosen.run and chosen.out is None:
+        raise errors.UserError(f"{chosen.run}: say where the report goes, by --out FOLDER")
+    return dataclasses.replace(chosen, run=place)
 
 
 def _open(chosen, settings):
@@ -284,6 +300,11 @@ def _multiply_adds(trained, loader):
 def _sees(settings):
     about = settings.embedding
     return "pixels" if about is None else f"embeddings by {about.encoder}"
+
+
+def _curves(chosen):
+    """The picture of how a run learnt; weights from elsewhere have none."""
+    return None if chosen.run is None else chosen.run / "curves.png"
 
 
 def _training_seconds(folder):

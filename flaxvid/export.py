@@ -4,6 +4,10 @@ GPU and batches of any size. To use it takes JAX and flatbuffers (`pip install j
     from jax import export
     model = export.deserialize(open("model.jax", "rb").read())
     logits = model.call(video, mask)    # uint8 batch time height width 3, bool batch time
+
+Or, by --format flaxvid, a folder to hand on: model.safetensors, config.json and a model card. It is
+used by `flaxvid.load`, `predict` and `evaluate`, and put on the Hugging Face hub by
+`hf upload OWNER/NAME DIR`; there it is hf:OWNER/NAME.
 """
 
 import dataclasses
@@ -18,7 +22,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, ranges
 from flaxvid.prediction import published
-from flaxvid.runs import trained_model
+from flaxvid.runs import model_card, model_folder, trained_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +33,18 @@ class ExportOptions:
         Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()
     ] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
+    folder: Annotated[
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="DIR"), ranges.NewFolder()
+    ] = None
+    """Where to; the same as --out."""
+    format: Literal["stablehlo", "flaxvid"] = "stablehlo"
+    """One file that JAX alone runs; or what flaxvid opens again, with a model card."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
-    """Folder for model.jax and model.json; None: export/ in the run's, or here."""
+    """Folder for the files; None: export/ in the run's, or here, and for flaxvid's model/."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
-    """What the file can run on."""
+    """What a file of StableHLO can run on."""
 
 
 def main() -> None:
@@ -55,22 +65,36 @@ def parse(arguments: list[str]) -> ExportOptions:
 
 
 def export(chosen: ExportOptions) -> Path:
-    """Writes `model.jax` and, with its labels and shapes, `model.json`; returns the folder.
+    """Writes `model.jax` and, with its labels and shapes, `model.json`, or a model to hand on;
+    returns the folder.
 
     Raises:
-        UserError: if there is not one of a run and weights, or they can't be used.
+        UserError: if there is not one of a run and weights, or they can't be used; if the folder is
+            taken.
     """
     if (chosen.run is None) == (chosen.weights is None):
         raise errors.UserError(
             f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
         )
-    folder = chosen.out or (chosen.run or Path()) / "export"
-    files.refuse_strangers(folder, "model.json", ("model.jax",))
+    if None not in (chosen.folder, chosen.out):
+        raise errors.UserError(f"{chosen.folder}, --out {chosen.out}: give one of them")
+    if chosen.format == "flaxvid" and chosen.platforms != ExportOptions.platforms:
+        raise errors.UserError(
+            f"--platforms {' '.join(chosen.platforms)}: is of --format stablehlo; leave it out"
+        )
+    usual = "model" if chosen.format == "flaxvid" else "export"
+    folder = chosen.folder or chosen.out or (chosen.run or Path()) / usual
+    if chosen.format == "flaxvid":
+        files.refuse_occupied(folder, "made by this export")
+    else:
+        files.refuse_strangers(folder, "model.json", ("model.jax",))
     files.refuse_unwritable(folder, "--out")
     if chosen.run is not None:
         trained = trained_model.open_best(chosen.run)
     else:
         trained = published.open_weights(chosen.weights)
+    if chosen.format == "flaxvid":
+        return _hand_on(trained, chosen.run, folder)
     exported = to_stablehlo(trained, chosen.platforms)
     files.make_folder(folder)
     settings = trained.settings
@@ -89,6 +113,26 @@ def export(chosen: ExportOptions) -> Path:
     print(
         f"{folder}: model.jax ({size:.1f} MiB, for {', '.join(exported.platforms)}) and model.json"
     )
+    return folder
+
+
+def _hand_on(trained, run, folder):
+    """The model as a folder that flaxvid opens again; its place is said, and how to pass it on."""
+    settings = trained.settings
+    known = model_card.find_out(run, settings, trained.step, trained.parameters)
+    card = model_card.text(settings, known)
+    model_folder.write(folder, settings, trained.step, trained.module, card)
+    size = (folder / model_folder.WEIGHTS).stat().st_size / 2**20
+    print(f"{folder}: {model_folder.WEIGHTS} ({size:.1f} MiB), config.json, {model_folder.CARD}")
+    if known.report is None:
+        print(
+            "  no evaluation of this checkpoint on its test split was found: evaluate the run, "
+            "then export it, and its model card has the numbers"
+        )
+    about = settings.embedding
+    if about is not None:
+        print(f"  {about.encoder}, whose embeddings it sees, is not in it: {about.weights}")
+    print(f"to pass it on:  hf upload OWNER/NAME {folder}   and then hf:OWNER/NAME opens it")
     return folder
 
 

@@ -40,9 +40,10 @@ class PredictOptions:
         tuple[Path, ...],
         tyro.conf.Positional,
         tyro.conf.arg(metavar="[RUN] VIDEO..."),
-        ranges.Source(("camera", *"0123456789")),
+        ranges.Source(("camera", "hf:", *"0123456789")),
     ]
-    """Run directory that `flaxvid.train` left, unless there are --weights; then video files,
+    """Run directory that `flaxvid.train` left, or a model that `flaxvid.export --format flaxvid`
+    made, here or as hf:owner/name[@revision]; not with --weights. Then video files,
     folders of them, or `camera` (`0`, `1`, ... for a certain one)."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """Weights with a head, of TimeSformer, VideoMAE, ViViT or V-JEPA 2: a file, a folder or

@@ -21,6 +21,7 @@ from flaxvid.runs import (
     baseline,
     compile_cache,
     config,
+    config_file,
     datasets,
     directory,
     dry_run,
@@ -71,8 +72,11 @@ def parse(arguments: list[str]) -> options.TrainOptions:
 
 
 def train(chosen: options.TrainOptions) -> Path | None:
-    """The story of a run, from options to its directory; None after a dry run."""
+    """The story of a run, from options to its directory; None after a dry run or --print-config."""
     began = time.monotonic()
+    if chosen.print_config:
+        print(config_file.text(chosen), end="")
+        return None
     machine = chosen.machine
     distributed.join(machine.coordinator, machine.num_processes, machine.process_id)
     with distributed.one_voice(), mine.exits_refused(chosen.run.mine):

@@ -105,7 +105,7 @@ def test_pages_and_pictures_are_written(folder, tmp_path):
     report_of(folder, tmp_path, orders=False)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["calibration.png", "confusion.png", "mistakes.png", "predictions.csv",
-                     "report.json", "report.md"]  # fmt: skip
+                     "report.html", "report.json", "report.md"]  # fmt: skip
     page = (tmp_path / "report.md").read_text()
     assert page.startswith("# timesformer tiny on the test split of")
     assert page.count("\n| ") == 11

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from flaxvid import errors, files
 from flaxvid.data import manifest
@@ -45,22 +45,40 @@ def write(
     Raises:
         FileError: if it can't be written.
     """
-    clips, titles = [], []
+    shown = list(_shown(judged, names, clip_of))
+    if not shown:
+        (folder / NAME).unlink(missing_ok=True)
+        return None
+    clips, titles = zip(*shown, strict=True)
+    titles = [title.replace("$", r"\$") for title in titles]
+    files.save_figure(folder / NAME, figure.draw(clips, titles))
+    return NAME
+
+
+def films(
+    judged: report.Predictions,
+    names: tuple[str, ...],
+    clip_of: Callable[[manifest.Row], dict[str, np.ndarray]],
+) -> list[tuple[str, UInt8[np.ndarray, "time height width 3"]]]:
+    """The worst mistakes to be played: what is said of each, and the frames that the model saw.
+
+    The arguments are those of `write`.
+    """
+    shown = _shown(judged, names, clip_of)
+    return [(title, video[mask]) for (video, mask), title in shown]
+
+
+def _shown(judged, names, clip_of):
+    """The clip and the title of each of the worst mistakes that can be read."""
     for number in worst(judged):
         row, odds = judged.rows[number], judged.probabilities[number]
         try:
             clip = clip_of(row)
         except decode.VideoError:
             continue
-        clips.append((clip["video"], clip["mask"]))
         label, taken = names[judged.labels[number]], int(odds.argmax())
         title = (
             f"{row.path}: {label}, taken for {names[taken]} with {odds[taken]:.0%} "
             f"({odds[judged.labels[number]]:.0%} for {label})"
         )
-        titles.append(errors.printable(title).replace("$", r"\$"))
-    if not clips:
-        (folder / NAME).unlink(missing_ok=True)
-        return None
-    files.save_figure(folder / NAME, figure.draw(clips, titles))
-    return NAME
+        yield (clip["video"], clip["mask"]), errors.printable(title)

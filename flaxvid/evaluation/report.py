@@ -21,6 +21,7 @@ NAMES = (
     "calibration.png",
     "predictions.csv",
     "mistakes.png",
+    "report.html",
 )
 LISTED = 20  # videos in report.md that could not be read; report.json has all
 DIGITS = 6  # of a number in report.json: what another batch size can't change

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from flaxvid import errors
 from flaxvid.prediction import clips, inputs, published
 from flaxvid.recipes import zoo
-from flaxvid.runs import trained_model
+from flaxvid.runs import model_folder, trained_model
 from flaxvid.video import transform
 from flaxvid.weights import pretrained
 
@@ -132,8 +132,8 @@ def create(
 
 def load(source: PathLike) -> Model:
     """See `flaxvid.load`."""
-    if (Path(source) / "checkpoints").is_dir():
-        return Model(trained_model.open_best(Path(source)))
+    if (Path(source) / "checkpoints").is_dir() or model_folder.is_one(os.fspath(source)):
+        return Model(trained_model.open_best(os.fspath(source)))
     return Model(published.open_weights(os.fspath(source)))
 
 

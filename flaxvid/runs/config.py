@@ -50,8 +50,13 @@ def write(folder: Path, settings: Settings) -> None:
     Raises:
         UserError: if it can't be written.
     """
+    files.write_text(folder / NAME, text(settings))
+
+
+def text(settings: Settings, **more: Any) -> str:
+    """The settings as JSON, with the versions of the packages in use, and more entries."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
-    files.write_text(folder / NAME, _to_json(_plain(settings) | {"versions": versions}))
+    return _to_json(_plain(settings) | {"versions": versions} | more)
 
 
 def update(folder: Path, settings: Settings, step: int) -> str:

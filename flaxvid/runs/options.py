@@ -152,5 +152,11 @@ class TrainOptions(Generic[Model]):
     """Architecture; its recipe gives the defaults shown here."""
     size: str = "tiny"
     """Preset of the architecture: `tiny` for a laptop, `base` as published."""
+    config: Annotated[Path | None, ranges.File()] = None
+    """Options from a file: TOML, or the config.json of a run. Those of the command line come
+    first."""
+    print_config: bool = False
+    """Print all options as TOML that --config takes, and do nothing else."""
     said: tyro.conf.Suppress[frozenset[str]] = frozenset()
-    """Names of the options that stood on the command line."""
+    """Names of the options that stood on the command line, or in the file of --config with another
+    value than the recipe's."""

@@ -1,4 +1,5 @@
-"""A command line read: the recipe's defaults, or those of the run resumed, then what was said."""
+"""A command line read: the recipe's defaults, or those of the run resumed, then the options of a
+file, then what was said."""
 
 import argparse
 import dataclasses
@@ -6,34 +7,44 @@ from pathlib import Path
 
 from flaxvid import commandline, errors
 from flaxvid.recipes import zoo
-from flaxvid.runs import clip_encoding, config, datasets, options, probes, unused_options
+from flaxvid.runs import (
+    clip_encoding,
+    config,
+    config_file,
+    datasets,
+    options,
+    probes,
+    unused_options,
+)
 
 
 def parse(arguments: list[str], description: str) -> options.TrainOptions:
-    """Options from the command line; what is not said comes from the recipe, or the run resumed.
+    """Options from the command line; what is not said comes from the file of --config, the recipe,
+    or the run resumed.
 
     Raises:
         UserError: for an unknown architecture or size, or one that the resumed run does not have;
             for a value out of its range; for options that contradict each other, or that would
-            change nothing; for an option by the name that another project gives it.
+            change nothing; for an option by the name that another project gives it; for a file that
+            can't be read, or has an option or a value that can't be.
     """
     arguments = probes.rewritten(arguments)
     # Which recipe or run gives the defaults has to be known before the rest can be read.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--arch", "--size", "--resume", "--data", "--encoder", "--encoder-weights"):
+    names = ("--arch", "--size", "--resume", "--data", "--encoder", "--encoder-weights", "--config")
+    for name in names:
         first.add_argument(name, nargs="?")
     given, _ = first.parse_known_args(arguments)
-    if given.resume is None:
+    said = commandline.names(arguments)
+    if given.config is not None:
+        defaults = _from_file(given, said)
+    elif given.resume is None:
         defaults = from_recipe(
             given.arch or "timesformer", given.size or "tiny", given.data or "motion"
         )
+        defaults = _shaped(defaults, given.encoder, given.encoder_weights)
     else:
         defaults = from_run(Path(given.resume))
-    if given.encoder in clip_encoding.NAMES and given.encoder_weights and given.resume is None:
-        # A backbone's clips are by themselves as its weights have learnt from.
-        shape = clip_encoding.shape_of(given.encoder, given.encoder_weights)
-        defaults = dataclasses.replace(defaults, data=dataclasses.replace(defaults.data, **shape))
-    said = commandline.names(arguments)
     if {"steps", "epochs"} <= said:
         raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")
     if "epochs" in said:  # what is said comes before the steps of the recipe, or of the run
@@ -46,9 +57,14 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
         prog="python -m flaxvid.train",
         description=description,
     )
-    chosen = dataclasses.replace(chosen, said=said)
+    chosen = dataclasses.replace(chosen, said=said | defaults.said)
     if given.resume is not None:
         _refuse_another_model(chosen, defaults)
+        if chosen.print_config:
+            raise errors.UserError(
+                f"--print-config, --resume {given.resume}: for another run with its options, say "
+                f"--config {given.resume}/{config.NAME} --print-config"
+            )
     unused_options.refuse(chosen)
     return chosen
 
@@ -97,6 +113,50 @@ def from_run(folder: Path) -> options.TrainOptions:
     return options.TrainOptions(
         data, saved.recipe, kept, machine, saved.model, saved.arch, saved.size
     )
+
+
+def _from_file(given, said):
+    """The defaults of what is named in the file, or on the command line, with the file's options.
+
+    Raises:
+        UserError: see `parse`.
+    """
+    if given.resume is not None:
+        raise errors.UserError(
+            "--config, --resume: a resumed run goes on with its own settings; give one of them"
+        )
+    file = config_file.read(Path(given.config))
+    for name in ("arch", "size"):
+        asked, there = getattr(given, name), file.values.get(name)
+        if asked is not None and there not in (None, asked):
+            raise errors.UserError(
+                f"--{name} {asked}: {given.config} has the options of {name} {there}; leave "
+                f"--{name} out, or take another file"
+            )
+    named = {
+        name: getattr(given, name) or file.values.get(name, usual)
+        for name, usual in (("arch", "timesformer"), ("size", "tiny"), ("data", "motion"))
+    }
+    try:
+        defaults = from_recipe(**named)
+    except errors.UserError as error:
+        in_file = {"arch", "size"} & set(file.values) - said
+        raise errors.UserError(f"{given.config}: {error}" if in_file else str(error)) from None
+    if not {"num-frames", "image-size"} <= set(file.values):
+        encoder, weights = (
+            getattr(given, name.replace("-", "_")) or file.values.get(name)
+            for name in ("encoder", "encoder-weights")
+        )
+        defaults = _shaped(defaults, encoder, weights)
+    return config_file.apply(file, defaults, said)
+
+
+def _shaped(defaults, encoder, weights):
+    """A backbone's clips are by themselves as its weights have learnt from."""
+    if encoder not in clip_encoding.NAMES or not weights or weights == "None":
+        return defaults
+    shape = clip_encoding.shape_of(encoder, weights)
+    return dataclasses.replace(defaults, data=dataclasses.replace(defaults.data, **shape))
 
 
 def _refuse_another_model(chosen, saved):

@@ -14,7 +14,7 @@ from flax import nnx
 from flaxvid import errors
 from flaxvid.models import cost, frame_encoders
 from flaxvid.recipes import zoo
-from flaxvid.runs import clip_encoding, config, encoding, options
+from flaxvid.runs import clip_encoding, config, encoding, model_folder, options
 from flaxvid.training import parallel, saved, step
 from flaxvid.training import state as states
 from flaxvid.weights import pretrained, provenance
@@ -35,20 +35,41 @@ class Trained:
     """The same model for those who look inside: for use, not for learning."""
 
 
-def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
-    """The best checkpoint of the run in `folder`, compiled on first use.
+def open_best(folder: Path | str, mesh: jax.sharding.Mesh | None = None) -> Trained:
+    """The best checkpoint of the run in `folder`, compiled on first use; or a model handed on.
 
     Args:
-        folder: of the run.
+        folder: of the run; or of a model that `export --format flaxvid` wrote, or where
+            `hf:owner/name[@revision]` has it.
         mesh: the devices that its batches will be on; None: the first one.
 
     Raises:
-        UserError: if the run has no checkpoint yet.
+        UserError: if the run has no checkpoint yet, or the model's files can't be used.
     """
+    folder = model_folder.locate(folder)
     settings = config.load(folder)
     module = zoo.find(settings.arch, settings.size).module
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.split(abstract)
+    if model_folder.is_one(folder):
+        params, stats, best = model_folder.read(folder, parts.params, parts.stats)
+    else:
+        params, stats, best = _checkpoint(folder, settings, parts)
+    if mesh is not None:
+        params, stats = jax.device_put((params, stats), parallel.replicated(mesh))
+    eval_step = jax.jit(step.make_eval_step(parts, inputs_of(settings)))
+    embed = _embed(settings.embedding)
+    return Trained(
+        settings,
+        best,
+        cost.count_parameters(params),
+        lambda batch: eval_step(params, stats, embed(batch)),
+        states.merge(parts.eval_def, params, stats),
+    )
+
+
+def _checkpoint(folder, settings, parts):
+    """Parameters, statistics and step of a run's best checkpoint."""
     # Read, and nothing more: the run may be another's, or in training at this moment.
     checkpoints = saved.Saved(Path(folder).absolute() / "checkpoints")
     best = checkpoints.to_use(settings.recipe.keep)
@@ -61,17 +82,7 @@ def open_best(folder: Path, mesh: jax.sharding.Mesh | None = None) -> Trained:
     params, stats = checkpoints.restore_model(
         best, (parts.params, parts.stats), average=settings.recipe.average is not None
     )
-    if mesh is not None:
-        params, stats = jax.device_put((params, stats), parallel.replicated(mesh))
-    eval_step = jax.jit(step.make_eval_step(parts, inputs_of(settings)))
-    embed = _embed(settings.embedding)
-    return Trained(
-        settings,
-        best,
-        cost.count_parameters(params),
-        lambda batch: eval_step(params, stats, embed(batch)),
-        states.merge(parts.eval_def, params, stats),
-    )
+    return params, stats, best
 
 
 def fresh(

@@ -4,6 +4,7 @@ A file is written under a temporary name beside its place and renamed when it is
 a half-written one never stands where the next run would read it.
 """
 
+import io
 import pathlib
 
 import cv2
@@ -84,14 +85,22 @@ def write_gif(path: decode.PathLike, frames: Frames, fps: float | int = 10) -> N
     _check_clip(frames, fps)
     if pathlib.Path(path).suffix.lower() != ".gif":
         raise decode.VideoError(path, "a GIF is wanted here: give a name that ends in .gif")
+    _check_folder(path)
+    files.write_bytes(path, gif(frames, fps))
+
+
+def gif(frames: Frames, fps: float | int = 10) -> bytes:
+    """The contents of a GIF, as `write_gif` writes it.
+
+    Raises:
+        ValueError: if there are no frames or `fps` is not above 0.
+    """
+    _check_clip(frames, fps)
     first, *others = map(Image.fromarray, frames)
     # Rounded here, because Pillow rounds down; players slow what asks for 10 ms or less.
-    duration = max(20, 10 * round(100 / fps))
-    _check_folder(path)
-    with files.whole(path) as partial:
-        first.save(
-            partial, format="GIF", save_all=True, append_images=others, duration=duration, loop=0
-        )
+    duration, made = max(20, 10 * round(100 / fps)), io.BytesIO()
+    first.save(made, format="GIF", save_all=True, append_images=others, duration=duration, loop=0)
+    return made.getvalue()
 
 
 def caption(frames: Frames, text: str) -> UInt8[np.ndarray, "time captioned_height width 3"]:

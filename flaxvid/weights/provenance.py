@@ -87,18 +87,31 @@ def licence(spec: str) -> str:
     Raises:
         WeightsError: if the weights can't be found.
     """
-    path = read.locate(spec)
-    card = read.fetch_beside(spec, path, "README.md")
+    said = by_card(spec)
+    if said is not None:
+        return f"  licence: {said}, by the card beside the weights"
+    return f"  licence: {by_name(spec) or 'not beside the weights; see where you had them from'}"
+
+
+def by_card(spec: str) -> str | None:
+    """The licence that the card beside the weights names, as `mit`; None: it names none.
+
+    Raises:
+        WeightsError: if the weights can't be found.
+    """
+    card = read.fetch_beside(spec, read.locate(spec), "README.md")
     text = ""
     if card is not None:
         with contextlib.suppress(files.FileError):  # a card that can't be read says nothing
             text = files.read_text(card)
     front = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
     said = re.search(r"^license:\s*(\S+)\s*$", front[1] if front else "", re.MULTILINE)
-    if said:
-        return f"  licence: {errors.printable(said[1])}, by the card beside the weights"
-    known = next((of for name, of in LICENCES.items() if name in spec.lower()), None)
-    return f"  licence: {known or 'not beside the weights; see where you had them from'}"
+    return errors.printable(said[1]) if said else None
+
+
+def by_name(spec: str) -> str | None:
+    """What is known of the licence of published weights by their name; None: nothing."""
+    return next((of for name, of in LICENCES.items() if name in spec.lower()), None)
 
 
 def _frames(shown):

@@ -1,0 +1,166 @@
+"""A report as one HTML file that opens without a network: pictures are inside, and no script is."""
+
+import base64
+import html
+import string
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+import flaxvid
+from flaxvid import errors, files
+from flaxvid.evaluation import report as reports
+from flaxvid.video import write as videos
+
+NAME = "report.html"
+TEMPLATE = Path(__file__).with_name(NAME)
+FPS = 4
+MOST = 24  # frames of a moving picture; of more, these are spread over it
+SIDE = 240  # pixels of its shorter side, at most twice: larger frames are averaged
+
+Film = UInt8[np.ndarray, "time height width 3"]
+
+
+def write(
+    report: dict[str, Any],
+    films: Sequence[tuple[str, Film]],
+    folder: Path,
+    curves: Path | None,
+) -> str:
+    """Writes `report.html` into a folder that has the report's pictures, and gives its name.
+
+    Args:
+        report: as `report.summarise` makes it, with what it is about.
+        films: the worst mistakes: a caption and the frames of each.
+        folder: of the report.
+        curves: picture of the learning curves; it may be missing; None: there is none.
+
+    Raises:
+        FileError: if it can't be written.
+    """
+    page = string.Template(files.read_text(TEMPLATE)).substitute(
+        title=_text(f"{report['model']} on the {report['split']} split of {report['data']}"),
+        about=_text(
+            f"{report['videos']} videos of {report['groups']} groups, {report['views']}; "
+            f"checkpoint of step {report['step']}, {report['parameters']:,} parameters, sees "
+            f"{report['sees']}."
+        ),
+        figures=_figures(report),
+        notes=_notes(report),
+        orders=_orders(report),
+        mistakes=_mistakes(report, films),
+        confusion=_picture(folder / "confusion.png", "confusion of the classes"),
+        classes=_classes(report),
+        calibration=_picture(folder / "calibration.png", "accuracy over confidence"),
+        curves=_picture(curves, "loss and accuracy over the steps"),
+        made=_text(f"Made by flaxvid {flaxvid.__version__} from report.json beside it."),
+    )
+    files.write_text(folder / NAME, page)
+    return NAME
+
+
+def _text(value):
+    """A text from elsewhere, as a page may show it."""
+    return html.escape(errors.printable(str(value)))
+
+
+def _figures(report):
+    low, high = report["interval"]
+    shown = [
+        ("top-1", f"{report['top1']:.1%}", f"95% interval {low:.1%} to {high:.1%}"),
+        ("top-5", f"{report['top5']:.1%}", ""),
+        ("loss", f"{report['loss']:.3f}", "nats"),
+        ("calibration error", f"{report['calibration_error']:.1%}", ""),
+    ]
+    return "".join(
+        f"<div><dt>{name}</dt><dd>{value}<small>{more}</small></dd></div>"
+        for name, value, more in shown
+    )
+
+
+def _notes(report):
+    found = list(report.get("advice", ()))
+    if "linear" in report:
+        found.insert(0, reports.beside_linear(report))
+    if report["skipped"]:
+        found.append(
+            f"{len(report['skipped'])} files could not be read; their videos count in no number "
+            "(report.md lists them)"
+        )
+    return f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in found)}</ul>" if found else ""
+
+
+def _orders(report):
+    if not report["orders"]:
+        return "<p>Not judged.</p>"
+    rows = [("as filmed", report["top1"]), *report["orders"].items()]
+    return _table(
+        ("frames", "top-1", "", ""),
+        (
+            (
+                _text(order),
+                f"{top1:.1%}",
+                f"{top1 - report['top1']:+.1%}" if order != "as filmed" else "",
+                f'<div class="bar"><i style="width:{100 * top1:.1f}%"></i></div>',
+            )
+            for order, top1 in rows
+        ),
+    )
+
+
+def _mistakes(report, films):
+    wrong = report["videos"] - round(report["videos"] * report["top1"])
+    if not wrong:
+        return "<p>No video was taken for something else.</p>"
+    said = f"<p>{wrong} of {report['videos']} videos were taken for something else"
+    if not films:
+        return f"{said}: see predictions.csv.</p>"
+    shown = "".join(
+        f'<figure><img src="{_data("gif", _moving(film))}" alt="the frames the model saw">'
+        f"<figcaption>{_text(caption)}</figcaption></figure>"
+        for caption, film in films
+    )
+    return f'{said}; it was surest of these:</p><div class="films">{shown}</div>'
+
+
+def _moving(film):
+    if len(film) > MOST:
+        film = film[np.linspace(0, len(film) - 1, MOST).round().astype(int)]
+    times = max(1, min(film.shape[1:3]) // SIDE)
+    return videos.gif(np.stack([Image.fromarray(frame).reduce(times) for frame in film]), FPS)
+
+
+def _classes(report):
+    orders = list(report["orders"])
+    header = ("class", "videos", "precision", "recall", "F1", *(f"recall {o}" for o in orders))
+    rows = (
+        (
+            _text(entry["label"]),
+            str(entry["videos"]),
+            *(f"{entry[key]:.1%}" for key in ("precision", "recall", "f1")),
+            *(f"{entry['orders'][o]:.1%}" if o in entry["orders"] else "–" for o in orders),
+        )
+        for entry in report["classes"]
+    )
+    return _table(header, rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+    head = "".join(f"<th>{_text(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _picture(path, meaning):
+    if path is None or not path.is_file():
+        return "<p>There is no picture of it.</p>"
+    return f'<img src="{_data("png", path.read_bytes())}" alt="{meaning}">'
+
+
+def _data(kind, content):
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

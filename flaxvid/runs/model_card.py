@@ -1,0 +1,280 @@
+"""The model card of a trained model: what it is, learnt from, was measured to do, and is for.
+
+What is not known stands there as not known: a card without an evaluation says so.
+"""
+
+import dataclasses
+import importlib.metadata
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flaxvid import errors, files
+from flaxvid.data import manifest
+from flaxvid.runs import config, datasets, sampling
+from flaxvid.weights import provenance
+
+MOST_CLASSES = 20  # in a table of confusions; of more, the most frequent confusions are listed
+LISTED = 10  # confusions
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What a card can say beside the settings."""
+
+    step: int
+    """Of the checkpoint."""
+    parameters: int
+    splits: Mapping[str, tuple[int, int]] | None
+    """Videos and groups of each split; None: the data are not there any more."""
+    report: Mapping[str, Any] | None
+    """The `report.json` of this checkpoint; None: it was not evaluated."""
+    licences: Mapping[str, str | None]
+    """Of the weights that it started from, or that its frame encoder has; None: not known."""
+
+
+def find_out(run: Path | None, settings: config.Settings, step: int, parameters: int) -> Known:
+    """Looks up what there is to say: the evaluation in the run, the data's splits, licences.
+
+    A report of another checkpoint or split than test, or on other data, is not this model's.
+    """
+    report = None
+    if run is not None and (run / "report.json").is_file():
+        found = files.read_json(run / "report.json")
+        same = ("step", step), ("manifest", settings.manifest), ("split", "test")
+        if isinstance(found, dict) and all(found.get(name) == value for name, value in same):
+            report = found
+    specs = [settings.run.weights, settings.embedding and settings.embedding.weights]
+    licences = {_shown(spec): licence(spec) for spec in specs if spec}
+    return Known(step, parameters, _splits(settings), report, licences)
+
+
+def _splits(settings):
+    place = settings.data.data
+    if place.startswith("tfds:") or (place.startswith("motion") and not Path("data").exists()):
+        return None  # which would be downloaded, or drawn, for this alone
+    try:
+        videos = datasets.open_data(settings.data, settings.run.seed)
+    except errors.UserError:
+        return None
+    if videos.fingerprint() != settings.manifest:
+        return None
+    return {split: _size(videos.split(split)) for split in videos.splits()}
+
+
+def _size(videos: manifest.Manifest):
+    return len(videos.rows), len({row.group or row.path for row in videos.rows})
+
+
+def licence(spec: str) -> str | None:
+    """The licence of weights, as their model card or package names it; None: it is not known."""
+    if spec.startswith("package:"):
+        try:
+            about = importlib.metadata.metadata(spec.removeprefix("package:"))
+        except importlib.metadata.PackageNotFoundError:
+            return None
+        return about.get("License-Expression") or about.get("License") or None
+    try:
+        said = provenance.by_card(spec)
+    except errors.UserError:
+        said = None
+    return said or provenance.by_name(spec)
+
+
+def _shown(spec):
+    return spec if ":" in spec else Path(spec).name
+
+
+# ------------------------------------------------------------------ the text
+def text(settings: config.Settings, known: Known) -> str:
+    """The card, in Markdown with the front matter that the Hugging Face hub reads."""
+    name = f"{settings.arch} {settings.size}"
+    data = _cell(_shown(settings.data.data))
+    lines = [
+        "---",
+        "library_name: flaxvid",
+        "pipeline_tag: video-classification",
+        f"tags: [video, action-recognition, jax, flax, {settings.arch}]",
+        *_hub_licence(known),
+        "---",
+        f"# {name}, trained on {data}",
+        "",
+        f"Tells {len(settings.labels)} classes of videos apart: "
+        f"{', '.join(map(_cell, settings.labels))}.",
+        f"It sees {_sees(settings)}, and has {known.parameters:,} parameters. Checkpoint of step "
+        f"{known.step}.",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import flaxvid",
+        "",
+        'model = flaxvid.load("hf:OWNER/NAME")  # or this folder',
+        'print(model.predict("video.mp4").top(3))',
+        "```",
+        "",
+        *_data(settings, known, data),
+        *_training(settings, known),
+        *_evaluation(known),
+        *_use(settings),
+        *_licence(known),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _hub_licence(known):
+    found = set(known.licences.values())
+    (one,) = found if len(found) == 1 else (None,)
+    return [f"license: {one}"] if one and re.fullmatch(r"[\w.-]+", one) else []
+
+
+def _sees(settings):
+    shown = settings.preprocessing
+    if shown.stride is None:
+        how = f"{shown.num_frames} frames spread over the video"
+    else:
+        span = sampling.span(shown.num_frames, shown.stride)
+        how = f"{shown.num_frames} frames, {shown.stride} apart ({span} in all)"
+    size = f"{shown.crop_size} x {shown.crop_size} pixels"
+    if settings.embedding is None:
+        return f"{how}, of {size}"
+    return f"embeddings by {settings.embedding.encoder} of {how}, of {size}"
+
+
+def _data(settings, known, data):
+    lines = ["## Data", "", f"{data}; fingerprint of its rows `{settings.manifest or 'none'}`."]
+    if known.splits is None:
+        return [*lines, "How many videos it has was not found out when this card was made.", ""]
+    lines += ["", "| split | videos | groups |", "|---|---:|---:|"]
+    lines += [f"| {name} | {rows} | {groups} |" for name, (rows, groups) in known.splits.items()]
+    leaks = "may stand in several splits" if settings.data.allow_leakage else "stands in one split"
+    return [*lines, "", f"A group (a recording, a person) {leaks}.", ""]
+
+
+def _training(settings, known):
+    recipe = settings.recipe
+    length = f"{recipe.epochs:g} epochs" if recipe.steps is None else f"{recipe.steps} steps"
+    start = settings.run.weights
+    rows = {
+        "started from": "random weights" if start is None else f"`{_shown(start)}`",
+        "length": f"{length}, batches of {recipe.batch_size}; the {recipe.keep} checkpoint",
+        "optimizer": f"{recipe.optimizer}, {recipe.learning_rate:g}, {recipe.schedule}",
+        "regularisation": f"weight decay {recipe.weight_decay:g}, label smoothing "
+        f"{recipe.label_smoothing:g}, mixup {recipe.mixup:g}, cutmix {recipe.cutmix:g}",
+        "mirrored clips": "half" if settings.preprocessing.flip else "none",
+        "precision": settings.machine.precision,
+        "seed": settings.run.seed,
+    }
+    if recipe.freeze:
+        rows["frozen"] = _cell(" ".join(recipe.freeze))
+    if settings.run.mine is not None:
+        rows["code"] = "some functions were replaced by the author's own (`--mine`)"
+    if settings.changes:
+        rows["changes"] = f"settings were changed {len(settings.changes)} times on the way"
+    lines = ["## Training", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    return [*lines, "", "All settings and versions are in `config.json`.", ""]
+
+
+# ------------------------------------------------------------------ what was measured
+def _evaluation(known):
+    report = known.report
+    if report is None:
+        return [
+            "## Evaluation",
+            "",
+            "None: this checkpoint was not evaluated on its test split.",
+            "",
+        ]
+    low, high = report["interval"]
+    return [
+        "## Evaluation",
+        "",
+        f"{report['videos']} test videos of {report['groups']} groups, {report['views']}.",
+        "",
+        f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
+        f"- top-5 {report['top5']:.1%}, loss {report['loss']:.3f} nats, calibration error "
+        f"{report['calibration_error']:.1%}",
+        *([f"- {len(report['skipped'])} files could not be read"] if report["skipped"] else []),
+        "",
+        *_orders(report),
+        *_classes(report),
+        *_confusion(report),
+    ]
+
+
+def _orders(report):
+    if not report["orders"]:
+        return []
+    lines = ["Does it see the order of frames? The same videos with their frames", ""]
+    lines += ["| | top-1 | difference |", "|---|---:|---:|"]
+    lines += [
+        f"| {order} | {top1:.1%} | {top1 - report['top1']:+.1%} |"
+        for order, top1 in report["orders"].items()
+    ]
+    return [*lines, ""]
+
+
+def _classes(report):
+    lines = ["| class | videos | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {_cell(entry['label'])} | {entry['videos']} | {entry['precision']:.1%} | "
+        f"{entry['recall']:.1%} | {entry['f1']:.1%} |"
+        for entry in report["classes"]
+    ]
+    return [*lines, ""]
+
+
+def _confusion(report):
+    """All counts of few classes; of many, what is taken for what most often."""
+    names = [_cell(entry["label"]) for entry in report["classes"]]
+    counts = report["confusion"]
+    if len(names) <= MOST_CLASSES:
+        lines = ["Confusion: a row is what it is, a column what it was taken for.", ""]
+        lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+        lines += [
+            f"| {name} | {' | '.join(map(str, row))} |"
+            for name, row in zip(names, counts, strict=True)
+        ]
+        return [*lines, ""]
+    wrong = [
+        (count, names[is_], names[taken])
+        for is_, row in enumerate(counts)
+        for taken, count in enumerate(row)
+        if count and is_ != taken
+    ]
+    most = sorted(wrong, key=lambda entry: -entry[0])[:LISTED]
+    lines = [f"- {is_} taken for {taken}: {count}" for count, is_, taken in most]
+    return ["Most frequent confusions:", "", *(lines or ["none"]), ""]
+
+
+# ------------------------------------------------------------------ what it is for
+def _use(settings):
+    return [
+        "## Intended use and limits",
+        "",
+        f"For videos like those it learnt from. It answers with one of its {len(settings.labels)} "
+        "classes always, also where a video shows none of them; on other cameras, places and "
+        "people than those of its data it was not measured.",
+        "",
+        "Before it is published, its author adds here: whom the videos show and whether they "
+        "agreed, what the model must not be used for, and whom to ask.",
+        "",
+    ]
+
+
+def _licence(known):
+    lines = ["## Licence", ""]
+    for name, licence in known.licences.items():
+        said = licence or "not known: look it up before this model is passed on"
+        lines.append(f"- weights that are in it or that it needs, `{name}`: {said}")
+    if not known.licences:
+        lines.append("It started from random weights, so that no other model's licence binds it.")
+    return [*lines, "", "That of the videos it learnt from is not known to flaxvid.", ""]
+
+
+def _cell(value):
+    """A text from elsewhere, as a table of Markdown may show it."""
+    plain = errors.printable(str(value))
+    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", plain)

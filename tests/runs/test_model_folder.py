@@ -1,0 +1,158 @@
+"""A model to hand on: each file is the other's, and what is not so is refused in one line."""
+
+import dataclasses
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from flaxvid import errors
+from flaxvid.recipes import zoo
+from flaxvid.runs import config, model_card, model_folder, options, trained_model
+
+SMALL = dict(dim=8, depth=1, mlp_dim=8, num_heads=2)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A model that has learnt nothing."""
+    made = zoo.configure("timesformer", num_classes=3, **SMALL)
+    return trained_model.fresh("timesformer", "tiny", made, ("a|b", "c", "d"), seed=0)
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    model_folder.write(tmp_path / "m", trained.settings, 7, trained.module, "# card\n")
+    return tmp_path / "m"
+
+
+def known(**changes):
+    given = dict(step=7, parameters=12, splits=None, report=None, licences={})
+    return model_card.Known(**given | changes)
+
+
+def test_batch_statistics_are_kept(tmp_path):
+    """A model with BatchNorm: all of its arrays come back."""
+    made = zoo.configure("conv_lstm", num_classes=2)
+    trained = trained_model.fresh("conv_lstm", "tiny", made, ("a", "b"), seed=1)
+    model_folder.write(tmp_path / "m", trained.settings, 3, trained.module, "")
+    names = safetensors.numpy.load_file(tmp_path / "m" / "model.safetensors")
+    assert any(name.startswith("stats/") for name in names)
+    again = trained_model.open_best(tmp_path / "m")
+    assert (again.step, again.settings.labels) == (3, ("a", "b"))
+    assert again.parameters == trained.parameters
+
+
+def changed(folder, **entries):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+def test_weights_of_another_model_are_refused(folder, trained):
+    """Of the same shape even: the config tells which they are."""
+    arrays = safetensors.numpy.load_file(folder / "model.safetensors")
+    arrays["params/head/kernel"] = arrays["params/head/kernel"] + 1
+    safetensors.numpy.save_file(arrays, folder / "model.safetensors")
+    with pytest.raises(errors.UserError, match="not the weights that config.json beside it is"):
+        trained_model.open_best(folder)
+
+
+def test_a_config_of_another_shape_is_refused(folder):
+    """And a file cut short, none at all, or without a step."""
+    made = json.loads((folder / "config.json").read_text())["model"]
+    changed(folder, model=made | {"mlp_dim": 16})
+    with pytest.raises(errors.UserError, match="of the shape that its config.json says"):
+        trained_model.open_best(folder)
+    changed(folder, model=made | {"depth": 0})
+    with pytest.raises(errors.UserError, match="which no such model has"):
+        trained_model.open_best(folder)
+    changed(folder, model=made, step="7")
+    with pytest.raises(errors.UserError, match="has no step"):
+        trained_model.open_best(folder)
+    data = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(data[:-9])
+    with pytest.raises(errors.UserError, match=r"model.safetensors: is damaged"):
+        trained_model.open_best(folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(errors.UserError, match=r"model.safetensors: can't be read"):
+        trained_model.open_best(folder)
+
+
+def test_places_stay_at_home(trained):
+    """Folders of the author's machine are in no file; what names a source everywhere is."""
+    settings = dataclasses.replace(
+        trained.settings,
+        data=options.Data(data="/home/ann/videos", encoder_weights="hf:timm/resnet18"),
+        run=options.Run(weights="/home/ann/start.pth", seed=3),
+        machine=options.Machine(coordinator="10.0.0.1:5"),
+    )
+    said = config.text(model_folder.without_places(settings)) + model_card.text(settings, known())
+    assert "ann" not in re.sub("channel|planned", "", said)
+    assert "10.0.0.1" not in said
+    assert '"data": "videos"' in said
+    assert '"weights": "start.pth"' in said
+    assert "hf:timm/resnet18" in said
+
+
+# ------------------------------------------------------------------ the card
+def test_a_card_without_an_evaluation_says_so(trained):
+    """No number that was not measured; labels can't break its tables."""
+    card = model_card.text(trained.settings, known())
+    assert "None: this checkpoint was not evaluated" in card
+    assert "a\\|b, c, d" in card
+    assert "%" not in card
+    assert "No other" not in card
+    assert "no other model's licence binds it" in card
+    assert "license:" not in card
+
+
+def test_a_report_of_something_else_is_left_out(trained, tmp_path):
+    """Another checkpoint, other data or another split: not this model's numbers."""
+    right = {"step": 7, "manifest": "", "split": "test"}
+    for changes, there in (
+        ({}, True),
+        ({"step": 8}, False),
+        ({"manifest": "x"}, False),
+        ({"split": "train"}, False),
+    ):
+        (tmp_path / "report.json").write_text(json.dumps(right | changes))
+        found = model_card.find_out(tmp_path, trained.settings, 7, 12).report
+        assert (found is not None) == there, changes
+
+
+def test_the_licence_is_that_of_the_weights_model_card(tmp_path):
+    """In its front matter; elsewhere, or not there, it is not known."""
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    for text, licence in (
+        ("---\ntags: [a]\nlicense: cc-by-nc-4.0\n---\n# A\n", "cc-by-nc-4.0"),
+        ("---\nlicense: mit\n---\n", "mit"),
+        ("# A\nlicense: mit\n", None),
+    ):
+        (tmp_path / "README.md").write_text(text)
+        assert model_card.licence(str(tmp_path / "model.safetensors")) == licence
+    shutil.rmtree(tmp_path)
+    assert model_card.licence(str(tmp_path / "model.safetensors")) is None
+    assert "CC-BY-NC" in model_card.licence("/nowhere/TimeSformer_divST_8x32_224_K400.pyth")
+    assert model_card.licence("package:numpy") is not None
+    assert model_card.licence("package:no_such_package") is None
+
+
+def test_one_licence_is_told_to_the_hub(trained):
+    """A model of weights under one licence has it too; an unknown one is said to be unknown."""
+    card = model_card.text(trained.settings, known(licences={"hf:a/b": "cc-by-nc-4.0"}))
+    assert "\nlicense: cc-by-nc-4.0\n---" in card
+    assert "`hf:a/b`: cc-by-nc-4.0" in card
+    card = model_card.text(trained.settings, known(licences={"hf:a/b": None}))
+    assert "license:" not in card
+    assert "`hf:a/b`: not known" in card
+
+
+def test_many_classes_have_their_most_frequent_confusions():
+    """A table of 21 columns nobody reads."""
+    counts = np.zeros((21, 21), int)
+    counts[3, 5], counts[2, 2], counts[4, 1] = 9, 50, 2
+    report = {"confusion": counts.tolist(), "classes": [{"label": f"c{n}"} for n in range(21)]}
+    assert model_card._confusion(report)[2:4] == ["- c3 taken for c5: 9", "- c4 taken for c1: 2"]
