@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "evaluation": {"video", "data", "training", "figures"},
     "runs": {
         "commandline",
+        "option_aliases",
         "video",
         "data",
         "models",

@@ -118,7 +118,9 @@ def apply(
         values[name] = value if given.whole else _typed(name, value, known[name].hint, given.path)
     values = {name: value for name, value in values.items() if _field(name) not in said}
     if "epochs" in values and "steps" not in values and not given.whole:
-        values["steps"] = None  # as on the command line, epochs are in place of the recipe's steps
+        # As on the command line, epochs are in place of the recipe's steps, and of its fewest.
+        values["steps"] = None
+        values.setdefault("least-steps", 0)
     try:
         chosen = _replaced(defaults, values)
         ranges.check(chosen)
