@@ -143,15 +143,16 @@ def test_every_number_and_every_path_says_what_it_may_be(place):
                 assert rules, f"{name} {option.flag}: state its range where it is declared"
 
 
-def test_what_is_checked_is_what_help_shows(place, capsys):
+def test_what_is_checked_is_what_help_shows(place, capsys, monkeypatch):
     """No option is missing among those that are checked."""
+    monkeypatch.setenv("COLUMNS", "100")
     for name, module in command_lines():
         words = [*name.split()[1:], *map(place, NEEDED[name])]
         flags = {option.flag for option in ranges.options(module.parse(words))}
         with pytest.raises(SystemExit):
             module.parse([*name.split()[1:], "--help"])
         text = capsys.readouterr().out
-        shown = set(re.findall(r"^│? ?(--[a-z][\w-]*(?:\.[\w-]+)?)[ ,]", text, re.M))
+        shown = set(re.findall(r"^(?:│ | {0,4})(--[a-z][\w-]*(?:\.[\w-]+)?)[ ,]", text, re.M))
         positive = {flag for flag in flags if flag.startswith("--")}
         assert shown - {"--help"} == positive, name
 
