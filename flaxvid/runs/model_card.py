@@ -42,7 +42,7 @@ def find_out(run: Path | None, settings: config.Settings, step: int, parameters:
     report = None
     if run is not None and (run / "report.json").is_file():
         found = files.read_json(run / "report.json")
-        same = ("step", step), ("manifest", settings.manifest), ("split", "test")
+        same = ("step", step), ("data", settings.data.data), ("split", "test")
         if isinstance(found, dict) and all(found.get(name) == value for name, value in same):
             report = found
     specs = [settings.run.weights, settings.embedding and settings.embedding.weights]
