@@ -116,7 +116,7 @@ def test_model_card_has_the_numbers_of_the_report(handed_on, small_motion):
     card, config = (folder / "README.md").read_text(), (folder / "config.json").read_text()
     low, high = judged["interval"]
     assert f"top-1 **{judged['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%}" in card
-    assert "| train | 40 | 40 |" in card
+    assert "| train | 40 | 20 |" in card
     row = judged["confusion"][0]
     assert (
         f"| {small_motion.labels[0].replace('_', chr(92) + '_')} | {' | '.join(map(str, row))} |"
