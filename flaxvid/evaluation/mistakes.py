@@ -1,10 +1,11 @@
 """The worst mistakes of a model as pictures: what it was surest of and wrong about."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from flaxvid import errors, files
 from flaxvid.data import manifest
@@ -16,6 +17,21 @@ NAME = "mistakes.png"
 SHOWN = 8
 
 
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """A video that the model took for something else."""
+
+    title: str
+    """What it is, and what it was taken for."""
+    video: UInt8[np.ndarray, "time height width 3"]
+    mask: Bool[np.ndarray, " time"]
+    """True for real frames."""
+
+    def film(self) -> UInt8[np.ndarray, "time height width 3"]:
+        """The real frames, to be played."""
+        return self.video[self.mask]
+
+
 def worst(judged: report.Predictions, count: int = SHOWN) -> Int[np.ndarray, " mistakes"]:
     """The numbers of the videos that are wrong, those first that the model was surest of."""
     (wrong,) = np.nonzero(~judged.right())
@@ -23,53 +39,19 @@ def worst(judged: report.Predictions, count: int = SHOWN) -> Int[np.ndarray, " m
     return wrong[np.argsort(-sure, kind="stable")[:count]]
 
 
-def write(
+def clips(
     judged: report.Predictions,
     names: tuple[str, ...],
     clip_of: Callable[[manifest.Row], dict[str, np.ndarray]],
-    folder: Path,
-) -> str | None:
-    """Draws the worst mistakes, as the model saw them, into `mistakes.png`.
-
-    A picture of an earlier evaluation is taken away where there is nothing to draw.
+) -> list[Mistake]:
+    """The worst mistakes, as the model saw them; those that can't be read are left out.
 
     Args:
         judged: the predictions.
         names: of the classes.
         clip_of: gives the `video` and `mask` of a row; a VideoError leaves it out.
-        folder: of the report.
-
-    Returns:
-        The name of the picture; None: nothing is wrong, or no video can be read.
-
-    Raises:
-        FileError: if it can't be written.
     """
-    shown = list(_shown(judged, names, clip_of))
-    if not shown:
-        (folder / NAME).unlink(missing_ok=True)
-        return None
-    clips, titles = zip(*shown, strict=True)
-    titles = [title.replace("$", r"\$") for title in titles]
-    files.save_figure(folder / NAME, figure.draw(clips, titles))
-    return NAME
-
-
-def films(
-    judged: report.Predictions,
-    names: tuple[str, ...],
-    clip_of: Callable[[manifest.Row], dict[str, np.ndarray]],
-) -> list[tuple[str, UInt8[np.ndarray, "time height width 3"]]]:
-    """The worst mistakes to be played: what is said of each, and the frames that the model saw.
-
-    The arguments are those of `write`.
-    """
-    shown = _shown(judged, names, clip_of)
-    return [(title, video[mask]) for (video, mask), title in shown]
-
-
-def _shown(judged, names, clip_of):
-    """The clip and the title of each of the worst mistakes that can be read."""
+    found = []
     for number in worst(judged):
         row, odds = judged.rows[number], judged.probabilities[number]
         try:
@@ -81,4 +63,22 @@ def _shown(judged, names, clip_of):
             f"{row.path}: {label}, taken for {names[taken]} with {odds[taken]:.0%} "
             f"({odds[judged.labels[number]]:.0%} for {label})"
         )
-        yield (clip["video"], clip["mask"]), errors.printable(title)
+        found.append(Mistake(errors.printable(title), clip["video"], clip["mask"]))
+    return found
+
+
+def write(shown: list[Mistake], folder: Path) -> str | None:
+    """Draws mistakes into `mistakes.png`, and gives its name; None: there are none.
+
+    A picture of an earlier evaluation is taken away where there is nothing to draw.
+
+    Raises:
+        FileError: if it can't be written.
+    """
+    if not shown:
+        (folder / NAME).unlink(missing_ok=True)
+        return None
+    titles = [mistake.title.replace("$", r"\$") for mistake in shown]
+    drawn = figure.draw([(mistake.video, mistake.mask) for mistake in shown], titles)
+    files.save_figure(folder / NAME, drawn)
+    return NAME

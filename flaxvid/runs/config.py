@@ -42,6 +42,13 @@ class Settings:
     """What was said otherwise when the run was resumed, so that these settings hold only from then
     on: the `step` that it was resumed after, and `before`, by name as in `made_of`."""
 
+    def starts(self) -> list[str]:
+        """Where the weights were that the model's parameters started from; none: at random."""
+        specs = [self.run.weights]
+        if self.embedding is None:  # else the encoder's are no part of the model
+            specs.append(self.data.encoder_weights)
+        return [spec for spec in specs if spec not in (None, options.RANDOM)]
+
 
 # ---------------------------------------------------------------- on disk
 def write(folder: Path, settings: Settings) -> None:

@@ -42,10 +42,10 @@ def find_out(run: Path | None, settings: config.Settings, step: int, parameters:
     report = None
     if run is not None and (run / "report.json").is_file():
         found = files.read_json(run / "report.json")
-        same = ("step", step), ("data", settings.data.data), ("split", "test")
+        same = ("step", step), ("own_data", True), ("split", "test")
         if isinstance(found, dict) and all(found.get(name) == value for name, value in same):
             report = found
-    specs = [settings.run.weights, settings.embedding and settings.embedding.weights]
+    specs = [*settings.starts(), settings.embedding and settings.embedding.weights]
     licences = {_shown(spec): licence(spec) for spec in specs if spec}
     return Known(step, parameters, _splits(settings), report, licences)
 
@@ -155,9 +155,9 @@ def _data(settings, known, data):
 def _training(settings, known):
     recipe = settings.recipe
     length = f"{recipe.epochs:g} epochs" if recipe.steps is None else f"{recipe.steps} steps"
-    start = settings.run.weights
+    starts = [f"`{_shown(start)}`" for start in settings.starts()]
     rows = {
-        "started from": "random weights" if start is None else f"`{_shown(start)}`",
+        "started from": " and ".join(starts) or "random weights",
         "length": f"{length}, batches of {recipe.batch_size}; the {recipe.keep} checkpoint",
         "optimizer": f"{recipe.optimizer}, {recipe.learning_rate:g}, {recipe.schedule}",
         "regularisation": f"weight decay {recipe.weight_decay:g}, label smoothing "

@@ -223,7 +223,7 @@ def _warnings(settings, videos):
 def _advice(settings, videos, total):
     """For whoever has a few videos and takes what is made for thousands."""
     count, epochs = videos.splits()["train"], _epochs(settings, videos, total)[0]
-    from_scratch = settings.embedding is None and settings.run.weights is None
+    from_scratch = settings.embedding is None and not settings.starts()
     if not from_scratch or count >= FEW or datasets.is_motion(settings.data.data):
         return
     often = f", and in {epochs:,.0f} epochs they are learnt by heart" if epochs > OFTEN else ""

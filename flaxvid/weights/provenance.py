@@ -16,6 +16,7 @@ from flaxvid.weights import pretrained, processor, read
 
 COLOURS = ("channel_order", "scale", "mean", "std")
 PIXELS = ("num_frames", "stride", "image_size", "resize", "jitter", "flip", "sampling")
+AUTHORS = ("hf:facebook/", "hf:MCG-NJU/", "hf:google/")  # where they publish
 # Of published weights, where no card beside them says it.
 LICENCES = {
     "timesformer": "CC-BY-NC 4.0, by its authors: not for commercial use",
@@ -110,8 +111,13 @@ def by_card(spec: str) -> str | None:
 
 
 def by_name(spec: str) -> str | None:
-    """What is known of the licence of published weights by their name; None: nothing."""
-    return next((of for name, of in LICENCES.items() if name in spec.lower()), None)
+    """What is known of the licence of published weights by their name; None: nothing.
+
+    A file of somebody's own may lie in a folder called timesformer, and its licence is another.
+    """
+    names = [name for name in pretrained.PUBLISHED if name in spec]
+    names += [spec] if spec.startswith(AUTHORS) else []
+    return next((LICENCES[key] for name in names for key in LICENCES if key in name.lower()), None)
 
 
 def _frames(shown):

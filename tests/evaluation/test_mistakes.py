@@ -45,7 +45,9 @@ def test_mistakes_are_drawn_but_not_what_cannot_be_read(tmp_path, monkeypatch):
     figure = mistakes.figure.draw
     monkeypatch.setattr(mistakes.figure, "draw", draw)
     shown = judged([0.6, 0.9, 0.99, 0.8], [False, False, True, False])
-    assert mistakes.write(shown, NAMES, clip_of, tmp_path) == "mistakes.png"
+    found = mistakes.clips(shown, NAMES, clip_of)
+    assert mistakes.write(found, tmp_path) == "mistakes.png"
+    assert [mistake.film().shape for mistake in found] == [(2, 16, 24, 3)] * 2
     ((clips, titles),) = drawn
     assert [clip[0, 0, 0, 0] for clip, _ in clips] == [40, 0]
     assert titles[0] == r"1.mp4: bow, taken for nod \$1\$ with 90% (10% for bow)"
@@ -56,7 +58,7 @@ def test_mistakes_are_drawn_but_not_what_cannot_be_read(tmp_path, monkeypatch):
 def test_without_mistakes_an_old_picture_goes(tmp_path):
     """It would be of another evaluation."""
     (tmp_path / "mistakes.png").write_bytes(b"old")
-    assert mistakes.write(judged([0.9], [True]), NAMES, clip_of, tmp_path) is None
+    assert mistakes.write(mistakes.clips(judged([0.9], [True]), NAMES, clip_of), tmp_path) is None
     assert not (tmp_path / "mistakes.png").exists()
 
 

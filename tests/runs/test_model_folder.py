@@ -12,6 +12,7 @@ import safetensors.numpy
 from flaxvid import errors
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, model_card, model_folder, options, trained_model
+from flaxvid.weights import provenance
 
 SMALL = dict(dim=8, depth=1, mlp_dim=8, num_heads=2)
 
@@ -111,11 +112,11 @@ def test_a_card_without_an_evaluation_says_so(trained):
 
 def test_a_report_of_something_else_is_left_out(trained, tmp_path):
     """Another checkpoint, other data or another split: not this model's numbers."""
-    right = {"step": 7, "manifest": "", "split": "test"}
+    right = {"step": 7, "own_data": True, "split": "test"}
     for changes, there in (
         ({}, True),
         ({"step": 8}, False),
-        ({"manifest": "x"}, False),
+        ({"own_data": False}, False),
         ({"split": "train"}, False),
     ):
         (tmp_path / "report.json").write_text(json.dumps(right | changes))
@@ -136,8 +137,26 @@ def test_the_licence_is_that_of_the_weights_model_card(tmp_path):
     shutil.rmtree(tmp_path)
     assert model_card.licence(str(tmp_path / "model.safetensors")) is None
     assert "CC-BY-NC" in model_card.licence("/nowhere/TimeSformer_divST_8x32_224_K400.pyth")
+    assert "CC-BY-NC" in provenance.by_name("hf:MCG-NJU/videomae-base")
+    assert model_card.licence("/home/ann/timesformer/own.pth") is None
     assert model_card.licence("package:numpy") is not None
     assert model_card.licence("package:no_such_package") is None
+
+
+def test_what_a_model_started_from_is_told():
+    """Weights that an encoder inside the model had at the start are no random start."""
+    made = zoo.configure("conv_lstm", num_classes=2)
+    settings = trained_model.fresh("conv_lstm", "tiny", made, ("a", "b"), seed=0).settings
+    for spec, start in (
+        (None, "random weights"),
+        ("random", "random weights"),
+        ("package:numpy", "`package:numpy`"),
+    ):
+        from_it = dataclasses.replace(settings, data=options.Data(encoder_weights=spec))
+        found = model_card.find_out(None, from_it, 7, 12)
+        card = model_card.text(from_it, found)
+        assert f"| started from | {start} |" in card
+        assert ("no other model's licence binds it" in card) == (start == "random weights")
 
 
 def test_one_licence_is_told_to_the_hub(trained):
