@@ -36,13 +36,12 @@ class AttentivePooler(nnx.Module):
         """`depth` blocks of self-attention come first; `dim` must be a multiple of `num_heads`."""
         settings = dict(init=init, dtype=dtype, rngs=rngs)
 
-        def block():
+        def parts():
             attn = attention.Attention(dim, num_heads, **settings)
-            mlp = layers.MLP(dim, mlp_dim, **settings)
-            return encoder_block.PreNormBlock(attn, mlp, dim, dtype=dtype, rngs=rngs)
+            return attn, layers.MLP(dim, mlp_dim, **settings)
 
         self.num_heads = num_heads
-        self.layers = nnx.List([block() for _ in range(depth)])
+        self.layers = encoder_block.stack(depth, parts, dim, dtype=dtype, rngs=rngs)
         self.query = nnx.Param(init(rngs.params(), (1, 1, dim)))
         self.norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
         linear = dict(kernel_init=init, dtype=dtype, rngs=rngs)

@@ -4,7 +4,7 @@ Which attention and which MLP is the model's choice: what differs between ViViT,
 and VideoPrism is in there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import einops
@@ -78,9 +78,23 @@ def run(
     return tokens
 
 
-def drop_path_rates(last: float, depth: int) -> list[float]:
-    """Stochastic depth of every block: none in the first, `last` in the last, between on a line."""
-    return [float(rate) for rate in np.linspace(0, last, depth)]
+def stack(
+    depth: int,
+    parts: Callable[[], tuple[nnx.Module, nnx.Module]],
+    dim: int,
+    *,
+    drop_path: float = 0.0,
+    epsilon: float = 1e-6,
+    dtype: Any = None,
+    rngs: nnx.Rngs,
+) -> nnx.List:
+    """A model's blocks, of which `parts()` makes the attention and the MLP of the next.
+
+    Stochastic depth is `drop_path` in the last block, none in the first, and between on a line.
+    """
+    how = dict(epsilon=epsilon, dtype=dtype, rngs=rngs)
+    rates = np.linspace(0, drop_path, depth)
+    return nnx.List([PreNormBlock(*parts(), dim, drop_path=float(r), **how) for r in rates])
 
 
 def of_tokens(

@@ -119,15 +119,14 @@ class VideoMAE(nnx.Module):
         pixels = config.tubelet_size * config.patch_size**2 * 3
         self.patch_embed = layers.Linear(pixels, dim, kernel_init=init, dtype=dtype, rngs=rngs)
 
-        def block(rate):
+        def parts():
             attn = attention.Attention(dim, config.num_heads, **settings)
             attn.qkv = QueryValueBias(dim, **settings)
             mlp = layers.MLP(dim, config.mlp_dim, **settings)
-            how = dict(drop_path=rate, epsilon=config.epsilon, dtype=dtype, rngs=rngs)
-            return encoder_block.PreNormBlock(attn, mlp, dim, **how)
+            return attn, mlp
 
-        rates = encoder_block.drop_path_rates(config.drop_path, config.depth)
-        self.blocks = nnx.List([block(rate) for rate in rates])
+        how = dict(drop_path=config.drop_path, epsilon=config.epsilon, dtype=dtype, rngs=rngs)
+        self.blocks = encoder_block.stack(config.depth, parts, dim, **how)
         self.norm = layers.layer_norm(dim, epsilon=HEAD_EPSILON, rngs=rngs)
         self.head = nnx.Linear(dim, config.num_classes, kernel_init=init, rngs=rngs)
 

@@ -183,16 +183,15 @@ class VideoPrism(nnx.Module):
         self.pos_embed = nnx.Param(init(rngs.params(), (1, space, dim)))
         self.time_embed = nnx.Param(init(rngs.params(), (1, config.num_frames, dim)))
 
-        def block(rate):
+        def parts():
             attn = CappedAttention(dim, config.num_heads, config.score_cap, **settings)
             mlp = layers.MLP(dim, config.mlp_dim, **settings)
-            how = dict(drop_path=rate, dtype=dtype, rngs=rngs)
-            return encoder_block.PreNormBlock(attn, mlp, dim, **how)
+            return attn, mlp
 
         # Those over space first, then those over time, so that layer decay and --freeze count them
         # as the blocks of any model.
-        rates = encoder_block.drop_path_rates(config.drop_path, config.depth + config.time_depth)
-        self.blocks = nnx.List([block(rate) for rate in rates])
+        how = dict(drop_path=config.drop_path, dtype=dtype, rngs=rngs)
+        self.blocks = encoder_block.stack(config.depth + config.time_depth, parts, dim, **how)
         # Behind the last block over space; in it, for layer decay to find its place.
         last = self.blocks[config.depth - 1]
         last.space_norm = layers.layer_norm(dim, dtype=dtype, rngs=rngs)

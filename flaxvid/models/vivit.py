@@ -82,14 +82,13 @@ class ViViT(nnx.Module):
         self.cls_token = nnx.Param(init(rngs.params(), (1, 1, dim)))
         self.pos_embed = nnx.Param(init(rngs.params(), (1, 1 + time * space, dim)))
 
-        def block(rate):
+        def parts():
             attn = attention.Attention(dim, config.num_heads, **settings)
             mlp = encoder_block.TanhMLP(dim, config.mlp_dim, **settings)
-            how = dict(drop_path=rate, dtype=dtype, rngs=rngs)
-            return encoder_block.PreNormBlock(attn, mlp, dim, **how)
+            return attn, mlp
 
-        rates = encoder_block.drop_path_rates(config.drop_path, config.depth)
-        self.blocks = nnx.List([block(rate) for rate in rates])
+        how = dict(drop_path=config.drop_path, dtype=dtype, rngs=rngs)
+        self.blocks = encoder_block.stack(config.depth, parts, dim, **how)
         self.norm = layers.layer_norm(dim, rngs=rngs)
         self.head = nnx.Linear(dim, config.num_classes, kernel_init=init, rngs=rngs)
 

@@ -152,7 +152,7 @@ def test_a_tubelet_with_a_real_frame_is_real():
 def test_turning_by_hand():
     """A pair (a, b) becomes (a cos - b sin, b cos + a sin), each by the angle of its number."""
     vector = jnp.asarray([3.0, 4.0, 5.0, 6.0]).reshape(1, 1, 1, 4)
-    angles = np.asarray([[np.pi / 2, np.pi / 2, 0.0, np.pi]], np.float32)
+    angles = jnp.asarray([[np.pi / 2, np.pi / 2, 0.0, np.pi]], jnp.float32)
     turned = vjepa2.turn(vector, angles)[0, 0, 0]
     np.testing.assert_allclose(turned, [-4, 3, 5, -6], atol=1e-5)
 
