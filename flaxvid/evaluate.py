@@ -3,31 +3,28 @@ left of it when the frames are shuffled, reversed, frozen, or only one of them i
 is in report.html too, one file that opens in a browser without a network."""
 
 import dataclasses
+import functools
 import sys
 import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-import jax
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, progress, ranges
-from flaxvid.data import batches, content_hash, embeddings, packed, views
-from flaxvid.evaluation import advice, mistakes, page, predictions, report
+from flaxvid import commandline, errors, files, ranges
+from flaxvid.data import batches, embeddings, views
+from flaxvid.evaluation import advice, inference, mistakes, overfitting, page, predictions, report
 from flaxvid.models import cost
 from flaxvid.prediction import published
 from flaxvid.runs import (
     baseline,
     compile_cache,
     config,
-    datasets,
-    embed,
     encoding,
+    judged_data,
     metrics_log,
     model_folder,
-    overfitting,
-    parsing,
     trained_model,
 )
 from flaxvid.training import parallel
@@ -93,14 +90,29 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     else:
         trained = published.open_weights(chosen.weights)
     settings = trained.settings
-    loader = _open(chosen, settings)
+    loader = judged_data.open_rows(
+        settings,
+        chosen.run,
+        data=chosen.data,
+        split=chosen.split,
+        threads=chosen.threads,
+        model=str(chosen.run or chosen.weights),
+    )
     rows = loader.manifest.rows
 
     # ------------------------------------------------------------------ predict
-    def judge(order):
-        return _predictions(trained, loader, chosen, mesh, order)
-
-    _compile(trained, loader, chosen, mesh)
+    judge = functools.partial(
+        inference.over_views,
+        trained.logits,
+        loader,
+        num_classes=len(settings.labels),
+        batch_size=chosen.batch_size,
+        mesh=mesh,
+        windows=chosen.windows,
+        crops=chosen.crops,
+        threads=chosen.threads,
+    )
+    inference.compile_first(trained.logits, loader, chosen.batch_size, mesh)
     began = time.monotonic()
     judged = judge(None)
     speed = len(rows) * chosen.windows * chosen.crops / (time.monotonic() - began)
@@ -127,9 +139,11 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "made_of": config.made_of(settings, trained.step),
         "training_seconds": None if chosen.run is None else _training_seconds(chosen.run),
         "data": chosen.data or settings.data.data,
+        # What a run has learnt from beside is known of that alone, and it has not changed.
+        "own_data": chosen.data is None,
         "split": chosen.split,
         "manifest": loader.manifest.fingerprint(),
-        "content": _content(loader),
+        "content": judged_data.content_of(loader.manifest),
         "views": f"{chosen.windows} x {chosen.crops} views of each",
         "skipped": _skipped(loader, judged),
         "clips_per_second": round(speed, 1),
@@ -142,11 +156,12 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     folder = chosen.out or chosen.run
     files.make_folder(folder)
     predictions.write(judged, settings.labels, folder)
-    shown = judged, settings.labels, _clips_of(loader, settings)
-    drawn = mistakes.write(*shown, folder)
+    worst = mistakes.clips(judged, settings.labels, _clips_of(loader, settings))
+    drawn = mistakes.write(worst, folder)
     written = report.write(found, judged, folder, drawn)
     written += filter(None, (predictions.NAME, drawn))
-    written.append(page.write(found, mistakes.films(*shown), folder, _curves(chosen)))
+    films = [(mistake.title, mistake.film()) for mistake in worst]
+    written.append(page.write(found, films, folder, _curves(chosen)))
     low, high = found["interval"]
     print(
         f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
@@ -196,81 +211,6 @@ def _located(chosen):
     return dataclasses.replace(chosen, run=place)
 
 
-def _open(chosen, settings):
-    """The rows to judge on, as the model sees them."""
-    saved = (
-        parsing.from_recipe(settings.arch, settings.size)
-        if chosen.run is None
-        else parsing.from_run(chosen.run)
-    )
-    data = dataclasses.replace(saved.data, bad_videos="skip", threads=chosen.threads)
-    if chosen.data is not None:
-        # Nothing is learnt from these: views would be made for nothing.
-        data = dataclasses.replace(data, data=chosen.data, views=0)
-    videos = datasets.open_data(data, settings.run.seed)
-    if settings.embedding is None:
-        _refuse_changed_data(chosen, settings, videos)
-    unknown = sorted(set(videos.labels) - set(settings.labels))
-    if unknown:
-        model = chosen.run or chosen.weights
-        raise errors.UserError(
-            f"--data {data.data}: has a class {unknown[0]!r} that {model} was not trained on; "
-            f"it knows {', '.join(settings.labels)}"
-        )
-    videos = dataclasses.replace(videos, labels=settings.labels)
-    stored = embed.for_training(dataclasses.replace(saved, data=data), videos)
-    if stored is not None:
-        _refuse_other_embeddings(chosen, stored, settings.embedding)
-    loaders = datasets.loaders(
-        dataclasses.replace(settings, data=data), videos, stored, batches.Skipped()
-    )
-    if chosen.split not in loaders:
-        raise errors.UserError(
-            f"--split {chosen.split}: {data.data} has {', '.join(loaders)} and no {chosen.split}"
-        )
-    return loaders[chosen.split]
-
-
-def _refuse_changed_data(chosen, settings, videos):
-    """What was the run's own data must be so still, unless it is named anew by --data."""
-    same_rows = videos.fingerprint() == settings.manifest
-    own = settings.content.get(chosen.split)  # None: of a run from before there was one
-    found = content_hash.by_split(videos.split(chosen.split)).get(chosen.split)
-    if same_rows and own in (None, found):
-        return
-    if chosen.data is None:
-        what = "there are other videos under their names" if same_rows else "its rows are others"
-        raise errors.UserError(
-            f"{settings.data.data}: has changed since {chosen.run} was trained ({what}), and some "
-            f"of it may be of training; to judge on it anyway, add --data {settings.data.data}"
-        )
-    if same_rows:
-        print(
-            f"{chosen.data}: names and labels are those of the run's own data, and the videos are "
-            "not"
-        )
-
-
-def _content(loader):
-    """Fingerprint of the files judged; None if they are not there, as embeddings can do without."""
-    videos = loader.manifest
-    places = [videos.path(row) for row in videos.rows]
-    if not any(place.exists() or packed.is_address(place) for place in places):
-        return None
-    return content_hash.fingerprint(videos, sample=content_hash.BRIEF)
-
-
-def _refuse_other_embeddings(chosen, stored, trained_on):
-    """The model knows the numbers of its own encoder, size and sampling, and no others."""
-    own = stored.about
-    expected = dataclasses.replace(trained_on, dtype=own.dtype)
-    if chosen.data is not None:  # other videos, embedded alike
-        expected = dataclasses.replace(expected, manifest=own.manifest, content=own.content)
-    elif not trained_on.content:
-        expected = dataclasses.replace(expected, content=own.content)
-    embeddings.check(stored, expected)
-
-
 def _skipped(loader, judged):
     """Why each video that could not be read was left out, by its path."""
     read = set(judged.rows)
@@ -316,46 +256,6 @@ def _training_accuracy(folder):
     """At the end of a run; None of one without its log."""
     log = folder / "metrics.jsonl"
     return overfitting.training_accuracy(metrics_log.read(log)) if log.exists() else None
-
-
-def _compile(trained, loader, chosen, mesh):
-    """One batch beforehand, so that clips a second are not those of a compiler."""
-    row = {name: np.asarray(value)[None] for name, value in loader.test_row(0).items()}
-    jax.block_until_ready(
-        trained.logits(parallel.put_batch(batches.fill(row, chosen.batch_size), mesh))
-    )
-
-
-def _predictions(trained, loader, chosen, mesh, order) -> report.Predictions:
-    """Probabilities of every video: the mean over its views."""
-    rows = loader.manifest.rows
-    total = np.zeros((len(rows), len(trained.settings.labels)))
-    counted = np.zeros(len(rows))
-    clips = views.view_batches(
-        loader,
-        chosen.batch_size,
-        windows=chosen.windows,
-        crops=chosen.crops,
-        order=order,
-        threads=chosen.threads,
-    )
-    number = -(-len(rows) * chosen.windows * chosen.crops // chosen.batch_size)
-    for batch in progress.track(clips, number, order or "as they are", "step"):
-        row, weight = batch.pop("row"), batch["weight"]
-        logits = trained.logits(parallel.put_batch(batch, mesh))
-        odds = np.asarray(jax.nn.softmax(logits, axis=-1), np.float64)
-        np.add.at(total, row, weight[:, None] * odds)
-        np.add.at(counted, row, weight)
-    read = counted > 0
-    if not read.any():
-        raise errors.UserError(
-            f"{loader.manifest.root}: none of its {len(rows)} videos can be read: "
-            f"{next(iter(loader.skipped.reasons().values()), 'as their embeddings say')}"
-        )
-    labels = np.array([loader.manifest.label_index(row) for row in rows])
-    kept = tuple(row for row, there in zip(rows, read, strict=True) if there)
-    views_of = counted[read].astype(np.int64)
-    return report.Predictions(total[read] / counted[read, None], kept, labels[read], views_of)
 
 
 if __name__ == "__main__":

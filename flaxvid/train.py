@@ -13,7 +13,7 @@ from flax import nnx
 
 from flaxvid import errors, exercise, files, progress
 from flaxvid.data import balance, batches
-from flaxvid.evaluation import inference
+from flaxvid.evaluation import inference, overfitting
 from flaxvid.exercise import mine
 from flaxvid.models import cost, linear
 from flaxvid.recipes import zoo
@@ -31,7 +31,6 @@ from flaxvid.runs import (
     loop,
     metrics_log,
     options,
-    overfitting,
     parsing,
     pretrained_encoder,
     resolve,
@@ -243,7 +242,10 @@ def _train(chosen, began):
         log.write(int(state.step), best_step=best, **found)
         print(_speed(log.read(), settings, trained_model.multiply_adds(settings, parts)))
         learnt = overfitting.training_accuracy(log.read())
-        if said := overfitting.warning(settings, learnt, final, judged["accuracy"], by_chance):
+        said = overfitting.warning(
+            learnt, final, judged["accuracy"], by_chance, pixels=settings.embedding is None
+        )
+        if said is not None:
             print(said)
     kept = "the last" if recipe.keep == "last" else f"best on {watched}"
     print(

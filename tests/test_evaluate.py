@@ -15,7 +15,7 @@ import pytest
 from flaxvid import errors, evaluate, train
 from flaxvid.data import manifest
 from flaxvid.evaluation import predictions
-from flaxvid.runs import config, metrics_log, parsing
+from flaxvid.runs import config, judged_data, metrics_log, parsing
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
@@ -153,14 +153,20 @@ def test_other_videos_under_the_same_names_are_noticed(folder, small_motion, tmp
     kept = (run / "config.json").read_text(encoding="utf-8")
     elsewhere = kept.replace(str(small_motion.root / "manifest.csv"), str(root / "manifest.csv"))
     (run / "config.json").write_text(elsewhere, encoding="utf-8")
-    own = evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+
+    def rows(data=None):
+        settings = config.load(run)
+        return judged_data.open_rows(
+            settings, run, data=data, split="test", threads=2, model=str(run)
+        )
+
+    own = rows()
     test = [row for row in small_motion.rows if row.split == "test"]
     shutil.copy(root / test[0].path, root / test[1].path)
     with pytest.raises(errors.UserError, match=r"has changed since .* \(there are other videos"):
-        evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+        rows()
     assert "the videos are not" not in capsys.readouterr().out
-    named = evaluate.EvaluateOptions(run=run, data=str(root / "manifest.csv"))
-    other = evaluate._open(named, config.load(run))
+    other = rows(data=str(root / "manifest.csv"))
     assert "names and labels are those of the run's own data, and the videos are not" in (
         capsys.readouterr().out
     )
@@ -172,7 +178,7 @@ def test_other_videos_under_the_same_names_are_noticed(folder, small_motion, tmp
     with pytest.raises(
         errors.UserError, match=r"\(its rows are others\), and some of it may be of"
     ):
-        evaluate._open(evaluate.EvaluateOptions(run=run), config.load(run))
+        rows()
 
 
 def test_mistakes_are_named(folder, tmp_path, small_motion):

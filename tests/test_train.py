@@ -18,8 +18,9 @@ from flax import nnx
 
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest, sources
+from flaxvid.evaluation import overfitting
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, metrics_log, overfitting, parsing
+from flaxvid.runs import config, directory, metrics_log, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
@@ -205,7 +206,7 @@ def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, monkeyp
     said, under_way = capsys.readouterr()
     assert under_way.count("of 10 validation videos, which chance alone may reach") == 1
     assert said.count("of 20 test videos, which chance alone may reach") == 1
-    assert "stopped at step 4: 1 evaluations without a better accuracy" in said
+    assert "stopped at step 4: 1 evaluation without a better accuracy" in said
     assert "test top-1" in said
     assert metrics_log.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
 

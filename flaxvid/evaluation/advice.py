@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from flaxvid.evaluation import overfitting
+
 CLOSE = 0.02  # accuracies that are as good as each other
-BY_HEART, GAP = 0.95, 0.15  # accuracy in training from which on a gap to the test tells something
 FEW_GROUPS = 10  # of which a bootstrap knows too little
 
 
@@ -18,7 +19,8 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
     most_frequent = max(entry["videos"] for entry in report["classes"]) / videos
     by_chance = report["interval"][0] <= most_frequent
     found = [_chance(most_frequent)] if by_chance else _orders(report)
-    if learnt is not None and learnt >= BY_HEART and report["top1"] < learnt - GAP:
+    by_heart = learnt is not None and learnt >= overfitting.BY_HEART
+    if by_heart and report["top1"] <= learnt - overfitting.GAP:
         found.append(_overfitting(report, learnt))
     if report["groups"] < FEW_GROUPS:
         found.append(

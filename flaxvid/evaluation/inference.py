@@ -1,4 +1,4 @@
-"""Logits for every clip of a manifest, each counted once."""
+"""Logits and probabilities for every clip of a manifest, each counted once."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
-from flaxvid import errors
-from flaxvid.data import batches
+from flaxvid import errors, progress
+from flaxvid.data import batches, views
+from flaxvid.evaluation import report
 from flaxvid.training import metrics, parallel
 
 
@@ -56,3 +57,66 @@ def judge(
     """Loss, top-1 and top-5 accuracy over the loader's manifest."""
     logits, labels = logits_of(eval_step, params, stats, loader, batch_size, mesh, threads=threads)
     return metrics.summarise(logits, labels)
+
+
+def compile_first(
+    logits: Callable[[batches.Batch], jax.Array],
+    loader: batches.Rows,
+    batch_size: int,
+    mesh: jax.sharding.Mesh,
+) -> None:
+    """Runs one batch, so that clips a second are not those of a compiler."""
+    row = {name: np.asarray(value)[None] for name, value in loader.test_row(0).items()}
+    jax.block_until_ready(logits(parallel.put_batch(batches.fill(row, batch_size), mesh)))
+
+
+def over_views(
+    logits: Callable[[batches.Batch], jax.Array],
+    loader: batches.Rows,
+    order: str | None,
+    *,
+    num_classes: int,
+    batch_size: int,
+    mesh: jax.sharding.Mesh,
+    windows: int = 1,
+    crops: int = 1,
+    threads: int = 2,
+) -> report.Predictions:
+    """Probabilities of every readable video: the mean over its views.
+
+    Args:
+        logits: of a batch.
+        loader: of the videos.
+        order: of their frames, one of `views.ORDERS`; None: as they are.
+        num_classes: of the model.
+        batch_size: clips at a time.
+        mesh: devices that share them.
+        windows: of time, of each video.
+        crops: of each window, 1 or 3.
+        threads: that decode.
+
+    Raises:
+        UserError: if none of the videos can be read.
+    """
+    rows = loader.manifest.rows
+    total = np.zeros((len(rows), num_classes))
+    counted = np.zeros(len(rows))
+    clips = views.view_batches(
+        loader, batch_size, windows=windows, crops=crops, order=order, threads=threads
+    )
+    number = -(-len(rows) * windows * crops // batch_size)
+    for batch in progress.track(clips, number, order or "as they are", "step"):
+        row, weight = batch.pop("row"), batch["weight"]
+        odds = jax.nn.softmax(logits(parallel.put_batch(batch, mesh)), axis=-1)
+        np.add.at(total, row, weight[:, None] * np.asarray(odds, np.float64))
+        np.add.at(counted, row, weight)
+    read = counted > 0
+    if not read.any():
+        raise errors.UserError(
+            f"{loader.manifest.root}: none of its {len(rows)} videos can be read: "
+            f"{next(iter(loader.skipped.reasons().values()), 'as their embeddings say')}"
+        )
+    labels = np.array([loader.manifest.label_index(row) for row in rows])
+    kept = tuple(row for row, there in zip(rows, read, strict=True) if there)
+    views_of = counted[read].astype(np.int64)
+    return report.Predictions(total[read] / counted[read, None], kept, labels[read], views_of)

@@ -10,8 +10,9 @@ import numpy as np
 
 from flaxvid import errors, progress
 from flaxvid.data import batches
+from flaxvid.evaluation import overfitting
 from flaxvid.figures import curves
-from flaxvid.runs import config, metrics_log, overfitting
+from flaxvid.runs import config, metrics_log
 from flaxvid.training import checkpoint, distributed, metrics, parallel
 from flaxvid.training import state as states
 
@@ -125,7 +126,8 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
     job.data.close()
     job.checkpoints.wait()
     if patience.over and number < total:
-        print(f"stopped at step {number}: {recipe.patience} evaluations without a better accuracy")
+        allowed = f"{recipe.patience} evaluation{'s' if recipe.patience > 1 else ''}"
+        print(f"stopped at step {number}: {allowed} without a better accuracy")
     return state
 
 
@@ -134,7 +136,8 @@ def _by_heart(job, log, accuracy):
     if not distributed.first():  # which alone prints, and writes the log
         return None
     learnt = overfitting.training_accuracy(log.read())
-    return overfitting.warning(job.settings, learnt, job.watched, accuracy, job.chance)
+    pixels = job.settings.embedding is None
+    return overfitting.warning(learnt, job.watched, accuracy, job.chance, pixels=pixels)
 
 
 def _asked_to_stop(job, logging):

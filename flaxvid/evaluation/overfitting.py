@@ -5,7 +5,6 @@ import dataclasses
 import math
 
 from flaxvid.data import manifest
-from flaxvid.runs import config
 
 BY_HEART = 0.95  # accuracy on the training videos from which on it is said
 GAP = 0.2  # between the two accuracies, at least: of two videos chance explains everything
@@ -55,29 +54,29 @@ def training_accuracy(rows: list[dict]) -> float | None:
 
 
 def warning(
-    settings: config.Settings, learnt: float | None, split: str, accuracy: float, by: Chance
+    learnt: float | None, split: str, accuracy: float, by: Chance, *, pixels: bool
 ) -> str | None:
     """A sentence, if the training videos are known by heart and those of a split not at all.
 
     Args:
-        settings: of the run.
         learnt: accuracy in training, of late; None: not known.
         split: that was judged.
         accuracy: on it.
         by: what chance would reach there.
+        pixels: whether the model sees them, and not embeddings.
     """
     if learnt is None or learnt < BY_HEART or accuracy > learnt - GAP or not by.explains(accuracy):
         return None
     return (
         f"warning: {learnt:.0%} right in training, but {accuracy:.0%} of {by.videos} {split} "
         f"videos, which chance alone may reach (one class for all: {by.most_frequent:.0%}): the "
-        f"training videos are learnt by heart. {_remedies(settings)}"
+        f"training videos are learnt by heart. {_remedies(pixels)}"
     )
 
 
-def _remedies(settings):
+def _remedies(pixels):
     check = "If more videos don't help, check the labels (`prepare check`)"
-    if settings.embedding is not None:
+    if not pixels:
         return f"Try --arch linear, more --views, --mixup 0.8, or another --encoder. {check}"
     return (
         "Few videos are best learnt from features of ImageNet: --arch embedding_transformer, or "

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flaxvid.data import manifest
-from flaxvid.runs import datasets, overfitting, parsing, resolve
+from flaxvid.evaluation import overfitting
 
 
 def rows_of(*counts):
@@ -16,13 +16,6 @@ def rows_of(*counts):
         for number in range(count)
     ]
     return manifest.of_rows(Path("here"), rows)
-
-
-@pytest.fixture(scope="module")
-def settings(small_motion):
-    """Of a run from pixels."""
-    chosen = parsing.parse(["--data", str(small_motion.root / "manifest.csv")], "")
-    return resolve.settings(chosen, datasets.open_data(chosen.data, 0))
 
 
 def test_chance_is_the_most_frequent_class():
@@ -62,10 +55,10 @@ def test_accuracy_in_training_is_of_the_steps_before_the_evaluation():
         (None, 0.1, False),
     ],
 )
-def test_it_is_said_when_it_is_clear(settings, learnt, accuracy, told):
+def test_it_is_said_when_it_is_clear(learnt, accuracy, told):
     """All of the training videos right, and no more of the others than chance has."""
     by = overfitting.Chance(1000, 0.1)
-    said = overfitting.warning(settings, learnt, "validation", accuracy, by)
+    said = overfitting.warning(learnt, "validation", accuracy, by, pixels=True)
     assert (said is not None) == told
     if told:
         assert said.startswith(
@@ -74,7 +67,7 @@ def test_it_is_said_when_it_is_clear(settings, learnt, accuracy, told):
         assert "--arch embedding_transformer" in said
 
 
-def test_a_good_accuracy_is_no_chance_however_few_the_videos(settings):
+def test_a_good_accuracy_is_no_chance_however_few_the_videos():
     """Both of two videos right, or all of one class: that is not what is warned of."""
     for by in (overfitting.Chance(2, 0.5), overfitting.Chance(30, 1.0)):
-        assert overfitting.warning(settings, 1.0, "test", 1.0, by) is None
+        assert overfitting.warning(1.0, "test", 1.0, by, pixels=True) is None
