@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "preparation": {"video", "data", "models", "runs"},
     "prediction": {"video", "data", "models", "recipes", "training", "runs", "weights", "figures"},
     "exercise": set(),
-    "commandline": set(),
+    "commandline": {"option_aliases"},
+    "option_aliases": set(),
 }
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 

@@ -4,7 +4,7 @@ Which attention and which MLP is the model's choice: what differs between ViViT,
 and VideoPrism is in there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import einops
@@ -87,7 +87,7 @@ def stack(
     epsilon: float = 1e-6,
     dtype: Any = None,
     rngs: nnx.Rngs,
-) -> nnx.List:
+) -> Sequence[PreNormBlock]:
     """A model's blocks, of which `parts()` makes the attention and the MLP of the next.
 
     Stochastic depth is `drop_path` in the last block, none in the first, and between on a line.

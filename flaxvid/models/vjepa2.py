@@ -138,7 +138,7 @@ def place_angles(grid: tuple[int, int, int], dim: int) -> Float[Array, "token di
     """
     third = 2 * (dim // 3 // 2)
     half = third // 2
-    waves = (1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))).astype(np.float32)
+    waves = (1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))).astype(np.float32)[None]
     places = [jax.lax.broadcasted_iota(jnp.float32, grid, axis).reshape(-1, 1) for axis in range(3)]
     turns = [jnp.tile(place * waves, (1, 2)) for place in places]
     rest = jnp.zeros((len(places[0]), dim - 3 * third))

@@ -46,7 +46,7 @@ def written(folder, odds, **more):
     about |= {"step": 3, "parameters": 1234, "sees": "pixels", "skipped": {}}
     found = about | report.summarise(judged, NAMES, {"reversed": judged}) | more
     Image.new("RGB", (4, 4)).save(folder / "confusion.png")
-    films = mistakes.films(judged, NAMES, clip_of)
+    films = [(wrong.title, wrong.film()) for wrong in mistakes.clips(judged, NAMES, clip_of)]
     text = (folder / page.write(found, films, folder, folder / "curves.png")).read_text()
     reader = Reader()
     reader.feed(text)
