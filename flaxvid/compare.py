@@ -3,9 +3,7 @@ the seed stand in one line; where runs of one architecture and size differ in mo
 the first is compared with each of the others video by video, to tell whether it is really better.
 """
 
-import collections
 import dataclasses
-import json
 import math
 import sys
 from pathlib import Path
@@ -14,26 +12,13 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, progress, ranges
-from flaxvid.evaluation import paired, predictions
+from flaxvid import commandline, errors, files, ranges
+from flaxvid.evaluation import leaderboard, paired, predictions
 from flaxvid.figures import leaderboard as figure
 from flaxvid.runs import earlier_versions
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
 SURE = 0.05  # how likely a verdict may be wrong
-SHOWN = 3  # differences in the name of a model; the rest is counted
-COLUMNS = {
-    "model": "model",
-    "sees": "sees",
-    "seeds": "seeds",
-    "top1": "top-1",
-    "interval": "95% interval",
-    "shuffled": "shuffled",
-    "parameters": "parameters",
-    "multiply_adds": "GMACs",
-    "clips_per_second": "clips/s",
-    "training": "training",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,48 +31,6 @@ class CompareOptions:
     """Run directories, each with the report.json that `flaxvid.evaluate` left."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """One model: the mean over its seeds."""
-
-    model: str
-    sees: str
-    """Pixels, or embeddings by a frozen encoder."""
-    seeds: int
-    top1: float
-    spread: float
-    """Standard deviation over the seeds; 0 for one."""
-    interval: tuple[float, float]
-    """Of the test videos, by bootstrap over groups; the mean of the seeds'."""
-    shuffled: float | None
-    """Top-1 with the frames shuffled; None: it was not judged."""
-    parameters: int
-    multiply_adds: int
-    """Of a clip, a frozen encoder's included."""
-    clips_per_second: float
-    """As evaluated: embeddings came from disk."""
-    training_seconds: float | None
-    """Of the steps alone, the mean of the seeds'; None: a run did not record it."""
-
-    def cells(self) -> dict[str, str]:
-        """As a table shows it."""
-        several = f" ± {self.spread:.1%}" if self.seeds > 1 else ""
-        low, high = self.interval
-        seconds = self.training_seconds
-        return {
-            "model": self.model,
-            "sees": self.sees,
-            "seeds": str(self.seeds),
-            "top1": f"{self.top1:.1%}{several}",
-            "interval": f"{low:.1%} to {high:.1%}",
-            "shuffled": "–" if self.shuffled is None else f"{self.shuffled:.1%}",
-            "parameters": f"{self.parameters:,}",
-            "multiply_adds": f"{self.multiply_adds / 1e9:.3f}",
-            "clips_per_second": f"{self.clips_per_second:.0f}",
-            "training": "–" if seconds is None else progress.duration(seconds),
-        }
 
 
 def main() -> None:
@@ -107,7 +50,7 @@ def parse(arguments: list[str]) -> CompareOptions:
     )
 
 
-def compare(chosen: CompareOptions) -> list[Line]:
+def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
     """Prints the leaderboard, writes it if asked, and returns its lines.
 
     Raises:
@@ -119,40 +62,21 @@ def compare(chosen: CompareOptions) -> list[Line]:
     if len(reports) < len(chosen.runs):
         raise errors.UserError("a run is given twice: name each once")
     _refuse_unlike(reports)
-    lines, versus = rank(list(reports.values())), against_the_first(reports)
+    lines, versus = leaderboard.rank(list(reports.values())), against_the_first(reports)
     first = next(iter(reports.values()))
     title = f"{first['data']}, {first['split']} split, {first['videos']} videos, {first['views']}"
-    page = markdown(lines) + (f"\n{versus}" if versus else "")
+    page = leaderboard.markdown(lines) + (f"\n{versus}" if versus else "")
     print(f"{title}\n\n{page}")
     if chosen.out is not None:
         names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
         files.refuse_strangers(chosen.out, names[0], names[1:])
         files.make_folder(chosen.out)
         files.write_text(chosen.out / "leaderboard.md", f"{title}\n\n{page}")
-        header = [field.name for field in dataclasses.fields(Line)]
+        header = [field.name for field in dataclasses.fields(leaderboard.Line)]
         rows = [dataclasses.asdict(line).values() for line in lines]
         files.write_csv(chosen.out / "leaderboard.csv", header, rows)
         files.save_figure(chosen.out / "leaderboard.png", figure.draw(lines, title=title))
     return lines
-
-
-def rank(reports: list[dict]) -> list[Line]:
-    """A line for each model, best top-1 first; runs of one line differ in the seed alone."""
-    return [line for line, _ in _ranked(dict(enumerate(reports)))]
-
-
-def _ranked(reports):
-    """Every line, and by seed which of `reports` it is of."""
-    by_model = collections.defaultdict(list)
-    for key, report in reports.items():
-        made_of = json.dumps(report.get("made_of", {}), sort_keys=True)
-        by_model[report["model"], made_of].append(key)
-    names = _names([reports[keys[0]] for keys in by_model.values()])
-    found = []
-    for name, keys in zip(names, by_model.values(), strict=True):
-        by_seed = {reports[key]["seed"]: key for key in reversed(keys)}
-        found.append((_line(name, [reports[key] for key in keys]), by_seed))
-    return sorted(found, key=lambda one: -one[0].top1)
 
 
 def against_the_first(reports: dict[Path, dict]) -> str:
@@ -170,7 +94,7 @@ def against_the_first(reports: dict[Path, dict]) -> str:
     Raises:
         UserError: for predictions that do not belong to their report, or of other videos.
     """
-    (best, runs), *rest = _ranked(reports)
+    (best, runs), *rest = leaderboard.by_seed(reports)
     told = {}
     for line, others in rest:
         common = set(runs) & set(others)
@@ -221,52 +145,6 @@ def _table(folder, report):
             f"{report['top1']:.1%} of {report['videos']}: evaluate the run again"
         )
     return found
-
-
-def _names(reports: list[dict]) -> list[str]:
-    """Architecture and size of every model; those that share them, with what they differ in."""
-    names = []
-    for report in reports:
-        own = report.get("made_of", {})
-        alike = [r.get("made_of", {}) for r in reports if r["model"] == report["model"]]
-        fields = dict.fromkeys(name for made_of in alike for name in made_of)
-        differing = [
-            f"{name.partition('.')[2]}={own.get(name)}"
-            for name in fields
-            if len({json.dumps(made_of.get(name)) for made_of in alike}) > 1
-        ]
-        more = [f"{len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
-        names.append(", ".join([report["model"], *differing[:SHOWN], *more]))
-    return names
-
-
-def _line(model, reports):
-    def mean(values):
-        return None if None in values else float(np.mean(values))
-
-    orders = [report["orders"].get("shuffled") for report in reports]
-    return Line(
-        model=model,
-        sees=reports[0]["sees"],
-        seeds=len({report["seed"] for report in reports}),
-        top1=mean([report["top1"] for report in reports]),
-        spread=float(np.std([report["top1"] for report in reports])),
-        interval=tuple(np.mean([report["interval"] for report in reports], axis=0).tolist()),
-        shuffled=mean(orders),
-        parameters=reports[0]["parameters"],
-        multiply_adds=reports[0]["multiply_adds"],
-        clips_per_second=mean([report["clips_per_second"] for report in reports]),
-        training_seconds=mean([report["training_seconds"] for report in reports]),
-    )
-
-
-def markdown(lines: list[Line]) -> str:
-    """The lines as a table in Markdown."""
-    rows = [COLUMNS, *(line.cells() for line in lines)]
-    widths = {key: max(len(row[key]) for row in rows) for key in COLUMNS}
-    texts = [[row[key].ljust(widths[key]) for key in COLUMNS] for row in rows]
-    texts.insert(1, ["-" * widths[key] for key in COLUMNS])
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in texts)
 
 
 def read_report(folder: Path) -> dict:

@@ -12,6 +12,7 @@ import pytest
 import flaxvid
 from flaxvid import compare, errors
 from flaxvid.data import actionbert, embeddings, manifest, packed, ucf101
+from flaxvid.evaluation import leaderboard
 from flaxvid.runs import config, metrics_log
 from flaxvid.video import frame_folder, transform
 from flaxvid.weights import pretrained
@@ -50,7 +51,7 @@ def _arrays(folder):
 
 
 def _report(folder):
-    return compare.markdown(compare.rank([compare.read_report(folder)] * 2))
+    return leaderboard.markdown(leaderboard.rank([compare.read_report(folder)] * 2))
 
 
 # The name of a document -> what one holds, and what reads it from a folder.

@@ -15,7 +15,7 @@ def draw(lines: Sequence[Any], *, title: str = "") -> matplotlib.figure.Figure:
     its multiply-adds, as a power of ten.
 
     Args:
-        lines: of `flaxvid.compare`: `model`, `top1`, `interval`, `shuffled`, `multiply_adds`.
+        lines: each with its `model`, `top1`, `interval`, `shuffled` and `multiply_adds`.
         title: what stands above.
     """
     height = 1.3 + 0.4 * len(lines)
