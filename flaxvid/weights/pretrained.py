@@ -5,7 +5,7 @@ params, report = pretrained.load("hf:facebook/timesformer-base-finetuned-k400", 
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +18,7 @@ from flaxvid import errors, files
 from flaxvid.models import videomae
 from flaxvid.recipes import zoo
 from flaxvid.video import transform
-from flaxvid.weights import convert, families, heads, processor, read
-
-
-def _kinetics(size):
-    return zoo.find("timesformer", size).preprocessing
-
-
-def _something(size, **changes):
-    """SSv2: frames spread over the whole video, BGR, and no mirrored left and right."""
-    changes = dict(stride=None, channel_order="bgr", flip=False) | changes
-    return dataclasses.replace(_kinetics(size), **changes)
-
-
-def _other(arch, size, num_frames, stride, crop_size, **changes):
-    """Another backbone's: its preset's colours, with frames and size of one of its files."""
-    shown = zoo.find(arch, size).preprocessing
-    shown = shown.fitted(num_frames=num_frames, stride=stride, crop_size=crop_size)
-    return dataclasses.replace(shown, **changes)
-
-
-# How the authors prepared pixels, by the name of their file or of its copy on the hub.
-PUBLISHED: Mapping[str, transform.Preprocessing] = {
-    "TimeSformer_divST_8x32_224_K400": _kinetics("base"),
-    "TimeSformer_divST_16x16_448_K400": _kinetics("hr"),
-    "TimeSformer_divST_96x4_224_K400": _kinetics("large"),
-    "TimeSformer_divST_8x32_224_K600": _kinetics("base"),
-    "TimeSformer_divST_16x16_448_K600": _kinetics("hr"),
-    "TimeSformer_divST_96x4_224_K600": _kinetics("large"),
-    "TimeSformer_divST_8_224_SSv2": _something("base"),
-    "TimeSformer_divST_16_448_SSv2": _something("hr"),
-    "TimeSformer_divST_64_224_SSv2": _something("large", num_frames=64),
-    "timesformer-base-finetuned-k400": _kinetics("base"),
-    "timesformer-hr-finetuned-k400": _kinetics("hr"),
-    "timesformer-base-finetuned-k600": _kinetics("base"),
-    "timesformer-hr-finetuned-k600": _kinetics("hr"),
-    "timesformer-base-finetuned-ssv2": _something("base"),
-    "timesformer-hr-finetuned-ssv2": _something("hr"),
-    "videomae-small-finetuned-kinetics": _other("videomae", "small", 16, 4, 224),
-    "videomae-base-finetuned-kinetics": _other("videomae", "base", 16, 4, 224),
-    "videomae-large-finetuned-kinetics": _other("videomae", "large", 16, 4, 224),
-    "videomae-small-finetuned-ssv2": _other("videomae", "small", 16, None, 224, flip=False),
-    "videomae-base-finetuned-ssv2": _other("videomae", "base", 16, None, 224, flip=False),
-    "vivit-b-16x2-kinetics400": _other("vivit", "base", 32, 2, 224),
-    "vjepa2-vitl-fpc16-256-ssv2": _other("vjepa2", "large", 16, 4, 256, flip=False),
-    "vjepa2-vitl-fpc32-256-diving48": _other("vjepa2", "large", 32, 2, 256, flip=False),
-    "vjepa2-vitl-fpc64-256": _other("vjepa2", "large", 64, None, 256),
-    "vjepa2-vith-fpc64-256": _other("vjepa2", "huge", 64, None, 256),
-    "vjepa2-vitg-fpc64-256": _other("vjepa2", "giant", 64, None, 256),
-    "videoprism-base-f16r288": _other("videoprism", "base", 16, None, 288),
-    "videoprism-large-f8r288": _other("videoprism", "large", 8, None, 288),
-}
+from flaxvid.weights import convert, families, heads, processor, published_files, read
 
 
 def load(
@@ -175,7 +125,7 @@ def open_pretrained(
     fields = families.described(family, arrays, said, spec)
     if not headless:
         _refuse_without_actions(family, arrays, said, fields, spec)
-    published, beside = find(spec), processor.read(spec, path)
+    published, beside = published_files.find(spec), processor.read(spec, path)
     fields.setdefault("num_classes", 1)
     if published is not None:
         fields.setdefault("num_frames", published.num_frames)
@@ -218,14 +168,9 @@ def shape_of(spec: str) -> tuple[str, dict[str, int]]:
     arrays, said = read.read(path), read_config(spec, path)
     _, family = families.of_file(arrays, spec)
     fields = families.described(family, arrays, said, spec)
-    published = find(spec)
+    published = published_files.find(spec)
     fields.setdefault("num_frames", 8 if published is None else published.num_frames)
     return family.arch, {name: fields[name] for name in ("num_frames", "image_size")}
-
-
-def find(spec: str) -> transform.Preprocessing | None:
-    """The preprocessing of a published file, told by its name; None: not one of `PUBLISHED`."""
-    return next((found for name, found in PUBLISHED.items() if name in spec), None)
 
 
 def _zeros(leaf):

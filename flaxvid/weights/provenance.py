@@ -12,7 +12,7 @@ from typing import Any
 
 from flaxvid import errors, files
 from flaxvid.video import transform
-from flaxvid.weights import pretrained, processor, read
+from flaxvid.weights import processor, published_files, read
 
 COLOURS = ("channel_order", "scale", "mean", "std")
 PIXELS = ("num_frames", "stride", "image_size", "resize", "jitter", "flip", "sampling")
@@ -36,7 +36,7 @@ def prepared_for(
     else by their name; the margin around the crop too, if the file tells it. All else is kept, and
     so is what is in `keep`.
     """
-    found, published = preprocessing, pretrained.find(spec)
+    found, published = preprocessing, published_files.find(spec)
     if published is not None:
         colours = {name: getattr(published, name) for name in COLOURS}
         found = dataclasses.replace(found, **colours)
@@ -48,7 +48,7 @@ def prepared_for(
 
 def sampling_of(spec: str) -> dict[str, Any]:
     """Stride and mirroring that published weights were trained with; nothing for other files."""
-    published = pretrained.find(spec)
+    published = published_files.find(spec)
     return {} if published is None else dict(stride=published.stride, flip=published.flip)
 
 
@@ -62,7 +62,7 @@ def origins(
         shown: the preparation in the end.
         chosen: names of the options that were said; None: none could be.
     """
-    beside, published = processor.read(spec, read.locate(spec)), pretrained.find(spec)
+    beside, published = processor.read(spec, read.locate(spec)), published_files.find(spec)
     file = "nothing beside the weights tells of pixels"
     if beside is not None:
         file = f"{beside.name}: {beside}"
@@ -115,7 +115,7 @@ def by_name(spec: str) -> str | None:
 
     A file of somebody's own may lie in a folder called timesformer, and its licence is another.
     """
-    names = [name for name in pretrained.PUBLISHED if name in spec]
+    names = [name for name in published_files.BY_NAME if name in spec]
     names += [spec] if spec.startswith(AUTHORS) else []
     return next((LICENCES[key] for name in names for key in LICENCES if key in name.lower()), None)
 

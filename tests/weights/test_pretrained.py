@@ -21,7 +21,7 @@ from flaxvid.prediction import published
 from flaxvid.runs import config, from_weights, parsing
 from flaxvid.training import checkpoint
 from flaxvid.training import state as states
-from flaxvid.weights import pretrained, provenance, read
+from flaxvid.weights import pretrained, provenance, published_files, read
 from tests.golden import regenerate
 from tests.weights.test_timesformer import ABOUT
 
@@ -128,7 +128,7 @@ def test_models_without_loader_are_refused(folder):
 )
 def test_published_preprocessing(name, frames, stride, crop, order):
     """Frames, stride, size and channel order of the authors, told by the name of the file."""
-    found = pretrained.find(name)
+    found = published_files.find(name)
     assert (found.num_frames, found.stride, found.crop_size) == (frames, stride, crop)
     assert (found.channel_order, found.mean, found.std) == (order, (0.45,) * 3, (0.225,) * 3)
     assert found.flip == (order == "rgb")
@@ -136,14 +136,14 @@ def test_published_preprocessing(name, frames, stride, crop, order):
 
 def test_no_name_hides_another():
     """Each published name is found as itself."""
-    for name, expected in pretrained.PUBLISHED.items():
-        assert pretrained.find(f"folder/{name}.pyth") is expected
-    assert pretrained.find("resnet.pth") is None
+    for name, expected in published_files.BY_NAME.items():
+        assert published_files.find(f"folder/{name}.pyth") is expected
+    assert published_files.find("resnet.pth") is None
 
 
 def test_fine_tuning_keeps_the_colours():
     """SSv2 weights see BGR in fine-tuning too; frames and size are the user's."""
-    mine = pretrained.find("timesformer-base-finetuned-k400")
+    mine = published_files.find("timesformer-base-finetuned-k400")
     seen = provenance.prepared_for("timesformer-base-finetuned-ssv2", mine)
     assert (seen.channel_order, seen.stride, seen.flip) == ("bgr", 32, True)
     assert provenance.prepared_for("mine.safetensors", seen) == seen
