@@ -18,8 +18,8 @@ from flaxvid.models import attention, embedding_inputs, layers
 ROBERTA = dict(epsilon=1e-5, max_positions=514, position_offset=2, token_types=1)
 
 
-@dataclasses.dataclass(frozen=True)
-class BertConfig:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BertConfig(embedding_inputs.Prepared):
     """What the model is made of; the defaults are BERT base."""
 
     # These three follow from the data, not from the command line.
@@ -55,13 +55,6 @@ class BertConfig:
     position_std: Annotated[float | None, ranges.between(0, 10)] = None
     """Standard deviation of fresh positions; None: `init_std`. At the size of the tokens, order is
     seen from the first step."""
-    center: embedding_inputs.Center = "none"
-    """The mean of a video's frames: taken out of them and put before them as a token, taken out
-    only, or left where it is."""
-    standardise: bool = False
-    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
-    """Share of the numbers of the embeddings dropped in training."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""

@@ -19,8 +19,8 @@ from flaxvid import ranges
 from flaxvid.models import embedding_inputs, layers
 
 
-@dataclasses.dataclass(frozen=True)
-class BiLSTMConfig:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BiLSTMConfig(embedding_inputs.Prepared):
     """What a BiLSTM is made of; `base` is ActionBERT's."""
 
     # These three follow from the data, not from the command line.
@@ -42,13 +42,6 @@ class BiLSTMConfig:
     input_start: Literal["width", "state"] = "state"
     """What the weights on a layer's inputs start uniform by: half of 1 / sqrt of the inputs' width,
     so that wide inputs don't saturate the gates; or 1 / sqrt of the state's, as in PyTorch."""
-    center: embedding_inputs.Center = "none"
-    """The mean of a video's frames: taken out of them and put before them as a token, taken out
-    only, or left where it is."""
-    standardise: bool = False
-    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
-    """Share of the numbers of the embeddings dropped in training."""
 
     @classmethod
     def tiny(cls, **overrides):

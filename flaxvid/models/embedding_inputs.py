@@ -5,17 +5,32 @@ of the frames, what changes is left, at a size that a model sees; put before the
 own, the scene is not lost.
 """
 
-from typing import Literal
+import dataclasses
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
+from flaxvid import ranges
 from flaxvid.models import layers
 
 Center = Literal["mean-token", "only", "none"]
 SMALLEST = 0.1  # scale of a feature, as a share of all features' mean scale
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """How a sequence model has its embeddings prepared: fields that all their configs share."""
+
+    center: Center = "none"
+    """The mean of a video's frames: taken out of them and put before them as a token, taken out
+    only, or left where it is."""
+    standardise: bool = False
+    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
+    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
+    """Share of the numbers of the embeddings dropped in training."""
 
 
 class EmbeddingInputs(nnx.Module):

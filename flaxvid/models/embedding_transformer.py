@@ -18,8 +18,8 @@ from flaxvid.models import attention, embedding_inputs, layers
 EPSILON = 1e-5  # of PyTorch's LayerNorm
 
 
-@dataclasses.dataclass(frozen=True)
-class EmbeddingTransformerConfig:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EmbeddingTransformerConfig(embedding_inputs.Prepared):
     """What the model is made of; the defaults are the Keras example's."""
 
     # These three follow from the data, not from the command line.
@@ -43,13 +43,6 @@ class EmbeddingTransformerConfig:
     position_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Standard deviation of fresh positions; at 1, the size of the tokens, order is seen from the
     first step."""
-    center: embedding_inputs.Center = "none"
-    """The mean of a video's frames: taken out of them and put before them as a token, taken out
-    only, or left where it is."""
-    standardise: bool = False
-    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
-    """Share of the numbers of the embeddings dropped in training."""
 
     @classmethod
     def tiny(cls, **overrides):

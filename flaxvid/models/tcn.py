@@ -18,8 +18,8 @@ from flaxvid import ranges
 from flaxvid.models import embedding_inputs, layers
 
 
-@dataclasses.dataclass(frozen=True)
-class TCNConfig:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TCNConfig(embedding_inputs.Prepared):
     """What the model is made of; the defaults are a laptop's."""
 
     # These three follow from the data, not from the command line.
@@ -36,13 +36,6 @@ class TCNConfig:
     """Frames that a convolution sees."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.3
     """After each convolution and before the head, in training."""
-    center: embedding_inputs.Center = "none"
-    """The mean of a video's frames: taken out of them and put before them as a token, taken out
-    only, or left where it is."""
-    standardise: bool = False
-    """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
-    input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0
-    """Share of the numbers of the embeddings dropped in training."""
 
 
 def windows(
