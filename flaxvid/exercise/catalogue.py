@@ -5,6 +5,8 @@ import difflib
 import functools
 import importlib
 import inspect
+import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,8 @@ from flaxvid import errors
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
-TABLE = ROOT / "course" / "exercises.toml"
+COURSE = ROOT / "course"
+TABLE = COURSE / "exercises.toml"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +70,15 @@ def find(name: str) -> Exercise:
         meant = f"did you mean {close[0]}?" if close else "see `python -m flaxvid.exercise`"
         raise errors.UserError(f"{name}: no exercise has this name: {meant}")
     return known[matches[0]]
+
+
+def text(name: str) -> str:
+    """What the lesson asks for, as Markdown; without the line on hints in a notebook."""
+    lesson = COURSE / f"{exercises()[name].lesson}.ipynb"
+    cells = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    (found,) = [source for source in sources if source.startswith(f"### Exercise `{name}`")]
+    return re.sub(r"\s*\bStuck\?.*?(\n\n|\Z)", r"\1", found, flags=re.DOTALL).strip("# \n")
 
 
 def module_and_attribute(name: str) -> tuple[object, str]:

@@ -96,7 +96,8 @@ def exits_refused(path: Path | None) -> Iterator[None]:
 
 
 def stub(name: str) -> str:
-    """The text to begin an exercise from: imports, signature, docstring, and nothing done."""
+    """The text to begin an exercise from: imports, what the lesson asks for as a comment, signature
+    and docstring, and nothing done."""
     own = inspect.unwrap(catalogue.reference(name))
     module = inspect.getmodule(own)
     source = textwrap.dedent(inspect.getsource(own))
@@ -118,7 +119,9 @@ def stub(name: str) -> str:
     if any(_is_of(module, vars(module).get(name)) for name in used - local - {own.__name__}):
         package, _, short = module.__name__.rpartition(".")
         imports.append(f"from {package} import {short}")
-    return "\n".join(imports) + f"\n\n\n{emptied}"
+    asked = textwrap.indent(catalogue.text(name), "# ", lambda line: True)
+    asked = "\n".join(line.rstrip() for line in asked.splitlines())
+    return "\n".join(imports) + f"\n\n\n{asked}\n{emptied}"
 
 
 def is_stub(node: Definition) -> bool:

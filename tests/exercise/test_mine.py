@@ -31,6 +31,10 @@ def test_a_stub_has_signature_and_docstring_and_runs(name):
     assert definitions.outside(node) == definitions.outside(definitions.definition(own))
     assert mine.is_stub(node)
     exec(text, {"__name__": "mine"})
+    # In a terminal nothing but the stub says what the lesson asks for, and hints go otherwise.
+    assert f"\n\n\n# Exercise `{name}` · " in text
+    assert len(catalogue.text(name).splitlines()) > 4
+    assert "hint(" not in text
 
 
 def test_a_stub_imports_the_module_whose_functions_it_may_use():
