@@ -35,7 +35,7 @@ MAY_IMPORT = {
     },
     "preparation": {"video", "data", "models", "runs"},
     "prediction": {"video", "data", "models", "recipes", "training", "runs", "weights", "figures"},
-    "exercise": set(),
+    "exercise": {"figures"},
     "commandline": {"option_aliases"},
     "option_aliases": set(),
 }

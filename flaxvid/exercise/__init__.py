@@ -10,6 +10,8 @@ On the command line: `python -m flaxvid.exercise --help`.
 
 import importlib
 import inspect
+import io
+import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -59,12 +61,30 @@ def check(thing: Callable | str, name: str | None = None, seconds: float = SECON
             print(board.after_success(exercise.name))
             return
     print(verdict.text())
+    if verdict.difference is not None and _in_notebook():
+        _draw(verdict.difference)
     if verdict.passed:
         checking.install(thing, exercise.name)
         print("  Your version is now used in place of flaxvid's in this kernel.")
         print(board.after_success(exercise.name))
     else:
         print(f"  Stuck? hint({exercise.name.rpartition('.')[2]!r})")
+
+
+def _in_notebook() -> bool:
+    """Whether pictures can be shown: IPython runs, and with a kernel."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+def _draw(found):
+    """What was given beside what was expected, under the verdict."""
+    figures = importlib.import_module("flaxvid.figures.difference")
+    picture = io.BytesIO()
+    figures.draw(found.given, found.due, found.wrong, found.axes).savefig(picture, dpi=80)
+    # As a picture: a figure is shown as one only where %matplotlib was said.
+    shown = importlib.import_module("IPython.display")
+    shown.display(shown.Image(picture.getvalue()))
 
 
 def hint(name: str, more: bool = False) -> None:

@@ -1,5 +1,6 @@
 """The first place where two arrays of a failed comparison differ, by the names of its axes."""
 
+import dataclasses
 import re
 import types
 import typing
@@ -10,11 +11,41 @@ COMPARISONS = ("assert_allclose", "assert_array_equal")
 STEP = {"time": "frame"}  # what one step along an axis is called, where it has another name
 
 
-def place(traceback: types.TracebackType, result: object, annotation: object) -> str:
-    """Where the arrays of the comparison that failed differ first, and what stands there.
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Two arrays that were compared, and where they differ."""
 
-    `at batch 1, frame 2: gave 0.5, expected 1.0 (3 of 24 numbers differ)`; nothing if no
-    comparison of NumPy's failed, or if it was one of shapes or of single numbers.
+    given: np.ndarray
+    due: np.ndarray
+    wrong: np.ndarray
+    """True where they differ by more than the comparison allows; at two numbers at least."""
+    axes: tuple[str, ...]
+    """What the axes are called; none if that is not known."""
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """The index of the first place."""
+        return tuple(int(i) for i in np.argwhere(self.wrong)[0])
+
+    def told(self) -> str:
+        """`batch 1, frame 2: gave 0.5, expected 1.0 (3 of 24 numbers differ)`."""
+        gave, expected = (_number(array[self.first]) for array in (self.given, self.due))
+        count = f"{int(self.wrong.sum())} of {self.wrong.size} numbers differ"
+        return f"{self.named(self.first)}: gave {gave}, expected {expected} ({count})"
+
+    def named(self, index: tuple[int, ...]) -> str:
+        """A place, or the first numbers of one, by the names of its axes."""
+        if not self.axes:
+            return str(list(index))
+        return ", ".join(f"{name} {i}" for name, i in zip(self.axes, index, strict=False))
+
+
+def of_test(
+    traceback: types.TracebackType, result: object, annotation: object
+) -> Difference | None:
+    """How the arrays of the comparison that failed differ.
+
+    None if no comparison of NumPy's failed, or if it was one of shapes or of single numbers.
 
     Args:
         traceback: of the failed test.
@@ -23,7 +54,7 @@ def place(traceback: types.TracebackType, result: object, annotation: object) ->
     """
     compared = _compared(traceback)
     if compared is None:
-        return ""
+        return None
     given, due, tolerance = compared
     return between(given, due, result, annotation, **tolerance)
 
@@ -35,24 +66,16 @@ def between(
     annotation: object,
     rtol: float | int = 0,
     atol: float | int = 0,
-) -> str:
-    """`place` for two that were compared, arrays or nested lists; nothing if they are neither."""
+) -> Difference | None:
+    """`of_test` for two that were compared, arrays or nested lists; None if they are neither."""
     try:
         given, due = np.broadcast_arrays(np.asarray(given), np.asarray(due))
         wrong = ~np.isclose(given, due, rtol=rtol, atol=atol, equal_nan=True)
     except (TypeError, ValueError):
-        return ""
+        return None
     if wrong.ndim == 0 or wrong.size == 1 or not wrong.any():
-        return ""
-    index = tuple(int(i) for i in np.argwhere(wrong)[0])
-    names = _axes(given, result, annotation)
-    if names:
-        told = ", ".join(f"{name} {i}" for name, i in zip(names, index, strict=True))
-    else:
-        told = str(list(index))
-    gave, expected = (_number(array[index]) for array in (given, due))
-    count = f"{int(wrong.sum())} of {wrong.size} numbers differ"
-    return f"{told}: gave {gave}, expected {expected} ({count})"
+        return None
+    return Difference(given, due, wrong, tuple(_axes(given, result, annotation)))
 
 
 def _number(value) -> str:

@@ -33,6 +33,8 @@ class Verdict:
     """The account of the first failure."""
     tests: int = 0
     """How many tests passed."""
+    difference: first_difference.Difference | None = None
+    """Of the arrays that the failure is about, if it is about arrays: to be drawn."""
 
     @property
     def passed(self) -> bool:
@@ -72,15 +74,16 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
         )
     sentence = " ".join((inspect.getdoc(item.function) or item.name).split("\n\n")[0].split())
     lines = [*textwrap.wrap(sentence, 92), ""]
+    difference = None if raised else _difference(traceback, watch)
     if watch.calls:
         lines += textwrap.wrap(watch.call, 92, subsequent_indent=INDENT)
-        lines += _raised(error, thing) if raised else _gave(error, traceback, watch)
+        lines += _raised(error, thing) if raised else _gave(error, difference, watch)
     else:
         lines += [f"Your version was not called: {_one_line(error)}"]
     lines += ["", *_where(item, traceback)]
     if run.printed:
         lines += ["", "you printed", *run.printed.rstrip().splitlines()[-5:]]
-    return Verdict(name, FAILED, tuple(lines), tests=run.passed)
+    return Verdict(name, FAILED, tuple(lines), tests=run.passed, difference=difference)
 
 
 def call(name: str, arguments: Sequence, options: Mapping) -> str:
@@ -145,7 +148,17 @@ def _exactly(thing):
     return _short(repr(thing))
 
 
-def _gave(error, traceback, watch) -> list[str]:
+def _difference(traceback, watch) -> first_difference.Difference | None:
+    """Where what the failed line compared differs, if it is too much to see that at a glance."""
+    if watch.comparison is None:
+        return first_difference.of_test(traceback, watch.result, watch.annotation)
+    op, left, right = watch.comparison
+    if op != "==" or not _is_long(left):
+        return None
+    return first_difference.between(left, right, watch.result, watch.annotation)
+
+
+def _gave(error, difference, watch) -> list[str]:
     """The test did not like what the learner's version gave, or how it refused."""
     if watch.raised is not None:
         lines = _pair("raised", _one_line(watch.raised))
@@ -163,11 +176,9 @@ def _gave(error, traceback, watch) -> list[str]:
         if seen == due:  # alike in the digits that are printed
             due = f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
         lines += _pair("expected", due)
-        place = first_difference.between(left, right, watch.result, watch.annotation)
-        return lines + (_pair("at", place) if place and _is_long(left) else [])
-    place = first_difference.place(traceback, watch.result, watch.annotation)
-    if place:
-        return lines + _pair("at", place)
+        return lines + (_pair("at", difference.told()) if difference else [])
+    if difference:
+        return lines + _pair("at", difference.told())
     if not isinstance(error, AssertionError | pytest.fail.Exception):
         return lines + _pair("so", _one_line(error))
     single = re.search(r"elements: 1 / 1 .*ACTUAL: (.*)DESIRED: (.*)", str(error), re.S)

@@ -6,7 +6,7 @@ from pathlib import Path
 from flaxvid import errors, files
 from flaxvid.exercise import catalogue
 
-COURSE = catalogue.TABLE.parent
+COURSE = catalogue.COURSE
 # A kernel begins in the folder of its notebook, and there a clone's flaxvid may not be found.
 FOUND = """\
 # This is a working copy: flaxvid, its tests and its data are those of the clone.

@@ -89,15 +89,19 @@ def test_a_place_has_numbers_where_axes_have_no_names():
     """What was compared need not be what was given."""
     with pytest.raises(AssertionError) as caught:
         np.testing.assert_allclose([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]])
-    told = first_difference.place(caught.tb, np.zeros(3), None)
-    assert told == "[1, 1]: gave 4, expected 5 (1 of 4 numbers differ)"
+    found = first_difference.of_test(caught.tb, np.zeros(3), None)
+    assert found.told() == "[1, 1]: gave 4, expected 5 (1 of 4 numbers differ)"
 
 
 def test_a_place_in_one_of_several_results():
     """Each part of a tuple has axes of its own; a time is told as a frame, and 3 has no name."""
     returns = tuple[Shaped[np.ndarray, "{n} height 3"], Shaped[np.ndarray, "*rest time dim"]]
     result = np.zeros((2, 4, 3)), np.zeros((5, 2, 4, 3))
-    place = first_difference.between
+
+    def place(*arguments):
+        found = first_difference.between(*arguments)
+        return found and found.told()
+
     due = [np.zeros(part.shape) for part in result]
     for part in due:
         part[..., 1, 2] = 1.0
@@ -108,7 +112,7 @@ def test_a_place_in_one_of_several_results():
         "axis 0 0, axis 1 0, frame 1, dim 2"
     )
     assert place([[1, 2], [3, 4]], [[1, 2], [3, 5]], None, None).startswith("[1, 1]: gave 4")
-    assert place([[1], [2, 3]], [[1], [2, 4]], None, None) == ""
+    assert place([[1], [2, 3]], [[1], [2, 4]], None, None) is None
 
 
 LAST_IS_NOT_MEANT = '''
@@ -209,3 +213,27 @@ def test_without_earlier_parts_nobody_is_to_blame():
     )
     assert bert.masked_mean is catalogue.reference("models.bert.masked_mean")
     assert sample.uniform_indices is catalogue.reference("video.sample.uniform_indices")
+
+
+def test_in_a_notebook_what_differs_is_drawn(monkeypatch, capsys):
+    """Under the verdict; a terminal gets the words alone, and so does what is seen at a glance."""
+    drawn = []
+    monkeypatch.setattr(exercise, "_draw", drawn.append)
+
+    def masked_mean(tokens, mask=None):
+        if mask is None:
+            return jnp.sum(tokens, axis=1)
+        return jnp.mean(tokens, axis=1, where=mask[:, :, None])
+
+    def uniform_indices(num_frames, num_samples):
+        return np.zeros(num_samples, np.int64)
+
+    exercise.check(masked_mean)
+    assert drawn == []
+    monkeypatch.setattr(exercise, "_in_notebook", lambda: True)
+    exercise.check(uniform_indices)
+    exercise.check(masked_mean)
+    (found,) = drawn
+    assert found.axes == ("batch", "dim")
+    assert found.given.shape == found.due.shape
+    assert "numbers differ" in capsys.readouterr().out

@@ -1,0 +1,118 @@
+"""Published sizes beside the reference implementations, once, with random weights.
+
+    python tests/benchmarks/full_size.py --torch OTHER/bin/python     which has torch, transformers
+    python tests/benchmarks/full_size.py videomae --torch OTHER/bin/python
+
+For each architecture, transformers makes its model as the published config has it, with random
+weights, and writes it as it writes any model. flaxvid opens that folder as a user would, and both
+are shown one clip. Printed are the largest difference of the logits, the reference's spread of
+logits, so that a difference can be judged, and the parameters of both. It fails where a difference
+is above 1e-4 of the largest logit, or parameters differ. The golden tests do the same at two blocks
+of 32 or so, in every run; this is what they can't show: that rounding does not add up over 12 or 24
+blocks, and that sizes are as published.
+
+Measured on two cores of an AMD EPYC with transformers 5.24: see RESULTS below.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).parents[2]
+CLASSES = 400
+# frames and pixels of a clip
+CLIPS = {
+    "timesformer": (8, 224),
+    "videomae": (16, 224),
+    "vivit": (32, 224),
+    "vjepa2": (16, 256),
+}
+
+
+# ------------------------------------------------------------------ the reference, by itself
+def reference(name, folder):
+    """Makes a model of transformers, writes it, and writes the logits of the clip in `folder`."""
+    sys.path.insert(0, str(ROOT / "tests" / "golden"))
+    import torch
+    from make_timesformer import import_transformers
+
+    t = import_transformers()
+    frames, side = CLIPS[name]
+    shape = dict(num_frames=frames, image_size=side, num_labels=CLASSES)
+    wide = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16)
+    made = {
+        "timesformer": lambda: t.TimesformerForVideoClassification(t.TimesformerConfig(**shape)),
+        "videomae": lambda: t.VideoMAEForVideoClassification(
+            t.VideoMAEConfig(**shape, use_mean_pooling=True)
+        ),
+        "vivit": lambda: t.VivitForVideoClassification(t.VivitConfig(**shape)),
+        "vjepa2": lambda: t.VJEPA2ForVideoClassification(
+            t.VJEPA2Config(**wide, crop_size=side, frames_per_clip=frames, num_labels=CLASSES)
+        ),
+    }
+    torch.manual_seed(0)
+    model = made[name]().eval()
+    with torch.no_grad():
+        for value in model.parameters():  # biases and norms are not what they start as either
+            value.add_(0.02 * torch.randn_like(value))
+        model.save_pretrained(folder)
+        video = torch.from_numpy(np.load(folder / "video.npy")).permute(0, 1, 4, 2, 3)
+        np.save(folder / "logits.npy", model(video).logits.numpy())
+    unused = sum(v.numel() for k, v in model.named_parameters() if ".predictor." in k)
+    print(sum(value.numel() for value in model.parameters()) - unused)
+
+
+# ------------------------------------------------------------------ beside flaxvid
+def beside(name, python):
+    """The largest difference, the reference's largest logit, and the parameters of both."""
+    import jax
+
+    from flaxvid.models import cost
+    from flaxvid.weights import pretrained
+
+    frames, side = CLIPS[name]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        rng = np.random.default_rng(0)
+        np.save(folder / "video.npy", rng.standard_normal((1, frames, side, side, 3), np.float32))
+        words = [python, __file__, name, "--reference", str(folder)]
+        told = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = pretrained.open_pretrained(str(folder))
+        logits = jax.jit(lambda model, video: model(video))(
+            found.model, np.load(folder / "video.npy")
+        )
+        expected = np.load(folder / "logits.npy")
+    mine = cost.count_parameters(found.model)
+    return float(np.abs(logits - expected).max()), float(np.abs(expected).max()), mine, int(told)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", default=list(CLIPS), help=", ".join(CLIPS))
+    parser.add_argument("--torch", default=sys.executable, help="a Python with torch")
+    parser.add_argument("--reference", type=pathlib.Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.reference:
+        reference(chosen.names[0], chosen.reference)
+        return
+    sys.path.insert(0, str(ROOT))
+    wrong = []
+    for name in chosen.names:
+        gap, largest, mine, theirs = beside(name, chosen.torch)
+        print(
+            f"{name}: largest difference {gap:.1e} of logits up to {largest:.2f}; "
+            f"{mine:,} parameters, the reference has {theirs:,}",
+            flush=True,
+        )
+        if gap > 1e-4 * largest or mine != theirs:
+            wrong.append(name)
+    if wrong:
+        sys.exit(f"differs: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()
