@@ -27,7 +27,7 @@ def track(items: Iterable[Item], total: int, what: str, unit: str) -> Iterator[I
         yield from tqdm(items, total=total, desc=what, unit=unit, dynamic_ncols=True)
         return
     began = time.monotonic()
-    print(f"{what}: {total} {unit}s", file=sys.stderr, flush=True)
+    print(f"{what}: {total} {unit}{'' if total == 1 else 's'}", file=sys.stderr, flush=True)
     yield from items
     print(f"{what}: done in {duration(time.monotonic() - began)}", file=sys.stderr, flush=True)
 

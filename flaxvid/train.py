@@ -93,6 +93,7 @@ def _train(chosen, began):
     chosen = from_weights.sampled(chosen)
     with distributed.first_alone():  # what is drawn or embedded is so once
         videos = datasets.open_data(chosen.data, chosen.run.seed)
+        chosen = resolve.batch_size(chosen, videos)
         stored = embed.for_training(chosen, videos)
     settings = resolve.settings(chosen, videos, stored)
     settings = from_weights.prepared(settings, chosen)

@@ -74,7 +74,7 @@ def summarise(
         "videos": len(right),
         "groups": len(set(groups)),
         "top1": right.mean(),
-        "interval": scores.interval(right, groups),
+        "interval": scores.reported_interval(right, groups),
         # Of the classes that have videos here, each counted alike.
         "mean_recall": per_class["recall"][there].mean(),
         "mean_f1": per_class["f1"][there].mean(),
@@ -102,7 +102,7 @@ def linear(right: np.ndarray, videos: int, judged: Predictions) -> dict:
         videos: that it learnt from.
         judged: the model it stands beside.
     """
-    interval = scores.interval(right, judged.groups())
+    interval = scores.reported_interval(right, judged.groups())
     found = {"top1": right.mean(), "interval": interval, "videos": videos}
     return _rounded(found)
 

@@ -95,3 +95,27 @@ def interval(
     accuracies = (times @ hits) / (times @ sizes)
     low, high = np.quantile(accuracies, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)
+
+
+def reported_interval(
+    right: Shaped[np.ndarray, " clips"],
+    groups: Shaped[np.ndarray, " clips"],
+    *,
+    share: float = 0.95,
+) -> tuple[float, float]:
+    """`interval`, but for results that a bootstrap can say nothing of, as all draws are alike.
+
+    If all clips are right, or all wrong, the end on the other side is the exact bound for as many
+    groups: the accuracy at which n groups without an exception have a chance of (1 - share) / 2.
+    A single group with both tells nothing: 0 to 1.
+
+    Source: Clopper and Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case
+    of the Binomial" (1934).
+    """
+    count = len(np.unique(groups))
+    bound = ((1 - share) / 2) ** (1 / count)
+    if np.all(right):
+        return bound, 1.0
+    if not np.any(right):
+        return 0.0, 1 - bound
+    return (0.0, 1.0) if count == 1 else interval(right, groups, share=share)

@@ -13,6 +13,7 @@ from typing import Any
 from flaxvid import errors, files
 from flaxvid.data import manifest
 from flaxvid.runs import config, datasets, sampling
+from flaxvid.training import optimizer
 from flaxvid.weights import provenance
 
 MOST_CLASSES = 20  # in a table of confusions; of more, the most frequent confusions are listed
@@ -152,13 +153,23 @@ def _data(settings, known, data):
     return [*lines, "", f"A group (a recording, a person) {leaks}.", ""]
 
 
+def _length(settings, known):
+    """Steps where they can be told; a recipe's epochs may be fewer than its fewest steps."""
+    recipe = settings.recipe
+    if recipe.steps is None and known.splits is None:
+        least = f", {recipe.least_steps} steps at least" if recipe.least_steps else ""
+        return f"{recipe.epochs:g} epochs{least}"
+    clips = 0 if known.splits is None else known.splits["train"][0] * settings.data.clips_per_video
+    return f"{optimizer.total_steps(recipe, clips, recipe.batch_size)} steps"
+
+
 def _training(settings, known):
     recipe = settings.recipe
-    length = f"{recipe.epochs:g} epochs" if recipe.steps is None else f"{recipe.steps} steps"
     starts = [f"`{_shown(start)}`" for start in settings.starts()]
     rows = {
         "started from": " and ".join(starts) or "random weights",
-        "length": f"{length}, batches of {recipe.batch_size}; the {recipe.keep} checkpoint",
+        "length": f"{_length(settings, known)}, batches of {recipe.batch_size}; the {recipe.keep} "
+        "checkpoint",
         "optimizer": f"{recipe.optimizer}, {recipe.learning_rate:g}, {recipe.schedule}",
         "regularisation": f"weight decay {recipe.weight_decay:g}, label smoothing "
         f"{recipe.label_smoothing:g}, mixup {recipe.mixup:g}, cutmix {recipe.cutmix:g}",

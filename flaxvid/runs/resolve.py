@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import jax
+
 from flaxvid import errors
 from flaxvid.data import content_hash, embeddings, manifest
 from flaxvid.models import frame_encoders
@@ -62,6 +64,34 @@ def settings(
         manifest=videos.fingerprint(),
         embedding=None if stored is None else stored.about,
         content=content,
+    )
+
+
+def batch_size(chosen: options.TrainOptions, videos: manifest.Manifest) -> options.TrainOptions:
+    """The options with a batch that an epoch fills and that divides over the devices.
+
+    A size that was said, or that a run began with, stays; the recipe's becomes smaller for a set
+    that has fewer clips to learn from, or for a number of devices that does not divide it.
+
+    Raises:
+        UserError: if a size that was said is larger than an epoch.
+    """
+    size, clips = chosen.recipe.batch_size, videos.splits().get("train", 0)
+    clips *= chosen.data.clips_per_video
+    if "batch_size" in chosen.said or chosen.run.resume is not None:
+        if 0 < clips < size:
+            raise errors.UserError(
+                f"--batch-size {size} is larger than the {clips} training clips of "
+                f"{chosen.data.data}: choose {clips} or less, or leave it out"
+            )
+        return chosen
+    unit = jax.device_count() * chosen.machine.accumulate
+    fitting = min(size, clips) // unit * unit
+    if fitting in (0, size):  # none fits: what is said of it names the devices
+        return chosen
+    print(f"batches of {fitting} clips in place of {size}: {clips} to learn from (--batch-size)")
+    return dataclasses.replace(
+        chosen, recipe=dataclasses.replace(chosen.recipe, batch_size=fitting)
     )
 
 

@@ -143,3 +143,15 @@ def test_interval_repeats_with_its_seed():
     assert found[0] == found[1] == found[2]
     low, high = found[0]
     assert low < right.mean() < high
+
+
+def test_no_mistake_seen_is_not_no_mistake_made():
+    """Of 5 groups without one, a model that is right in 48% of all still has a chance of 2.5%."""
+    right = np.ones(10, bool)
+    low, high = scores.reported_interval(right, np.arange(10) // 2)
+    assert (low**5, high) == (pytest.approx(0.025), 1.0)
+    low, high = scores.reported_interval(~right, np.arange(10) // 2)
+    assert (low, (1 - high) ** 5) == (0.0, pytest.approx(0.025))
+    assert scores.reported_interval(np.arange(10) < 5, np.zeros(10)) == (0.0, 1.0)
+    mixed = np.arange(40) < 30
+    assert scores.reported_interval(mixed, np.arange(40)) == scores.interval(mixed, np.arange(40))

@@ -10,6 +10,7 @@ import pytest
 import safetensors.numpy
 
 from flaxvid import errors
+from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, model_card, model_folder, options, trained_model
 from flaxvid.weights import provenance
@@ -33,6 +34,17 @@ def folder(trained, tmp_path):
 def known(**changes):
     given = dict(step=7, parameters=12, splits=None, report=None, licences={})
     return model_card.Known(**given | changes)
+
+
+def test_a_card_tells_how_long_it_learnt(trained):
+    """In steps: 10 epochs of 15 videos are 10 steps, and the recipe's fewest are 300."""
+    learnt = recipes.Recipe(epochs=10.0, least_steps=300, batch_size=15)
+    settings = dataclasses.replace(trained.settings, recipe=learnt)
+    card = model_card.text(settings, known(splits={"train": (15, 15), "test": (5, 5)}))
+    assert "| length | 300 steps, batches of 15;" in card
+    assert "| length | 10 epochs, 300 steps at least, batches" in model_card.text(settings, known())
+    steps = dataclasses.replace(settings, recipe=dataclasses.replace(learnt, steps=7))
+    assert "| length | 7 steps, batches of 15;" in model_card.text(steps, known())
 
 
 def test_batch_statistics_are_kept(tmp_path):
