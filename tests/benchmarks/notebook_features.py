@@ -8,6 +8,10 @@ are for, on twelve photos of scikit-image's as in lesson 5: a linear classifier 
 from a few windows, and is asked about others, moved by up to 32 pixels and a half to one and a half
 times as bright; and the nearest of drawings is asked for their shape. Lite0's weights come with a
 package; those of DenseNet121, which the notebook takes, from the hub.
+
+Measured with Lite0's: each kind of features by itself tells all photos, and 97% to 98% of the
+shapes. The price is in mixing them: a classifier that learnt from features as the weights expect is
+right about 81% of the photos when it is asked about the notebook's.
 """
 
 import argparse
@@ -82,10 +86,10 @@ def features_of(name):
         model = states.merge(parts.eval_def, params, stats)
         if name == "lite0":
             before = model.top_norm(model.top(model.maps(inputs, stage=7)))
-            return map(convnet.global_average_pool, (jax.nn.relu6(before), before))
+            return tuple(map(convnet.global_average_pool, (jax.nn.relu6(before), before)))
         unrectified = frame_encoders.find("densenet121_writeup").config()
         after, model.config = model.maps(inputs), unrectified
-        return map(convnet.global_average_pool, (after, model.maps(inputs)))
+        return tuple(map(convnet.global_average_pool, (after, model.maps(inputs))))
 
     def features(pictures, preprocessing):
         found = []
@@ -93,7 +97,7 @@ def features_of(name):
             some = pictures[start : start + BLOCK]
             full = np.concatenate([some, some[-1:].repeat(BLOCK - len(some), axis=0)])
             inputs = transform.normalise(full, preprocessing)
-            found.append(np.stack(tuple(both(params, stats, inputs)))[:, : len(some)])
+            found.append(np.stack(both(params, stats, inputs))[:, : len(some)])
         return np.concatenate(found, axis=1)
 
     return features, next(iter(entry.preprocessings.values()))
@@ -130,13 +134,17 @@ def main():
     shapes, kinds = drawings(args.drawings, rng)
     features, contract = features_of(args.encoder)
     plain = transform.Preprocessing(mean=(0.0,) * 3, std=(1.0,) * 3)
+    learnt = None  # from features as the weights expect
     for shown, told in ((contract, "as the weights expect"), (plain, "0 to 1")):
         sets = [features(one, shown) for one in (known, asked, shapes)]
         for row, pooled in enumerate(("after the last ReLU", "before it")):
             train, test, drawn = (one[row] for one in sets)
+            learnt = train if learnt is None else learnt
             print(
-                f"pixels {told:<21} pooled {pooled:<20} photo, moved and shaded: "
-                f"{linear(train, which, test, wanted):.1%}   shape: {nearest(drawn, kinds):.1%}"
+                f"pixels {told:<21} pooled {pooled:<19}  photo, moved and shaded: "
+                f"{linear(train, which, test, wanted):6.1%}, learnt from features of the first "
+                f"row: {linear(learnt, which, test, wanted):6.1%}   "
+                f"shape: {nearest(drawn, kinds):.1%}"
             )
 
 
