@@ -20,7 +20,7 @@ from flaxvid import errors, progress, train
 from flaxvid.data import manifest, sources
 from flaxvid.evaluation import overfitting
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, directory, metrics_log, parsing
+from flaxvid.runs import config, directory, memory, metrics_log, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
@@ -274,6 +274,15 @@ def test_dry_run_trains_nothing(small_motion, tmp_path, capsys):
     for word in ("uint8[4, 4, 32, 32, 3]", "float32[4, 10]", "parameters", "MiB", "clips/s"):
         assert word in said
     assert not (tmp_path / "none").exists()
+
+
+def test_dry_run_does_not_begin_what_does_not_fit(small_motion, tmp_path, capsys, monkeypatch):
+    """The system would kill it without a word: what it needs and what is free is told instead."""
+    monkeypatch.setattr(memory, "available", lambda: 2**10)
+    run_train(*arguments(small_motion, tmp_path / "none", "--dry-run"))
+    said = capsys.readouterr().out
+    assert "MiB for a training step" in said
+    assert "not measured: it needs more than the 0 MiB that are free; try a smaller --batch" in said
 
 
 @pytest.mark.parametrize("how", ["fsdp", "pmap"])

@@ -11,11 +11,11 @@ import numpy as np
 from flaxvid import progress
 from flaxvid.data import manifest
 from flaxvid.models import cost
-from flaxvid.runs import config, trained_model
+from flaxvid.runs import config, memory, trained_model
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 
-STEPS = 5
+STEPS, LONG = 5, 20.0  # steps to be measured, or seconds
 
 
 def report(
@@ -40,14 +40,19 @@ def report(
     own = settings.recipe.batch_size // jax.process_count()  # rows that this process brings
     placed = put_batch({name: values[:own] for name, values in batch.items()})
     compiled = train_step.lower(state, placed).compile()
-    memory = compiled.memory_analysis()
-    times = []
-    for _ in range(STEPS):
-        began = time.perf_counter()
-        state, measured = compiled(state, placed)
-        jax.block_until_ready(measured)
-        times.append(time.perf_counter() - began)
-    seconds = statistics.median(times)
+    needed, there = compiled.memory_analysis(), memory.available()
+    # The state and the batch are there already.
+    fits = there is None or needed.temp_size_in_bytes <= there
+    run = f"{total} steps"
+    if fits:
+        seconds = _seconds(compiled, state, placed)
+        taken = f"{seconds:.3f} s, {settings.recipe.batch_size / seconds:,.1f} clips/s"
+        run += f", {progress.duration(total * seconds)} without evaluation"
+    else:
+        taken = (
+            f"not measured: it needs more than the {there / 2**20:,.0f} MiB that are free; try a "
+            "smaller --batch-size, --accumulate or --remat"
+        )
 
     shapes = ", ".join(f"{name} {a.dtype}{list(a.shape)}" for name, a in batch.items())
     lines = {
@@ -58,13 +63,24 @@ def report(
         "parameters": f"{cost.count_parameters(parts.params):,}",
         "learning": _groups(settings.recipe, parts.params),
         "multiply-adds": f"{multiply_adds / 1e9:,.2f} G a clip, forwards",
-        "memory": f"{(memory.argument_size_in_bytes + memory.temp_size_in_bytes) / 2**20:,.0f} MiB "
+        "memory": f"{(needed.argument_size_in_bytes + needed.temp_size_in_bytes) / 2**20:,.0f} MiB "
         f"for a training step{_of_each()}",
-        "step": f"{seconds:.3f} s, {settings.recipe.batch_size / seconds:,.1f} clips/s",
-        "run": f"{total} steps, {progress.duration(total * seconds)} without evaluation",
+        "step": taken,
+        "run": run,
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+
+
+def _seconds(compiled, state, placed):
+    """The median of a few steps, or of the first if that is slow."""
+    times = []
+    while len(times) < STEPS and sum(times) < LONG:
+        began = time.perf_counter()
+        state, measured = compiled(state, placed)
+        jax.block_until_ready(measured)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 def _of_each():

@@ -13,13 +13,14 @@ from flaxvid.training import state as states
 
 
 def total_steps(recipe: recipes.Recipe, num_videos: int, batch_size: int) -> int:
-    """Updates of a run: `recipe.steps`, or its epochs of `num_videos // batch_size` each.
+    """Updates of a run: `recipe.steps`, or as many as its epochs take.
 
+    Batches go on over the end of an epoch, so ten epochs of 15 videos in batches of 8 are 19 steps.
     Of epochs there are at least `recipe.least_steps`, and one.
     """
     if recipe.steps is not None:
         return recipe.steps
-    return max(1, recipe.least_steps, round(recipe.epochs * (num_videos // batch_size)))
+    return max(1, recipe.least_steps, round(recipe.epochs * num_videos / batch_size))
 
 
 def schedule(recipe: recipes.Recipe, steps: int) -> optax.Schedule:

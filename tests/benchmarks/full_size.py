@@ -11,7 +11,8 @@ is above 1e-4 of the largest logit, or parameters differ. The golden tests do th
 of 32 or so, in every run; this is what they can't show: that rounding does not add up over 12 or 24
 blocks, and that sizes are as published.
 
-Measured on two cores of an AMD EPYC with transformers 5.24: see RESULTS below.
+Measured on an AMD EPYC, float32, transformers 5.24, as a share of the largest logit: TimeSformer
+base 2e-6, VideoMAE base 1e-6, ViViT base 3e-6, V-JEPA 2 large 2e-6; all parameters to the digit.
 """
 
 import argparse

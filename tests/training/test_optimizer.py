@@ -43,12 +43,13 @@ def updates_of(recipe, gradient=1.0):
     [
         (recipes.Recipe(steps=7, epochs=3.0), 100, 10, 7),
         (recipes.Recipe(epochs=3.0), 100, 10, 30),
-        (recipes.Recipe(epochs=2.0), 105, 10, 20),
+        (recipes.Recipe(epochs=2.0), 105, 10, 21),
+        (recipes.Recipe(epochs=10.0), 15, 8, 19),
         (recipes.Recipe(epochs=0.01), 100, 10, 1),
     ],
 )
 def test_total_steps(recipe, videos, batch, steps):
-    """Steps if given, else epochs of whole batches, and one step at least."""
+    """Steps if given, else so many that each clip is seen as often as epochs say; one at least."""
     assert optimizer.total_steps(recipe, videos, batch) == steps
 
 
