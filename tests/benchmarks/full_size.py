@@ -2,17 +2,20 @@
 
     python tests/benchmarks/full_size.py --torch OTHER/bin/python     which has torch, transformers
     python tests/benchmarks/full_size.py videomae --torch OTHER/bin/python
+    PYTHONPATH=VIDEOPRISM python tests/benchmarks/full_size.py videoprism
 
 For each architecture, transformers makes its model as the published config has it, with random
-weights, and writes it as it writes any model. flaxvid opens that folder as a user would, and both
-are shown one clip. Printed are the largest difference of the logits, the reference's spread of
-logits, so that a difference can be judged, and the parameters of both. It fails where a difference
-is above 1e-4 of the largest logit, or parameters differ. The golden tests do the same at two blocks
-of 32 or so, in every run; this is what they can't show: that rounding does not add up over 12 or 24
-blocks, and that sizes are as published.
+weights, and writes it as it writes any model; for VideoPrism its authors' code does, a clone of
+https://github.com/google-deepmind/videoprism, which takes the package einshape. flaxvid opens that
+file or folder as a user would, and both are shown one clip. Printed are the largest difference of
+the logits, the largest logit, by which it can be judged, and the parameters of both. It fails where
+the difference is above 1e-4 of the largest logit, or parameters differ. The golden tests do the
+same at two blocks of 32 or so, in every run; this is what they can't show: that rounding does not
+add up over 12 or 24 blocks, and that sizes are as published.
 
 Measured on an AMD EPYC, float32, transformers 5.24, as a share of the largest logit: TimeSformer
-base 2e-6, VideoMAE base 1e-6, ViViT base 3e-6, V-JEPA 2 large 2e-6; all parameters to the digit.
+base 2e-6, VideoMAE base 1e-6, ViViT base 3e-6, V-JEPA 2 large 2e-6, VideoPrism base 1e-6; all
+parameters to the digit.
 """
 
 import argparse
@@ -31,6 +34,7 @@ CLIPS = {
     "videomae": (16, 224),
     "vivit": (32, 224),
     "vjepa2": (16, 256),
+    "videoprism": (16, 288),
 }
 
 
@@ -67,6 +71,30 @@ def reference(name, folder):
     print(sum(value.numel() for value in model.parameters()) - unused)
 
 
+def videoprism(folder):
+    """The same by VideoPrism's authors, in Flax."""
+    import jax
+    import jax.numpy as jnp
+    from videoprism import encoders
+
+    shape = dict(patch_size=18, pos_emb_shape=(16, 16, 16), model_dim=768, mlp_dim=3072)
+    shape |= dict(num_spatial_layers=12, num_temporal_layers=4, num_heads=12, scan=True)
+    shape |= dict(atten_logit_cap=50.0)
+    model = encoders.FactorizedVideoClassifier(encoder_params=shape, num_classes=CLASSES)
+    video, key = jnp.asarray(np.load(folder / "video.npy")), jax.random.key(0)
+    variables = jax.jit(model.init)(key, video)
+    leaves, tree = jax.tree.flatten(variables)
+    keys = jax.random.split(key, len(leaves))
+    leaves = [x + 0.02 * jax.random.normal(k, x.shape) for x, k in zip(leaves, keys, strict=True)]
+    variables = jax.tree.unflatten(tree, leaves)
+    logits, _ = jax.jit(model.apply)(variables, video)
+    np.save(folder / "logits.npy", logits)
+    named = jax.tree_util.tree_leaves_with_path(variables)
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in named}
+    np.savez(folder / "weights.npz", **named)
+    print(sum(leaf.size for leaf in leaves))
+
+
 # ------------------------------------------------------------------ beside flaxvid
 def beside(name, python):
     """The largest difference, the reference's largest logit, and the parameters of both."""
@@ -80,9 +108,11 @@ def beside(name, python):
         folder = pathlib.Path(temporary)
         rng = np.random.default_rng(0)
         np.save(folder / "video.npy", rng.standard_normal((1, frames, side, side, 3), np.float32))
+        python = sys.executable if name == "videoprism" else python
         words = [python, __file__, name, "--reference", str(folder)]
         told = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = pretrained.open_pretrained(str(folder))
+        file = folder / "weights.npz"
+        found = pretrained.open_pretrained(str(file if file.exists() else folder))
         logits = jax.jit(lambda model, video: model(video))(
             found.model, np.load(folder / "video.npy")
         )
@@ -98,7 +128,11 @@ def main():
     parser.add_argument("--reference", type=pathlib.Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.reference:
-        reference(chosen.names[0], chosen.reference)
+        (name,) = chosen.names
+        if name == "videoprism":
+            videoprism(chosen.reference)
+        else:
+            reference(name, chosen.reference)
         return
     sys.path.insert(0, str(ROOT))
     wrong = []
