@@ -105,9 +105,10 @@ class Video:
         file = self._fresh()
         base, shown, size, zero, beyond = file.stream.time_base, [], 0, None, None
         latest, lasts = -math.inf, 0
+        smallest = container.SMALLEST_PICTURE if file.times_need_proof else 0
         for packet in file.packets():
             tick = packet.pts
-            if tick is None or packet.is_corrupt:
+            if tick is None or packet.is_corrupt or packet.size < smallest:
                 return None
             size += packet.size
             if self._kept is not None:
@@ -190,7 +191,8 @@ class Video:
         if self._surveyed:
             found = self._counted(wanted)
         else:
-            found = self._chosen(timeline, wanted, numbered or self.file.codec.name not in KEYED)
+            all_of_them = self.file.times_need_proof or self.file.codec.name not in KEYED
+            found = self._chosen(timeline, wanted, numbered or all_of_them)
         for index, frame in found:
             with self._convertible():
                 converted = self._converter.rgb(frame)
