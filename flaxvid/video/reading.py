@@ -223,7 +223,9 @@ class Video:
         file = self.file if self._kept is not None else self._fresh()
         runs = self._runs(numbers)
         if numbered:
-            runs = [(0, runs[-1][1])]
+            # All that is shown up to the last one wanted, some of which may be stored behind it.
+            last = max(numbers)
+            runs = [(0, max(place for place, tick in enumerate(self._ticks) if tick <= last))]
         passing = (
             not numbered and file.codec.name in PASSING and file.codec.field_order in PROGRESSIVE
         )
@@ -238,9 +240,11 @@ class Video:
                 needed = not needed
                 file.codec.skip_frame = "DEFAULT" if needed else "NONREF"
             frames = decode(packet)
-            if ends and all(frame.pts != tick for frame in frames):  # some are held back
-                frames += file.decode(None)
+            if ends and set(left if numbered else (tick,)).difference(f.pts for f in frames):
+                frames += file.decode(None)  # what is held back
             for frame in frames:
+                if not left:  # one behind the last, before which others are missing
+                    break
                 # What a decoder makes up for damage depends on all that it has seen before.
                 if frame.is_corrupt or next(expected, frame.pts) != frame.pts:
                     raise DiffersError

@@ -51,6 +51,16 @@ def test_frames_are_those_of_decoding_everything(tmp_path, name):
     np.testing.assert_array_equal(decode.read_frames(path, start=0.5, end=1.1), frames[13:28])
 
 
+@pytest.mark.parametrize("name", ["h264.mp4", "open.mp4", "h264.mkv", "mpeg4.avi"])
+def test_no_sound_file_is_decoded_twice(tmp_path, name, monkeypatch):
+    """Whichever frame is the last wanted: those stored behind it and shown before it are read."""
+    path = draw.write(tmp_path / name, draw.moving(24), **KINDS[name])
+    monkeypatch.delattr(reading.Video, "survey")
+    for last in range(12, 24):
+        assert len(decode.read_frames(path, [3, last])) == 2
+        assert len(decode.read_clip(path, lambda _, last=last: [last])) == 1
+
+
 def test_packets_between_groups_are_not_decoded(tmp_path, monkeypatch):
     """Of the last of 40 frames, no more is decoded than its group of 12."""
     path = draw.write(tmp_path / "a.avi", draw.moving(40), codec="mpeg4", options={"g": "12"})
