@@ -7,6 +7,7 @@ code 2, and never a traceback.
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 
@@ -60,6 +61,11 @@ def printable(text: str | os.PathLike[str]) -> str:
     What would command a terminal becomes `\x1b`, and a byte of a name that is no UTF-8 `\xe9`.
     """
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(text))
+
+
+def argument(path: str | os.PathLike[str]) -> str:
+    """A path as a shell takes it, in a command to be copied: `'my videos/a.mp4'`."""
+    return shlex.quote(printable(path))
 
 
 def _escaped(character):

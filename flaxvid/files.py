@@ -244,7 +244,9 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path}: is no text in UTF-8 ({error.reason} at {error.start})") from None
+        raise FileError(
+            f"{path}: is no text in UTF-8 ({error.reason} at {error.start}); save it as UTF-8"
+        ) from None
 
 
 def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:

@@ -1,11 +1,17 @@
 """What a command says when it ends badly, and with which code."""
 
+import ast
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import flaxvid
 from flaxvid import errors
+
+PACKAGE = Path(flaxvid.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,24 @@ def test_a_reader_that_leaves_is_no_error(end):
     process.stdin.close()
     assert (process.wait(), process.stderr.read()) == (141, "")
     process.stderr.close()
+
+
+# What is no path: names of architectures and of published weights.
+NO_PATHS = {"family.arch", "spec", "name", "missing[0]"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_commands_to_copy_can_be_copied(path):
+    """A path with a space in it is quoted wherever a command of flaxvid is printed."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        before = ""
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                before += part.value
+                before = before.rpartition("\n")[2].rpartition("`, ")[2]
+                continue
+            told = ast.unparse(part.value)
+            if re.search(r"(python -m flaxvid\.\w+|try ) [^`]*$", before) and told not in NO_PATHS:
+                assert told.startswith("errors.argument("), f"{path}:{node.lineno}: {told}"
