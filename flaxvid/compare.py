@@ -104,7 +104,7 @@ def against_the_first(reports: dict[Path, dict]) -> str:
             missing = pair[0] if first is None else pair[1]
             return (
                 f"not compared video by video: {missing} has no {predictions.NAME}; make it with "
-                f"`python -m flaxvid.evaluate {missing}`\n"
+                f"`python -m flaxvid.evaluate {errors.argument(missing)}`\n"
             )
         if first.videos != second.videos:
             raise errors.UserError(
@@ -156,7 +156,8 @@ def read_report(folder: Path) -> dict:
     path = Path(folder) / "report.json"
     if not path.exists():
         raise errors.UserError(
-            f"{folder}: has no report.json; make it with `python -m flaxvid.evaluate {folder}`"
+            f"{folder}: has no report.json; make it with "
+            f"`python -m flaxvid.evaluate {errors.argument(folder)}`"
         )
     with errors.damage_in(path, "evaluate the run again"):
         report = dict(files.read_json(path))
@@ -164,7 +165,7 @@ def read_report(folder: Path) -> dict:
     if "made_of" not in report:
         raise errors.UserError(
             f"{path}: does not say what its model is made of, as it is of an earlier flaxvid; make "
-            f"it again with `python -m flaxvid.evaluate {folder}`"
+            f"it again with `python -m flaxvid.evaluate {errors.argument(folder)}`"
         )
     with errors.damage_in(path, "evaluate the run again"):
         return report | {"made_of": earlier_versions.made_of(report["made_of"])}

@@ -123,7 +123,7 @@ def _refuse_long(info):
             info.path,
             f"lasts {progress.duration(info.seconds)}, and this page takes {LONGEST // 60} min at "
             f"most: cut out what matters, or look at all of it with "
-            f"`python -m flaxvid.predict RUN {Path(info.path).name} --window 10`",
+            f"`python -m flaxvid.predict RUN {errors.argument(Path(info.path).name)} --window 10`",
         )
 
 

@@ -6,9 +6,17 @@ code 2, and never a traceback.
 """
 
 import contextlib
+import errno
 import os
+import shlex
 import sys
 from collections.abc import Iterator
+
+# Of a disk or a file system, and never of the code.
+REFUSALS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE, errno.EMFILE, errno.ENFILE),
+}
 
 
 class UserError(ValueError):
@@ -62,6 +70,11 @@ def printable(text: str | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(text))
 
 
+def argument(path: str | os.PathLike[str]) -> str:
+    """A path as a shell takes it, in a command to be copied: `'my videos/a.mp4'`."""
+    return shlex.quote(printable(path))
+
+
 def _escaped(character):
     byte = ord(character) - 0xDC00  # how Python keeps a byte that is no UTF-8
     if 0x80 <= byte <= 0xFF:
@@ -73,8 +86,9 @@ def _escaped(character):
 def one_line_errors() -> Iterator[None]:
     """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2.
 
-    Ctrl-C ends with exit code 130, as shells expect, and a reader that has gone, as `| head` goes
-    after ten lines, with 141.
+    What the system refuses wherever nothing better was said of it, as a disk that is full, is one
+    line too. Ctrl-C ends with exit code 130, as shells expect, and a reader that has gone, as
+    `| head` goes after ten lines, with 141.
     """
     try:
         try:
@@ -94,6 +108,23 @@ def one_line_errors() -> Iterator[None]:
         # Python flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        gone = error.errno == errno.ENOENT and error.filename is None and not _is_somewhere()
+        if not gone and error.errno not in REFUSALS:
+            raise
+        what = "the folder that this command runs in" if gone else error.filename
+        named = printable(str(what)) + ": " if what else ""
+        reason = "is no more; change to another" if gone else f"{error.strerror}; see to it"
+        print(f"error: {named}{reason}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _is_somewhere():
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _somebody_reads():

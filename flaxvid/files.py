@@ -12,6 +12,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import zlib
@@ -21,6 +22,7 @@ from typing import Any
 
 from flaxvid import errors
 
+TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.[0-9]+\.partial(\.[^.]*)?", re.DOTALL)  # of `whole`
 LARGEST = 2**28  # bytes of a text: the manifest of a million videos has half of that
 
 
@@ -43,6 +45,8 @@ def whole(path: Path | str) -> Iterator[Path]:
     with or_say_why(path):
         _refuse_protected(place)
         partial = place.with_name(_temporary(place.name))
+        # A kill left it under this number: in a container, every process may have the same.
+        partial.unlink(missing_ok=True)
         try:
             yield partial
             if place.exists():
@@ -146,6 +150,8 @@ def refuse_occupied(folder: Path | str, made: str) -> None:
     """
     with or_say_why(folder, "read"):
         found = sorted(os.listdir(folder)) if os.path.lexists(folder) else []
+    # What a kill left of a first file is nobody's.
+    found = [name for name in found if not TEMPORARY.fullmatch(name)]
     if found:
         raise FileError(
             f"{folder}: holds {found[0]!r}, and was not {made}; choose a new folder, so that "
@@ -238,7 +244,9 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path}: is no text in UTF-8 ({error.reason} at {error.start})") from None
+        raise FileError(
+            f"{path}: is no text in UTF-8 ({error.reason} at {error.start}); save it as UTF-8"
+        ) from None
 
 
 def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:

@@ -254,9 +254,9 @@ def _train(chosen, began):
         f"(checkpoint of step {best}, {kept}) after "
         f"{progress.duration(time.monotonic() - began)}\n"
         f"{folder}: config.json, metrics.jsonl, curves.png, checkpoints/\n"
-        f"try  python -m flaxvid.evaluate {folder}\n"
-        f"     python -m flaxvid.predict {folder} "
-        f"{videos.path(loaders[final].manifest.rows[0])}"
+        f"try  python -m flaxvid.evaluate {errors.argument(folder)}\n"
+        f"     python -m flaxvid.predict {errors.argument(folder)} "
+        f"{errors.argument(videos.path(loaders[final].manifest.rows[0]))}"
     )
     return folder
 

@@ -1,11 +1,19 @@
 """What a command says when it ends badly, and with which code."""
 
+import ast
+import errno
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import flaxvid
 from flaxvid import errors
+
+PACKAGE = Path(flaxvid.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -13,6 +21,8 @@ from flaxvid import errors
     [
         (errors.UserError("clip.avi: is\nempty"), 2, "error: clip.avi: is empty\n"),
         (KeyboardInterrupt(), 130, "broken off\n"),
+        (OSError(errno.ENOSPC, "full"), 2, "error: full; see to it\n"),
+        (OSError(errno.EROFS, "read-only", "a"), 2, "error: a: read-only; see to it\n"),
     ],
 )
 def test_a_command_ends_in_one_line_and_a_code(raised, code, said, capsys):
@@ -54,3 +64,41 @@ def test_a_reader_that_leaves_is_no_error(end):
     process.stdin.close()
     assert (process.wait(), process.stderr.read()) == (141, "")
     process.stderr.close()
+
+
+def test_the_folder_of_a_command_may_be_gone(tmp_path, monkeypatch, capsys):
+    """Deleted by another while a terminal stood in it."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit), errors.one_line_errors():
+        os.getcwd()
+    said = "error: the folder that this command runs in: is no more; change to another\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_fault_of_the_code_is_shown():
+    """A file that is not there, and was never asked for, is no refusal of the system."""
+    with pytest.raises(FileNotFoundError), errors.one_line_errors():
+        os.stat("/nowhere/at/all")
+
+
+# What is no path: names of architectures and of published weights.
+NO_PATHS = {"family.arch", "spec", "name", "missing[0]"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_commands_to_copy_can_be_copied(path):
+    """A path with a space in it is quoted wherever a command of flaxvid is printed."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        before = ""
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                before += part.value
+                before = before.rpartition("\n")[2].rpartition("`, ")[2]
+                continue
+            told = ast.unparse(part.value)
+            if re.search(r"(python -m flaxvid\.\w+|try ) [^`]*$", before) and told not in NO_PATHS:
+                assert told.startswith("errors.argument("), f"{path}:{node.lineno}: {told}"

@@ -149,8 +149,8 @@ def test_run_that_explodes_stops_and_says_what_to_try(small_motion, tmp_path, ca
     assert "--learning-rate below 1e+30" in said
 
 
-def exploding(monkeypatch, steps):
-    """Makes the numbers of these calls of the training step NaN, parameters included."""
+def exploding(monkeypatch, steps, *, told=True):
+    """Makes the parameters of these calls of the training step NaN, and the loss if it is told."""
     compiled, calls = parallel.compiled, []
 
     def compile_and_explode(*arguments):
@@ -161,7 +161,8 @@ def exploding(monkeypatch, steps):
             calls.append(1)
             if len(calls) in steps:
                 spoilt = jax.tree.map(lambda leaf: leaf * np.float32(np.nan), state.params)
-                return state._replace(params=spoilt), measured | {"loss": np.float32(np.nan)}
+                loss = np.float32(np.nan) if told else measured["loss"]
+                return state._replace(params=spoilt), measured | {"loss": loss}
             return state, measured
 
         return step_or_explode
@@ -170,11 +171,14 @@ def exploding(monkeypatch, steps):
 
 
 def test_rewind_goes_back_and_on_with_other_clips(small_motion, tmp_path, monkeypatch, capsys):
-    """NaN at step 11: back to the checkpoint of step 6; steps 7 to 9 are written once."""
-    exploding(monkeypatch, {11})
+    """NaN by the update of step 12: back to step 6; steps 7 to 9 are written once.
+
+    The loss of that step is still a number, and the model that would be kept is none.
+    """
+    exploding(monkeypatch, {12}, told=False)
     folder = run_train(*arguments(small_motion, tmp_path / "run", "--on-nan", "rewind"))
     said = capsys.readouterr().err
-    assert "loss is nan; the checkpoint of step 6 is sound" in said
+    assert "validation loss is nan; the checkpoint of step 6 is sound" in said
     assert "back at step 6, and on with other clips" in said
     state, _ = final_state(folder)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))

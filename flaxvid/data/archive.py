@@ -8,6 +8,7 @@ the first, and the second in part, but neither a member that grows nor one that 
 zipfile renames what leads outside without a word.
 """
 
+import contextlib
 import lzma
 import os
 import shutil
@@ -64,15 +65,16 @@ def extract(archive: Path, folder: Path, *, largest: int | None = None) -> list[
         for name, content in _members(archive):
             place = _place(archive, name)
             target = partial / place
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb", buffering=0) as file:  # x: never over another member
+            with _writing(archive, target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file = target.open("xb", buffering=0)  # x: never over another member
+            with file:
                 left -= _copy(content, file, left, archive)
             found.append(place)
-        if folder.exists():
-            folder.rmdir()
-        partial.rename(folder)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise ArchiveError(f"{archive}: two members have one name; unpack it by hand") from None
+        with _writing(archive, folder):
+            if folder.exists():
+                folder.rmdir()
+            partial.rename(folder)
     except errors.UserError:
         raise
     except _DAMAGED as error:
@@ -132,12 +134,20 @@ def _copy(content, file, left, archive):
             raise ArchiveError(
                 f"{archive}: holds far more than an archive of videos of its size would; refused"
             )
-        try:
+        with _writing(archive, file.name):
             while block:
                 block = block[file.write(block) :]
-        except OSError as error:
-            raise ArchiveError(
-                f"{file.name}: can't be written ({error.strerror}); make room, or choose another "
-                "folder"
-            ) from None
     return copied
+
+
+@contextlib.contextmanager
+def _writing(archive, path):
+    """Inside, what fails is the disk's fault, and not that of the archive."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise ArchiveError(f"{archive}: two members have one name; unpack it by hand") from None
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: can't be written ({error.strerror}); make room, or choose another folder"
+        ) from None

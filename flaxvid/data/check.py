@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flaxvid import progress
+from flaxvid import errors, progress
 from flaxvid.data import manifest, packed
 from flaxvid.video import decode, endings, frame_folder
 
@@ -216,8 +216,9 @@ def table(findings: list[Finding], total: int) -> str:
     lines = [
         f"{total} videos, {bad} with findings: " + ", ".join(f"{n} {p}" for p, n in counts.items())
     ]
-    width = min(50, max(len(finding.path) for finding in findings))
-    lines += [f"{f.problem:<11}  {f.path:<{width}}  {f.detail}" for f in findings]
+    shown = [tuple(map(errors.printable, (f.problem, f.path, f.detail))) for f in findings]
+    width = min(50, max(len(path) for _, path, _ in shown))
+    lines += [f"{problem:<11}  {path:<{width}}  {detail}" for problem, path, detail in shown]
     return "\n".join(lines)
 
 

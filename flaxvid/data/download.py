@@ -5,6 +5,7 @@ and UCF101 is one file of 6.5 GB. What is resumed is the same file, or all of it
 server is asked by `If-Range`, with what it said of the file before.
 """
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -50,8 +51,10 @@ def download(address: str, path: Path, *, sha256: str | None = None, seconds: fl
         partial = path.with_name(path.name + ".partial")
         _fetch(address, partial, seconds)
         _verify(partial, sha256, address)
-        partial.rename(path)
-        _about(partial).unlink(missing_ok=True)
+        with files.or_say_why(path):
+            partial.rename(path)
+    with contextlib.suppress(OSError):
+        _about(path.with_name(path.name + ".partial")).unlink()
     return _verify(path, sha256, address)
 
 

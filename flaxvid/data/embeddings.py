@@ -10,6 +10,7 @@ there are any: a view has no split of its own, but belongs to its video, and wit
 
 import dataclasses
 import functools
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,6 +92,21 @@ class Stored:
     """The videos, and after them the views."""
     skipped: Mapping[str, str]
     """Videos that could not be read, and why."""
+    state: tuple[int, int] = (0, 0)
+    """Of the array's file when it was opened: bytes, and nanoseconds of its last change."""
+
+    def take(self, numbers: int | Int[np.ndarray, " taken"]) -> Float[np.ndarray, "..."]:
+        """Rows of the array, as float32.
+
+        Raises:
+            EmbeddingsError: if its file has changed since it was opened. What has become shorter
+                would end the process without a word.
+        """
+        if _state(self.folder) != self.state:
+            raise EmbeddingsError(
+                f"{self.folder}: {ARRAY} has changed while it was in use; begin again with --resume"
+            )
+        return self.array[numbers].astype(np.float32)
 
     def views_of(self, number: int) -> Int[np.ndarray, " views"]:
         """The rows of the array that are views of video `number`; none outside of training."""
@@ -137,7 +153,7 @@ class EmbeddingRows:
     def _row(self, index, number):
         length = int(self.stored.lengths[number])
         return {
-            "embedding": self.stored.array[number].astype(np.float32),
+            "embedding": self.stored.take(number),
             # All False would leave attention nothing to look at.
             "mask": np.arange(self.stored.array.shape[1]) < (length or 1),
             "label": np.int32(self.stored.manifest.label_index(self.manifest.rows[index])),
@@ -170,6 +186,7 @@ def read(folder: Path) -> Stored:
     folder = Path(folder)
     if not is_stored(folder):
         raise EmbeddingsError(f"{folder}: holds no embeddings; make some with `prepare embeddings`")
+    state = _state(folder)
     with errors.damage_in(folder / ARRAY, "make it again", EmbeddingsError):
         try:
             array = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)
@@ -191,7 +208,15 @@ def read(folder: Path) -> Stored:
             f"{len(entries)} videos and {expected}; make it again"
         )
     _refuse_damage(folder, array, entries)
-    return Stored(folder, about, videos, lengths, array, skipped)
+    return Stored(folder, about, videos, lengths, array, skipped, state)
+
+
+def _state(folder):
+    try:
+        found = os.stat(folder / ARRAY)
+    except OSError:
+        return (0, 0)
+    return found.st_size, found.st_mtime_ns
 
 
 def _refuse_damage(folder, array, entries):

@@ -5,6 +5,7 @@ video that is done. It gets its name when all are, so that a folder is whole or 
 making them again after a kill goes on where it stopped.
 """
 
+import contextlib
 import json
 import os
 import zlib
@@ -80,23 +81,35 @@ class Writer:
         index = json.loads((self._partial / embeddings.INDEX).read_text(encoding="utf-8"))
         begun = embeddings.About.from_dict(index["about"])
         embeddings.refuse_difference(self._partial, begun, self._about)
-        if index["data"] != self._index["data"]:
+        # Killed when all was done but the folder's name, entries have their lengths already.
+        entries = [entry | {"video_length": None} for entry in index["data"]]
+        finished = [entry.pop("crc32", None) is not None for entry in entries]
+        if entries != self._index["data"]:
             raise embeddings.EmbeddingsError(
                 f"{self._partial}: was begun with the same videos in another order; remove it"
             )
         self.array = np.lib.format.open_memmap(self._partial / embeddings.ARRAY, "r+")
+        if all(finished):
+            done = {n: _line(entry, index["skipped"]) for n, entry in enumerate(index["data"])}
+        else:
+            done = self._journalled()
+        return {n: line for n, line in done.items() if line["crc32"] == zlib.crc32(self.array[n])}
+
+    def _journalled(self):
+        """The lines of the journal, by the numbers of their rows."""
         text = (self._partial / JOURNAL).read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:  # killed in the middle of a line
             files.write_text(self._partial / JOURNAL, whole)
-        done = {line["video_idx"]: line for line in map(json.loads, whole.splitlines())}
-        return {n: line for n, line in done.items() if line["crc32"] == zlib.crc32(self.array[n])}
+        return {line["video_idx"]: line for line in map(json.loads, whole.splitlines())}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self._journal.close()
+        # What a full disk did not take of a line is tried once more here, and may be refused again.
+        with contextlib.suppress(OSError):
+            self._journal.close()
 
     def left(self) -> list[int]:
         """The numbers of the rows that are not done."""
@@ -125,8 +138,9 @@ class Writer:
         line = dict(
             video_idx=number, video_length=len(embedding), reason=reason, crc32=zlib.crc32(row)
         )
-        self._journal.write(json.dumps(line) + "\n")
-        self._journal.flush()
+        with files.or_say_why(self._partial / JOURNAL):
+            self._journal.write(json.dumps(line) + "\n")
+            self._journal.flush()
         self._done[number] = line
 
     def finish(self) -> embeddings.Stored:
@@ -144,9 +158,19 @@ class Writer:
         }
         files.write_json(self._partial / embeddings.INDEX, self._index)
         self._journal.close()
-        (self._partial / JOURNAL).unlink()
-        self._partial.rename(self.folder)
+        with files.or_say_why(self.folder):
+            (self._partial / JOURNAL).unlink()
+            self._partial.rename(self.folder)
         return embeddings.read(self.folder)
+
+
+def _line(entry, skipped):
+    """What the journal had of a row, told from a finished index."""
+    length = entry["video_length"]
+    reason = None if length else skipped.get(entry["video_name"])
+    return dict(
+        video_idx=entry["video_idx"], video_length=length, reason=reason, crc32=entry["crc32"]
+    )
 
 
 def _entry(number, row, videos):

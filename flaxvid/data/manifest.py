@@ -129,6 +129,9 @@ def read(path: Path) -> Manifest:
 def _read_csv(path):
     header, rows = files.read_csv(path)
     missing = [name for name in ("path", "label") if name not in header]
+    for sign in (";", "\t"):
+        if missing and sign in "".join(header):
+            raise ManifestError(f"{path}: has {sign!r} between its columns; save it with commas")
     if missing:
         raise ManifestError(
             f"{path}: no column {missing[0]!r} in its first line; "

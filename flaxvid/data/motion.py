@@ -8,7 +8,6 @@ features pooled over space lose place and keep appearance.
 
 import dataclasses
 import functools
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from flaxvid import errors, progress
+from flaxvid import errors, files, progress
 from flaxvid.data import lock, manifest
 from flaxvid.video import write as video_write
 
@@ -209,26 +208,24 @@ def write_set(
         clips: a row and what draws its frames; with a second row, which gets them backwards.
         fps: frames a second.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for label in labels:
-        (partial / label).mkdir(parents=True)
+    with files.whole_folder(folder) as partial:
+        for label in labels:
+            (partial / label).mkdir()
 
-    def draw(clip):
-        rows, drawn = clip
-        frames = drawn()
-        for row, played in zip(rows, (frames, frames[::-1]), strict=False):
-            video_write.write_video(partial / row.path, played, fps=fps, codec="MJPG")
+        def draw(clip):
+            rows, drawn = clip
+            frames = drawn()
+            for row, played in zip(rows, (frames, frames[::-1]), strict=False):
+                video_write.write_video(partial / row.path, played, fps=fps, codec="MJPG")
 
-    with futures.ThreadPoolExecutor() as threads:
-        drawn = threads.map(draw, clips)
-        for _ in progress.track(drawn, len(clips), f"drawing {folder}", "clip"):
-            pass
-    rows = tuple(row for rows, _ in clips for row in rows)
-    manifest.write(
-        manifest.Manifest(root=partial, rows=rows, labels=tuple(labels)), partial / INDEX
-    )
-    partial.rename(folder)
+        with futures.ThreadPoolExecutor() as threads:
+            drawn = threads.map(draw, clips)
+            for _ in progress.track(drawn, len(clips), f"drawing {folder}", "clip"):
+                pass
+        rows = tuple(row for rows, _ in clips for row in rows)
+        manifest.write(
+            manifest.Manifest(root=partial, rows=rows, labels=tuple(labels)), partial / INDEX
+        )
 
 
 def _clip_seed(seed, row):

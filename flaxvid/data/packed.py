@@ -17,6 +17,7 @@ import functools
 import hashlib
 import io
 import itertools
+import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -252,9 +253,11 @@ def _write_shard(path, videos, rows, features, settings, threads, skip):
             writer.close()
         partial.unlink(missing_ok=True)
         raise
-    with partial.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    partial.replace(path)
+    with files.or_say_why(path):
+        with partial.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        partial.replace(path)
     return {"sha256": checksum, "bytes": path.stat().st_size, "rows": packed, "skipped": skipped}
 
 

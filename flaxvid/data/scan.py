@@ -45,6 +45,8 @@ def is_video_name(name: str) -> bool:
 def scan(folder: Path) -> Found:
     """The videos in a folder and those below it; hidden files and folders are passed over.
 
+    Links are followed, but for those that lead back to a folder they stand in.
+
     Raises:
         UserError: for a name that is not in UTF-8, which no manifest can hold.
     """
@@ -54,7 +56,8 @@ def scan(folder: Path) -> Found:
     return Found(tuple(videos), tuple(left_out))
 
 
-def _walk(folder) -> Iterator[tuple[Path, bool]]:
+def _walk(folder, above=()) -> Iterator[tuple[Path, bool]]:
+    above = {*above, os.path.realpath(folder)}
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: sample.natural_key(entry.name))
     for entry in found:
@@ -65,13 +68,15 @@ def _walk(folder) -> Iterator[tuple[Path, bool]]:
             raise errors.UserError(
                 f"{errors.printable(path)}: its name is not in UTF-8, as in old archives: rename it"
             )
-        if not entry.is_dir():
+        if not os.path.isdir(path):  # entry.is_dir() raises for a link to itself
             if entry.name.lower() not in COMPANIONS:
                 yield path, is_video_name(entry.name)
+        elif entry.is_symlink() and os.path.realpath(path) in above:
+            continue
         elif frame_folder.is_frame_folder(path):
             yield path, True
         else:
-            yield from _walk(path)
+            yield from _walk(path, above)
 
 
 def said(folder: Path, left_out: tuple[Path, ...]) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
-from flaxvid.data import groups, manifest, scan, splits
+from flaxvid.data import frames, groups, manifest, packed, scan, splits
 from flaxvid.video import endings
 
 HELD_OUT = 0.2  # of a folder's videos for testing, and of the rest for validation
@@ -31,6 +31,11 @@ def open_data(
         )
     if path.is_dir() and (path / "manifest.csv").exists():
         path = path / "manifest.csv"
+    if path.is_dir() and any((path / name).exists() for name in (frames.ABOUT, packed.PROGRESS)):
+        # What is there would pass for a smaller data set, split anew.
+        raise manifest.ManifestError(
+            f"{path}: its videos are not all prepared yet; run `prepare` again, it goes on"
+        )
     if path.is_dir():
         opened = from_folders(path, seed=seed, group_regex=group_regex)
     else:

@@ -96,7 +96,7 @@ def over_views(
         threads: that decode.
 
     Raises:
-        UserError: if none of the videos can be read.
+        UserError: if none of the videos can be read, or the model gives NaN.
     """
     rows = loader.manifest.rows
     total = np.zeros((len(rows), num_classes))
@@ -108,6 +108,7 @@ def over_views(
     for batch in progress.track(clips, number, order or "as they are", "step"):
         row, weight = batch.pop("row"), batch["weight"]
         odds = jax.nn.softmax(logits(parallel.put_batch(batch, mesh)), axis=-1)
+        metrics.refuse_no_numbers(np.asarray(odds)[weight > 0])
         np.add.at(total, row, weight[:, None] * np.asarray(odds, np.float64))
         np.add.at(counted, row, weight)
     read = counted > 0

@@ -76,7 +76,8 @@ def write(shown: list[Mistake], folder: Path) -> str | None:
         FileError: if it can't be written.
     """
     if not shown:
-        (folder / NAME).unlink(missing_ok=True)
+        with files.or_say_why(folder / NAME, "removed", "permit it"):
+            (folder / NAME).unlink(missing_ok=True)
         return None
     titles = [mistake.title.replace("$", r"\$") for mistake in shown]
     drawn = figure.draw([(mistake.video, mistake.mask) for mistake in shown], titles)

@@ -89,9 +89,9 @@ def summarise(
             | {"orders": _recalls(orders, number)}
             for number, name in enumerate(names)
         ],
-        "confusion": counts.tolist(),
     }
-    return _rounded(found)
+    # Whole numbers, and millions of them where classes are thousands.
+    return _rounded(found) | {"confusion": counts.tolist()}
 
 
 def linear(right: np.ndarray, videos: int, judged: Predictions) -> dict:

@@ -43,7 +43,7 @@ def names_in(path: Path) -> dict[str, bool]:
     if not found:
         raise errors.UserError(
             f"{path}: defines no exercise: begin one with "
-            f"`python -m flaxvid.exercise stub NAME {path}`"
+            f"`python -m flaxvid.exercise stub NAME {errors.argument(path)}`"
         )
     return found
 

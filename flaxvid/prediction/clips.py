@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 
 from flaxvid.data import batches, manifest
 from flaxvid.runs import trained_model
+from flaxvid.training import metrics
 from flaxvid.video import decode, selection, times, transform
 
 BATCH = 8  # clips that go through the model together
@@ -143,8 +144,13 @@ def probabilities(
     video: UInt8[np.ndarray, "batch time height width 3"],
     mask: Bool[np.ndarray, "batch time"],
 ) -> Float[np.ndarray, "batch classes"]:
-    """The softmax of the model's logits."""
+    """The softmax of the model's logits.
+
+    Raises:
+        UserError: if they are NaN or infinite.
+    """
     logits = np.asarray(trained.logits({"video": video, "mask": mask}), np.float64)
+    metrics.refuse_no_numbers(logits)
     odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return odds / odds.sum(axis=-1, keepdims=True)
 

@@ -77,7 +77,7 @@ def prepare_from(options: FromActionbert) -> None:
         writer.finish()
     print(
         f"{options.out}: {len(videos.rows)} videos, {longest} frames each at most\n"
-        f"try  python -m flaxvid.train --arch bert --data {options.out}"
+        f"try  python -m flaxvid.train --arch bert --data {errors.argument(options.out)}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import ranges
+from flaxvid import errors, ranges
 from flaxvid.data import embeddings, lock
 from flaxvid.runs import datasets, embed, encoding
 from flaxvid.runs import options as run_options
@@ -84,6 +84,7 @@ def prepare(options: Embeddings) -> Path:
         f"most, {about.dim} numbers a frame"
         f"{f', {about.views} views of each training video' if about.views else ''}: "
         f"{stored.array.nbytes:,} bytes; {len(stored.skipped)} could not be read\n"
-        f"try  python -m flaxvid.train --arch embedding_transformer --data {folder}"
+        "try  python -m flaxvid.train --arch embedding_transformer "
+        f"--data {errors.argument(folder)}"
     )
     return folder

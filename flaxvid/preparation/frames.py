@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import ranges
+from flaxvid import errors, ranges
 from flaxvid.data import frames, sources
 
 Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
@@ -55,4 +55,4 @@ def say_written(out: Path, skipped: Mapping[str, str]) -> None:
         print(f"left out: {reason}", file=sys.stderr)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     left_out = f", {len(skipped)} videos left out" if skipped else ""
-    print(f"{out}: {size / 1e6:.1f} MB{left_out}\ntry  --data {out}")
+    print(f"{out}: {size / 1e6:.1f} MB{left_out}\ntry  --data {errors.argument(out)}")

@@ -30,5 +30,8 @@ def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
     manifest.write(videos, out)
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     groups = len({row.group for row in videos.rows})
-    print(f"{out}: {len(videos.labels)} classes, {counts}, {groups} groups\ntry  --data {out}")
+    print(
+        f"{out}: {len(videos.labels)} classes, {counts}, {groups} groups\n"
+        f"try  --data {errors.argument(out)}"
+    )
     return videos

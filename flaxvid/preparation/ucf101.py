@@ -99,7 +99,7 @@ def _organise(options):
     moves = organise.plan(options.source, target, labels)
     if options.dry_run:
         for here, there in moves:
-            print(f"{here} -> {there}")
+            print(f"{errors.printable(here)} -> {errors.printable(there)}")
     else:
         organise.carry_out(moves, options.organise)
     done = "to go" if options.dry_run else "put"

@@ -91,7 +91,7 @@ def _training(stored):
 
 def _read(stored, numbers):
     mask = np.arange(stored.array.shape[1]) < stored.lengths[numbers, None]
-    return stored.array[numbers].astype(np.float32), mask
+    return stored.take(numbers), mask
 
 
 def _labels(stored, numbers):

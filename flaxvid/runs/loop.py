@@ -79,10 +79,15 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                 seconds = time.monotonic() - window_began
                 clips = len(window) * batch_size / seconds
                 window, window_began = [], time.monotonic()
-                if wrong := metrics.not_finite(mean):
+                found, judged = mean, {}
+                if judging and not metrics.not_finite(found):
+                    judged = job.judge(state.weights(), state.stats)
+                    # The last update may have spoilt what its own loss does not show.
+                    found = mean | {f"{job.watched} loss": judged["loss"]}
+                if wrong := metrics.not_finite(found):
                     job.checkpoints.wait()
                     newest = job.checkpoints.newest()
-                    advice = _advice(settings, number, wrong, mean, newest)
+                    advice = _advice(settings, number, wrong, found, newest)
                     if settings.run.on_nan == "stop" or newest is None or rewinds == REWINDS:
                         raise errors.UserError(advice)
                     # The data goes on from where it is: the same clips would end the same way.
@@ -104,7 +109,6 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                 bar.show(number, mean["loss"], mean["accuracy"], clips)
 
             if judging:
-                judged = job.judge(state.weights(), state.stats)
                 log.write(number, **{f"validation_{k}": v for k, v in judged.items()})
                 bar.say(
                     f"step {number}: {job.watched} loss {judged['loss']:.3f}, "

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import safetensors.numpy
 from flax import nnx
 from jaxtyping import PyTree
@@ -144,6 +145,11 @@ def read(folder: Path, params: PyTree, stats: PyTree) -> tuple[PyTree, PyTree, i
                 "from another version of flaxvid"
             )
         values = [arrays.pop(name) for name in named]
+        spoilt = [n for n, v in zip(named, values, strict=True) if not np.isfinite(v).all()]
+        if spoilt:
+            raise weights.WeightsError(
+                f"{path}: holds NaN or infinite numbers in {spoilt[0]}; export another checkpoint"
+            )
         found[kind] = jax.tree.unflatten(structure, values)
     if arrays:
         raise weights.WeightsError(

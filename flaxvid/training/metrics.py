@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from flaxvid import errors
+
 
 def accuracy(
     logits: Float[Array, "batch classes"],
@@ -41,5 +43,20 @@ def summarise(
 
 
 def not_finite(mean: dict[str, float]) -> str | None:
-    """The first of a step's numbers that is NaN or infinite; None if all are finite."""
-    return next((key for key in ("loss", "gradient_norm") if not np.isfinite(mean[key])), None)
+    """The first of a step's losses and norms that is NaN or infinite; None if all are finite."""
+    watched = sorted((k for k in mean if k.endswith(("loss", "norm"))), key=lambda k: k != "loss")
+    return next((key for key in watched if not np.isfinite(mean[key])), None)
+
+
+def refuse_no_numbers(outputs: Float[np.ndarray, "..."]) -> None:
+    """Refuses logits or probabilities that hold NaN: the largest of them would be the first class.
+
+    Raises:
+        UserError: saying what may be the matter.
+    """
+    if not np.isfinite(outputs).all():
+        raise errors.UserError(
+            "the model gives NaN or infinite numbers, and no class: its weights are spoilt, or "
+            "these videos or embeddings are nothing like those it learnt from; take another "
+            "checkpoint"
+        )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 from jaxtyping import PyTree
@@ -92,12 +93,13 @@ class Saved:
         """The state at `step`, shaped and placed as `like`, and its place in the data.
 
         Raises:
-            CheckpointError: naming the first leaf whose shape or type differs from `like`, or the
-                checkpoint if it can't be read.
+            CheckpointError: naming the first leaf whose shape or type differs from `like`, or that
+                holds NaN or infinite numbers, or the checkpoint if it can't be read.
         """
         with _or_say_why(self.folder / str(step)):
             metadata = _metadata(self.folder / str(step))
             found = _load(self.folder / str(step), metadata, to_arrays(like))
+        _refuse_no_numbers(self.folder / str(step), found["params"], found["stats"])
         state = states.TrainState(**(found | {"key": jax.random.wrap_key_data(found["key"])}))
         return state, metadata.custom_metadata["position"]
 
@@ -123,6 +125,7 @@ class Saved:
             loaded = traverse_util.flatten_dict(_load(folder, metadata, empty | moved))
         found = traverse_util.unflatten_dict({path: loaded[places[path]] for path in wanted})
         found = empty | found
+        _refuse_no_numbers(folder, *found.values())
         return found[weights], found["stats"]
 
 
@@ -184,6 +187,17 @@ def _refuse_another_model(folder, metadata, like):
                 f"{folder}: {name} is {actual[1]}{list(actual[0])}, "
                 f"and this run needs {expected[1]}{list(expected[0])}; it is another model"
             )
+
+
+def _refuse_no_numbers(folder, *trees):
+    """A model of NaN takes every video for the first class, and says so without a word."""
+    for tree in trees:
+        for name, leaf in _by_name(tree).items():
+            if jnp.issubdtype(leaf.dtype, jnp.inexact) and not jnp.isfinite(leaf).all():
+                raise CheckpointError(
+                    f"{folder}: holds NaN or infinite numbers in {name}; remove this checkpoint: "
+                    "the one before it is taken"
+                )
 
 
 # ------------------------------------------------------------------ checksums

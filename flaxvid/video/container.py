@@ -29,8 +29,10 @@ UNTIMED = {
 GUESSED = {"mpeg", *UNTIMED}
 # ... or not of codecs that reorder frames.
 IN_STORED_ORDER = {"avi"}
-# (mpeg4 too where the header tells of such frames, as in videos of Xvid and so of UCF101)
 REORDERING = {"h264", "hevc", "vc1", "mpeg1video", "mpeg2video"}
+# (mpeg4 too, as in videos of Xvid and so of UCF101. There FFmpeg finds the order by looking into
+# the packets, and is right but where two frames share one, and an empty one follows)
+SMALLEST_PICTURE = 16  # bytes; in AVI, a smaller packet of mpeg4 may be such an empty one
 # There the guess is off for the first frame; the place of the packet that completed it is right.
 BY_PLACE = {"mpeg1video", "mpeg2video"}
 KEPT_PACKETS = 64 * 2**20  # bytes of a file that are kept in memory rather than read twice
@@ -92,11 +94,14 @@ class File:
     @property
     def tells_times(self) -> bool:
         """Whether the packets say when their frames are shown, so that none need be decoded."""
-        reorders = self.codec.name in REORDERING or (
-            self.codec.name == "mpeg4" and self.codec.has_b_frames
-        )
-        shuffled = self.format in IN_STORED_ORDER and reorders
+        shuffled = self.format in IN_STORED_ORDER and self.codec.name in REORDERING
         return not (shuffled or self.format in GUESSED)
+
+    @property
+    def times_need_proof(self) -> bool:
+        """Whether what packets tell has to be compared with all that is decoded, from the first."""
+        stored = self.format in IN_STORED_ORDER
+        return stored and self.codec.name == "mpeg4" and self.codec.has_b_frames
 
     def tick(self, frame: av.VideoFrame) -> int | None:
         """When a decoded frame is shown, up to a delay that is the same for all."""

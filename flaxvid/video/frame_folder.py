@@ -36,7 +36,7 @@ def is_frame_folder(folder: PathLike) -> bool:
     found, folders = False, []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if os.path.isdir(entry.path):
                 folders.append(entry)
             elif _is_video(entry.name):
                 return False

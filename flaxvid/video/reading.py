@@ -105,9 +105,10 @@ class Video:
         file = self._fresh()
         base, shown, size, zero, beyond = file.stream.time_base, [], 0, None, None
         latest, lasts = -math.inf, 0
+        smallest = container.SMALLEST_PICTURE if file.times_need_proof else 0
         for packet in file.packets():
             tick = packet.pts
-            if tick is None or packet.is_corrupt:
+            if tick is None or packet.is_corrupt or packet.size < smallest:
                 return None
             size += packet.size
             if self._kept is not None:
@@ -190,7 +191,8 @@ class Video:
         if self._surveyed:
             found = self._counted(wanted)
         else:
-            found = self._chosen(timeline, wanted, numbered or self.file.codec.name not in KEYED)
+            all_of_them = self.file.times_need_proof or self.file.codec.name not in KEYED
+            found = self._chosen(timeline, wanted, numbered or all_of_them)
         for index, frame in found:
             with self._convertible():
                 converted = self._converter.rgb(frame)
@@ -221,7 +223,9 @@ class Video:
         file = self.file if self._kept is not None else self._fresh()
         runs = self._runs(numbers)
         if numbered:
-            runs = [(0, runs[-1][1])]
+            # All that is shown up to the last one wanted, some of which may be stored behind it.
+            last = max(numbers)
+            runs = [(0, max(place for place, tick in enumerate(self._ticks) if tick <= last))]
         passing = (
             not numbered and file.codec.name in PASSING and file.codec.field_order in PROGRESSIVE
         )
@@ -236,9 +240,11 @@ class Video:
                 needed = not needed
                 file.codec.skip_frame = "DEFAULT" if needed else "NONREF"
             frames = decode(packet)
-            if ends and all(frame.pts != tick for frame in frames):  # some are held back
-                frames += file.decode(None)
+            if ends and set(left if numbered else (tick,)).difference(f.pts for f in frames):
+                frames += file.decode(None)  # what is held back
             for frame in frames:
+                if not left:  # one behind the last, before which others are missing
+                    break
                 # What a decoder makes up for damage depends on all that it has seen before.
                 if frame.is_corrupt or next(expected, frame.pts) != frame.pts:
                     raise DiffersError

@@ -117,11 +117,12 @@ def convert(
     take the type of the leaf. `origin` names the file in errors.
 
     Raises:
-        WeightsError: if an array has no place, a leaf no array or two, or a shape differs.
+        WeightsError: if an array has no place, a leaf no array or two, a shape differs, or a number
+            is NaN or infinite.
     """
     leaves = by_name(target)
     claims, ignored, homeless = _match(source, leaves, rules, ignore)
-    values, rows, twice, unfit = {}, [], [], []
+    values, rows, twice, unfit, no_numbers = {}, [], [], [], []
     for place, [(name, rule), *others] in claims.items():
         leaf, shape = leaves[place], source[name].shape
         if others:
@@ -131,6 +132,9 @@ def convert(
         except (ValueError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             unfit.append(f"{name} {shape} for {place} {leaf.shape}: {reason}")
+        else:
+            if not jnp.isfinite(values[place]).all():
+                no_numbers.append(name)
         rows.append(Row("loaded", name, shape, place, leaf.shape, rule.note))
     rows += [Row("ignored", name, source[name].shape) for name in ignored]
     unfilled = [place for place in leaves if place not in claims]
@@ -141,6 +145,7 @@ def convert(
         "of the model without an array": [p for p in unfilled if not _matches(p, fresh)],
         "filled twice": twice,
         "of another shape": unfit,
+        "with NaN or infinite numbers": no_numbers,
     }
     if any(wrong.values()):
         found = "; ".join(_some(what, names) for what, names in wrong.items() if names)

@@ -252,6 +252,22 @@ def test_batches_have_masks_and_labels(tmp_path, videos):
     assert last["weight"].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("change", ["cut short", "replaced", "removed"])
+def test_an_array_that_changes_in_use_is_told(tmp_path, videos, change):
+    """To read where a file ended before would end the process without a word."""
+    loader = embeddings.EmbeddingRows(write_all(tmp_path / "kept", videos), "train")
+    path = tmp_path / "kept" / "embeddings.npy"
+    loader.test_row(0)
+    if change == "cut short":
+        os.truncate(path, 130)
+    elif change == "replaced":
+        path.write_bytes(path.read_bytes())
+    else:
+        path.unlink()
+    with pytest.raises(embeddings.EmbeddingsError, match="has changed while it was in use"):
+        loader.test_row(0)
+
+
 def test_training_batches_meet_every_video(tmp_path, videos):
     """Three training videos, three batches of one: each comes once."""
     loader = embeddings.EmbeddingRows(write_all(tmp_path / "kept", videos), "train")

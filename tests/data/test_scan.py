@@ -96,3 +96,15 @@ def test_ucf101_spelt_either_way(tmp_path):
     opened = ucf101.from_names(tmp_path, names)
     assert [row.label for row in opened.rows] == ["HandstandPushups", "Biking"]
     assert all(opened.path(row).exists() for row in opened.rows)
+
+
+def test_links_that_lead_back_are_not_followed_for_ever(tmp_path):
+    """One to the folder above, and one to itself; others are followed."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.avi").touch()
+    (tmp_path / "a" / "up").symlink_to("..")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to("c")
+    found = scan.scan(tmp_path)
+    assert [p.relative_to(tmp_path).as_posix() for p in found.videos] == ["a/1.avi", "b/1.avi"]
+    assert [p.name for p in found.left_out] == ["c"]

@@ -1,8 +1,11 @@
 """Whole videos and windows: which frames the model sees, and what becomes of bad files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from flaxvid import errors
 from flaxvid.data import batches
 from flaxvid.prediction import clips
 from flaxvid.video import decode
@@ -72,6 +75,13 @@ def test_windows_of_a_file_cut_short(trained, film, tmp_path):
     assert said[-1][0].end <= (readable + 2) / 10
     ((one, _),) = clips.windows(trained, cut, 4.0, 1.0)
     assert (one.start, one.end) == (0, pytest.approx(readable / 10))
+
+
+def test_a_model_of_nan_predicts_nothing(trained, film):
+    """Not the first class, with a probability of nan."""
+    spoilt = dataclasses.replace(trained, logits=lambda batch: trained.logits(batch) * np.nan)
+    with pytest.raises(errors.UserError, match="the model gives NaN"):
+        list(clips.windows(spoilt, film("long.avi", 10), 1.0, 1.0))
 
 
 def test_whole_videos_keep_their_order(trained, film):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 
+import jax
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -13,6 +14,7 @@ from flaxvid import errors
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, model_card, model_folder, options, trained_model
+from flaxvid.training import state as states
 from flaxvid.weights import provenance
 
 SMALL = dict(dim=8, depth=1, mlp_dim=8, num_heads=2)
@@ -71,6 +73,16 @@ def test_weights_of_another_model_are_refused(folder, trained):
     safetensors.numpy.save_file(arrays, folder / "model.safetensors")
     with pytest.raises(errors.UserError, match="not the weights that config.json beside it is"):
         trained_model.open_best(folder)
+
+
+def test_weights_without_numbers_are_refused(trained, tmp_path):
+    """By whomever they were written so."""
+    parts = states.split(trained.module)
+    spoilt = jax.tree.map(lambda leaf: leaf * np.float32(np.nan), parts.params)
+    module = states.merge(parts.eval_def, spoilt, parts.stats)
+    model_folder.write(tmp_path / "m", trained.settings, 7, module, "")
+    with pytest.raises(errors.UserError, match="safetensors: holds NaN or infinite numbers in par"):
+        trained_model.open_best(tmp_path / "m")
 
 
 def test_a_config_of_another_shape_is_refused(folder):

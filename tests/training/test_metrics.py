@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flaxvid import errors
 from flaxvid.training import metrics
 
 LOGITS = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0], [1.0, 2.0, 9.0], [7.0, 8.0, 6.0]], np.float32)
@@ -43,6 +44,21 @@ def test_accuracy_compiles():
     weight = jnp.array([1.0, 1.0, 1.0, 0.0])
     accuracy = jax.jit(metrics.accuracy)(jnp.asarray(LOGITS), jnp.asarray(LABELS), weight)
     np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_outputs_that_are_no_numbers_are_no_prediction(number):
+    """The largest of NaN would be the first class."""
+    metrics.refuse_no_numbers(np.ones((2, 3)))
+    with pytest.raises(errors.UserError, match="the model gives NaN"):
+        metrics.refuse_no_numbers(np.array([[0.0, 1.0], [number, 0.0]]))
+
+
+def test_a_loss_of_an_evaluation_is_watched_too():
+    """It comes after those of the step."""
+    numbers = {"gradient_norm": 1.0, "loss": 1.0, "validation loss": np.nan}
+    assert metrics.not_finite(numbers) == "validation loss"
+    assert metrics.not_finite(dict.fromkeys(numbers, np.nan)) == "loss"
 
 
 @pytest.mark.parametrize(

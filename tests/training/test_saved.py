@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 
+import jax
+import numpy as np
 import pytest
 
 from flaxvid import evaluate, export, files
@@ -93,6 +95,21 @@ def test_a_checkpoint_that_goes_away_meanwhile(folder):
     with pytest.raises(checkpoint.CheckpointError, match="2: can't be read .*try again") as caught:
         saved.Saved(folder).restore_model(2, (like.params, like.stats))
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_without_numbers_is_refused(tmp_path):
+    """For use and for going on: every video would be of the first class."""
+    state = made.state_of(step=1)
+    spoilt = jax.tree.map(lambda leaf: leaf * np.float32(np.nan), state.params)
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(state._replace(params=spoilt), {}, 0.5)
+    found = saved.Saved(tmp_path)
+    for restore, like in (
+        (found.restore, state),
+        (found.restore_model, (state.params, state.stats)),
+    ):
+        with pytest.raises(checkpoint.CheckpointError, match="1: holds NaN .* in fc/"):
+            restore(1, like)
 
 
 def test_no_folder_holds_no_checkpoint(tmp_path):

@@ -79,6 +79,44 @@ def write(
     return path
 
 
+def packed_pairs(path, frames):
+    """An AVI as DivX and Xvid wrote: a frame and the one shown before it in one packet, then an
+    empty one."""
+    height, width = frames[0].shape[:2]
+    encoder = av.CodecContext.create("mpeg4", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 25), 25
+    encoder.gop_size, encoder.max_b_frames = 12, 1
+    encoded = []
+    for index, array in enumerate(frames):
+        frame = av.VideoFrame.from_ndarray(array, format="rgb24").reformat(format="yuv420p")
+        frame.pts, frame.time_base = index, Fraction(1, 25)
+        encoded += encoder.encode(frame)
+    encoded += encoder.encode(None)
+    data = []
+    for before, packet in zip([None, *encoded], encoded, strict=False):
+        if before is not None and packet.pts < before.pts:
+            data[-1] += bytes(packet)
+            data.append(b"\0\0\1\xb6\x5c\xff\xff")
+        else:
+            data.append(bytes(packet))
+    # The place of the encoder's name; the p tells decoders that packets hold pairs.
+    head, _, rest = data[0].partition(b"\0\0\1\xb6")
+    head = head.partition(b"\0\0\1\xb2")[0] + b"\0\0\1\xb2DivX503b1393p\0"
+    data[0] = head + b"\0\0\1\xb6" + rest
+    with av.open(str(path), "w", format="avi") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_tag = "DX50"
+        for number, content in enumerate(data):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = number == 0
+            container.mux(packet)
+    return path
+
+
 def packets(path):
     """Place and size in the file of every packet, in decoding order."""
     with av.open(str(path)) as container:

@@ -51,6 +51,16 @@ def test_frames_are_those_of_decoding_everything(tmp_path, name):
     np.testing.assert_array_equal(decode.read_frames(path, start=0.5, end=1.1), frames[13:28])
 
 
+@pytest.mark.parametrize("name", ["h264.mp4", "open.mp4", "h264.mkv", "mpeg4.avi"])
+def test_no_sound_file_is_decoded_twice(tmp_path, name, monkeypatch):
+    """Whichever frame is the last wanted: those stored behind it and shown before it are read."""
+    path = draw.write(tmp_path / name, draw.moving(24), **KINDS[name])
+    monkeypatch.delattr(reading.Video, "survey")
+    for last in range(12, 24):
+        assert len(decode.read_frames(path, [3, last])) == 2
+        assert len(decode.read_clip(path, lambda _, last=last: [last])) == 1
+
+
 def test_packets_between_groups_are_not_decoded(tmp_path, monkeypatch):
     """Of the last of 40 frames, no more is decoded than its group of 12."""
     path = draw.write(tmp_path / "a.avi", draw.moving(40), codec="mpeg4", options={"g": "12"})
@@ -78,13 +88,29 @@ def test_large_files_are_read_twice(tmp_path, monkeypatch, limit):
     np.testing.assert_array_equal(decode.read_frames(path, [3, 17, 38]), before)
 
 
-@pytest.mark.parametrize(("name", "tells"), [("0.avi", True), ("2.avi", False), ("2.mkv", True)])
-def test_times_of_avi_are_not_believed_where_frames_are_reordered(tmp_path, name, tells):
-    """Xvid packs two frames into one packet there, and the times of packets are of other frames."""
+@pytest.mark.parametrize(("name", "proof"), [("0.avi", False), ("2.avi", True), ("2.mkv", False)])
+def test_times_of_avi_are_proved_where_frames_are_reordered(tmp_path, name, proof):
+    """Nothing is passed over on the way, and nothing behind the last one wanted is decoded."""
     options = {"g": "12", "bf": name[0]}
     path = draw.write(tmp_path / name, draw.moving(12), codec="mpeg4", options=options)
     with contextlib.ExitStack() as stack:
-        assert reading.Video(path, stack).file.tells_times is tells
+        video = reading.Video(path, stack)
+        assert video.file.times_need_proof is proof
+        fed, decode_packet = [], video.file.decode
+        video.file.decode = lambda packet: fed.append(packet) or decode_packet(packet)
+        list(video.frames(video.timeline(), [5]))
+        assert len(fed) <= 8
+
+
+def test_two_frames_in_one_packet(tmp_path):
+    """Xvid packs so: the times of packets are those of other frames, and each frame comes once."""
+    drawn = draw.moving(24)
+    path = draw.packed_pairs(tmp_path / "a.avi", drawn)
+    clip = decode.read_clip(path, lambda num_frames: [0, 5, num_frames - 1])
+    assert np.abs(clip.astype(int) - drawn[[0, 5, 23]]).mean() < 6
+    np.testing.assert_allclose(decode.frame_times(path), np.arange(24) / 25, atol=1e-9)
+    timed = decode.TimedFrames(path)
+    assert [second for second, _ in timed] == pytest.approx((np.arange(24) / 25).tolist())
 
 
 def test_a_stream_that_begins_on_the_way_is_no_end(tmp_path):

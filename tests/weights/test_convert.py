@@ -105,6 +105,15 @@ def test_another_shape_names_both():
     )
 
 
+@pytest.mark.parametrize("number", [np.nan, -np.inf])
+def test_an_array_without_numbers_is_named(number):
+    """A model of NaN would take every video for the first class."""
+    arrays = source()
+    arrays["head.weight"][1, 2] = number
+    message = refusal(arrays, target(), RULES)
+    assert "1 with NaN or infinite numbers (head.weight)" in message
+
+
 def test_a_failing_transform_names_both():
     """A transform that can't take an array is told as a misfit, with its reason."""
     rule = convert.Rule(r"head\.weight", "head/kernel", lambda array: array.reshape(2, 2))
