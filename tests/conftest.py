@@ -7,16 +7,19 @@
 
 import atexit
 import contextlib
+import io
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from tests import compiling
 
+ROOT = Path(__file__).parents[1]
 ON_AN_ACCELERATOR = ("models", "weights", "training")
 
 
@@ -83,14 +86,54 @@ def small_motion(tmp_path_factory):
     return motion.open_or_draw(root=tmp_path_factory.mktemp("data"), counts=counts)
 
 
+@contextlib.contextmanager
+def _without_checks_of_shapes():
+    import jaxtyping
+
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
+
+
 @pytest.fixture
 def unchecked_shapes():
     """For tests of whole runs: shapes are checked where functions are tested, at half the speed."""
-    import jaxtyping
+    with _without_checks_of_shapes():
+        yield
 
-    jaxtyping.config.update("jaxtyping_disable", True)
+
+@pytest.fixture(scope="module")
+def unchecked_shapes_throughout():
+    """The same for a file of tests, and the runs that they share."""
+    with _without_checks_of_shapes():
+        yield
+
+
+@pytest.fixture
+def blank_figures(monkeypatch):
+    """For tests of whole runs: figures are rendered where they are tested; here one is a pixel."""
+    from flaxvid import files
+
+    pixel = io.BytesIO()
+    PIL.Image.new("RGB", (1, 1)).save(pixel, "png")
+    monkeypatch.setattr(
+        files, "save_figure", lambda path, _figure: files.write_bytes(path, pixel.getvalue())
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_drawn_for_a_test():
+    """The thousands of videos of `motion` take minutes: tests have sets of their own."""
+    from flaxvid.data import motion
+
+    def write_set(folder, *arguments, **options):
+        assert Path(folder).absolute().parent != ROOT / "data", f"{folder} would be drawn"
+        own(folder, *arguments, **options)
+
+    own, motion.write_set = motion.write_set, write_set
     yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    motion.write_set = own
 
 
 def pytest_collection_modifyitems(config, items):

@@ -124,6 +124,8 @@ def _changed(value, place, change):
     return made
 
 
+# As for users: nothing checks types in front of the readers.
+@pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_any_value_is_read_or_refused_in_one_line(name, tmp_path):
     """And the line names the file; as it is, the document is read."""

@@ -27,9 +27,11 @@ import numpy as np
 from jax import export
 
 model = export.deserialize(open(sys.argv[1], "rb").read())
-inputs = np.load(sys.argv[2])
-np.save(sys.argv[3], model.call(inputs["video"], inputs["mask"]))
+for folder in sys.argv[2:]:
+    inputs = np.load(folder + "/inputs.npz")
+    np.save(folder + "/out.npy", model.call(inputs["video"], inputs["mask"]))
 """
+pytestmark = pytest.mark.usefixtures("unchecked_shapes_throughout")
 SMALL = {
     "timesformer": ["--model.dim", "8", "--model.depth", "1", "--model.mlp-dim", "8"],
     "c3d": ["--model.fc-dim", "8"],
@@ -54,16 +56,20 @@ def test_file_alone_gives_the_logits_of_the_run(run, small_motion, tmp_path):
     assert about["platforms"] == ["cpu", "cuda"]
     trained = trained_model.open_best(run)
     shown = trained.settings.preprocessing
+    expected = {}
     for batch in (1, 5):
         shape = (batch, shown.num_frames, shown.crop_size, shown.crop_size, 3)
         rng = np.random.default_rng(batch)
         inputs = {"video": rng.integers(0, 256, shape, np.uint8), "mask": np.ones(shape[:2], bool)}
         inputs["mask"][0, -1] = False
-        np.savez(tmp_path / "inputs.npz", **inputs)
-        words = [str(folder / "model.jax"), str(tmp_path / "inputs.npz"), str(tmp_path / "out.npy")]
-        subprocess.run([sys.executable, "-c", ALONE, *words], check=True)
-        found = np.load(tmp_path / "out.npy")
-        np.testing.assert_allclose(found, trained.logits(inputs), atol=1e-5)
+        place = tmp_path / str(batch)
+        place.mkdir()
+        np.savez(place / "inputs.npz", **inputs)
+        expected[place] = trained.logits(inputs)
+    words = [sys.executable, "-c", ALONE, str(folder / "model.jax"), *map(str, expected)]
+    subprocess.run(words, check=True)
+    for place, logits in expected.items():
+        np.testing.assert_allclose(np.load(place / "out.npy"), logits, atol=1e-5)
 
 
 # ------------------------------------------------------------------ a model to hand on

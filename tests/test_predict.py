@@ -10,6 +10,8 @@ from flaxvid.data import batches
 from flaxvid.runs import metrics_log, parsing, trained_model
 from flaxvid.video import decode
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes_throughout")
+
 
 @pytest.fixture(scope="module")
 def trained(small_motion, tmp_path_factory):

@@ -1,6 +1,7 @@
 """Training from the command line: runs that repeat, stop, go on and fail in one line."""
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -19,14 +21,15 @@ from flax import nnx
 from flaxvid import errors, progress, train
 from flaxvid.data import manifest, sources
 from flaxvid.evaluation import overfitting
+from flaxvid.models import cost
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, directory, memory, metrics_log, parsing
 from flaxvid.training import checkpoint, optimizer, parallel
 from flaxvid.training import state as states
 from flaxvid.video import write
 
-# The fixture `whole` runs with shapes checked, and it is enough that one does.
-pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+# The fixture `whole` runs with shapes checked and draws curves, and it is enough that one does.
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 
 # A model of a few hundred parameters: what is tested is the run, not what it learns.
 SMALL = ["--steps", "12", "--batch-size", "4", "--eval-every", "6", "--log-every", "3"]
@@ -45,14 +48,21 @@ def run_train(*words):
 def final_state(folder, step=12):
     """Parameters and optimizer state of a step, and the place in the data."""
     settings = config.load(folder)
-    module = zoo.find(settings.arch, settings.size).module(settings.model, rngs=nnx.Rngs(5))
-    parts = states.split(module)
-    update = optimizer.create(settings.recipe, settings.recipe.steps, parts.params)
-    averages = settings.recipe.average is not None
-    like = states.create(parts, update, seed=5, average=averages)
+    like = state_of_zeros(settings.arch, settings.size, settings.model, settings.recipe)
     with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
         state, position = checkpoints.restore(step, like)
     return state._replace(key=jax.random.key_data(state.key)), position
+
+
+@functools.cache
+def state_of_zeros(arch, size, model, recipe):
+    """What a checkpoint of such a run is restored into."""
+    module = cost.abstract_model(lambda: zoo.find(arch, size).module(model, rngs=nnx.Rngs(5)))
+    parts = states.split(module)
+    params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), parts.params)
+    update = optimizer.create(recipe, recipe.steps, params)
+    parts, averages = parts._replace(params=params), recipe.average is not None
+    return states.create(parts, update, seed=5, average=averages)
 
 
 def assert_same_bits(left, right):
@@ -99,12 +109,9 @@ def test_another_seed_is_another_run(whole, small_motion, tmp_path):
     assert without_times(tmp_path / "other")[0]["loss"] != without_times(whole)[0]["loss"]
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_goes_on_to_the_same_bits(
-    kind, whole, small_motion, tmp_path, monkeypatch, capsys
-):
-    """Ctrl-C or SIGTERM after step 5, between evaluations; --resume ends as the whole run did."""
-    folder, advance, calls = tmp_path / "stopped", progress.Progress.advance, []
+def interrupt_step_5(monkeypatch, kind):
+    """Sends this process a signal during step 5 of the next run."""
+    advance, calls = progress.Progress.advance, []
 
     def advance_and_interrupt(bar):
         calls.append(bar)
@@ -113,10 +120,20 @@ def test_interrupted_run_goes_on_to_the_same_bits(
         advance(bar)
 
     monkeypatch.setattr(progress.Progress, "advance", advance_and_interrupt)
+
+
+def stopped(folder):
+    return f"stopped after step 5; go on with\n  {train.COMMAND} --resume {folder}"
+
+
+def test_interrupted_run_goes_on_to_the_same_bits(
+    whole, small_motion, tmp_path, monkeypatch, capsys
+):
+    """Ctrl-C after step 5, between evaluations; --resume ends as the whole run did."""
+    folder = tmp_path / "stopped"
+    interrupt_step_5(monkeypatch, signal.SIGINT)
     run_train(*arguments(small_motion, folder))
-    assert f"stopped after step 5; go on with\n  {train.COMMAND} --resume {folder}" in (
-        capsys.readouterr().out
-    )
+    assert stopped(folder) in capsys.readouterr().out
     run_train("--resume", str(folder))
     assert_same_bits(folder, whole)
     assert without_times(folder)[-1] == without_times(whole)[-1]
@@ -233,19 +250,13 @@ EVERYTHING += ["--layer-decay", "0.8", "--label-smoothing", "0.1", "--accumulate
 EVERYTHING += ["--precision", "bf16", "--remat", "--parallel", "fsdp"]
 
 
-def test_run_with_everything_resumes_to_the_same_bits(small_motion, tmp_path, monkeypatch):
-    """Mixing, averaging, augmentation, pieces, bf16, remat and fsdp: 12 steps, or 5 and then 7."""
+def test_run_with_everything_resumes_to_the_same_bits(small_motion, tmp_path, monkeypatch, capsys):
+    """Mixing, averaging, augmentation, pieces, bf16, remat and fsdp: 12 steps, or 5, until SIGTERM,
+    and then 7."""
     run_train(*arguments(small_motion, tmp_path / "whole", *EVERYTHING))
-    advance, calls = progress.Progress.advance, []
-
-    def advance_and_interrupt(bar):
-        calls.append(bar)
-        if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
-        advance(bar)
-
-    monkeypatch.setattr(progress.Progress, "advance", advance_and_interrupt)
+    interrupt_step_5(monkeypatch, signal.SIGTERM)
     run_train(*arguments(small_motion, tmp_path / "stopped", *EVERYTHING))
+    assert stopped(tmp_path / "stopped") in capsys.readouterr().out
     run_train("--resume", str(tmp_path / "stopped"))
     assert_same_bits(tmp_path / "stopped", tmp_path / "whole")
     assert without_times(tmp_path / "stopped")[-1] == without_times(tmp_path / "whole")[-1]

@@ -177,13 +177,18 @@ def open_or_draw(
     if level not in LEVELS:
         known = ", ".join((*LEVELS, "scenes"))
         raise errors.UserError(f"motion:{level}: the levels are {known}")
-    folder = Path(root) / ("motion" if level == "easy" else f"motion_{level}")
+    folder = folder_of(level, Path(root))
     index = folder / INDEX
     if not index.exists():
         with lock.exclusive(folder):
             if not index.exists():
                 _draw(folder, level, counts, seed)
     return manifest.read(index)
+
+
+def folder_of(level: str = "easy", root: Path = Path("data")) -> Path:
+    """Where the set of a level is kept, drawn or not."""
+    return root / ("motion" if level == "easy" else f"motion_{level}")
 
 
 def _draw(folder, level, counts, seed):

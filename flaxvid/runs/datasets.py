@@ -29,6 +29,18 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
     )
 
 
+def is_there(data: str) -> bool:
+    """Whether opening what `--data` names would neither download it nor draw it."""
+    name, _, level = data.partition(":")
+    if name == "motion" and not Path(data).exists():
+        if motion_scenes.is_named(level):
+            folder = Path("data") / motion_scenes.Kind.parse(level).folder
+        else:
+            folder = motion.folder_of(level or "easy")
+        return (folder / motion.INDEX).exists()
+    return name != "tfds"
+
+
 def is_motion(data: str) -> bool:
     """Whether `--data` names the drawn motion videos on plain grounds, or embeddings of them.
 

@@ -52,10 +52,9 @@ def find_out(run: Path | None, settings: config.Settings, step: int, parameters:
 
 
 def _splits(settings):
-    place = settings.data.data
-    if place.startswith("tfds:") or (place.startswith("motion") and not Path("data").exists()):
-        return None  # which would be downloaded, or drawn, for this alone
     try:
+        if not datasets.is_there(settings.data.data):
+            return None  # which would be downloaded, or drawn, for this alone
         videos = datasets.open_data(settings.data, settings.run.seed)
     except errors.UserError:
         return None

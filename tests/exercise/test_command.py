@@ -1,6 +1,5 @@
 """The command line: each check in a process of its own, and one line for every mistake."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,18 +16,19 @@ RIGHT += "    return tuple(parts), name\n"
 
 
 @pytest.fixture
-def command(tmp_path):
-    """Runs `python -m flaxvid.exercise` from a folder of its own; code, stdout and stderr."""
+def command(tmp_path, monkeypatch, capfd):
+    """Runs the command from a folder of its own, here; code, stdout and stderr.
+
+    Only `check` starts processes, each by `python -m flaxvid.exercise`.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(catalogue.ROOT))
 
     def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "flaxvid.exercise", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(catalogue.ROOT)},
-        )
-        return done.returncode, done.stdout, done.stderr
+        monkeypatch.setattr(sys, "argv", ["exercise", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            commands.main()
+        return end.value.code, *capfd.readouterr()
 
     return run
 

@@ -174,7 +174,7 @@ MODELS = pytest.mark.parametrize(
 @MODELS
 def test_logits_shape(case, pooling):
     """Two sequences give two rows of logits."""
-    assert small(case, pooling=pooling)(values_of(2, 3, 6)).shape == (2, 5)
+    assert logits_of(small(case, pooling=pooling), values_of(2, 3, 6)).shape == (2, 5)
 
 
 @MODELS

@@ -154,25 +154,30 @@ def small(**changes):
     return embedding_transformer.EmbeddingTransformer(config, rngs=nnx.Rngs(0))
 
 
+@nnx.jit
+def call(model, sequence, mask=None, key=None):
+    return model(sequence, mask, None if key is None else nnx.Rngs(dropout=key))
+
+
 @pytest.mark.parametrize("dim", [None, 12])
 def test_padding_never_changes_logits(dim):
     """13 frames padded to 40 give the logits of the 13 alone, whatever the padding holds."""
     model, real = small(dim=dim), sequences(2, 13, 6)
-    alone = model(real)
+    alone = call(model, real)
     mask = jnp.broadcast_to(jnp.arange(40) < 13, (2, 40))
     for padding in (0.0, 1e3):
         padded = jnp.full((2, 40, 6), padding).at[:, :13].set(real)
-        np.testing.assert_allclose(model(padded, mask), alone, atol=1e-5)
-        assert jnp.abs(model(padded) - alone).max() > 1e-3
+        np.testing.assert_allclose(call(model, padded, mask), alone, atol=1e-5)
+        assert jnp.abs(call(model, padded) - alone).max() > 1e-3
 
 
 def test_positions_tell_order():
     """Reversed frames give other logits; without positions they would give the same."""
     model, sequence = small(), sequences(2, 5, 6)
     model.position_embed[...] = 5 * model.position_embed[...]
-    assert jnp.abs(model(sequence) - model(sequence[:, ::-1])).max() > 1e-3
+    assert jnp.abs(call(model, sequence) - call(model, sequence[:, ::-1])).max() > 1e-3
     model.position_embed[...] = jnp.zeros_like(model.position_embed[...])
-    np.testing.assert_allclose(model(sequence), model(sequence[:, ::-1]), atol=1e-5)
+    np.testing.assert_allclose(call(model, sequence), call(model, sequence[:, ::-1]), atol=1e-5)
 
 
 def test_a_longer_sequence_is_refused():
@@ -184,15 +189,17 @@ def test_a_longer_sequence_is_refused():
 def test_dropout_needs_rngs():
     """Without rngs the same logits every time; with them, others."""
     model, sequence = small(), sequences(2, 5, 6)
-    np.testing.assert_array_equal(model(sequence), model(sequence))
-    assert jnp.abs(model(sequence, None, nnx.Rngs(dropout=0)) - model(sequence)).max() > 1e-3
+    np.testing.assert_array_equal(call(model, sequence), call(model, sequence))
+    learning = call(model, sequence, None, jax.random.key(0))
+    assert jnp.abs(learning - call(model, sequence)).max() > 1e-3
 
 
 def test_every_parameter_learns():
     """A gradient reaches every leaf."""
     graphdef, params = nnx.split(small(num_frames=5))
     sequence = sequences(2, 5, 6)
-    grads = jax.grad(lambda p: jnp.sum(nnx.merge(graphdef, p)(sequence) ** 2))(params)
+    slopes = jax.jit(jax.grad(lambda p: jnp.sum(nnx.merge(graphdef, p)(sequence) ** 2)))
+    grads = slopes(params)
     for path, leaf in jax.tree_util.tree_leaves_with_path(grads):
         assert jnp.abs(leaf).max() > 0, f"no gradient for {jax.tree_util.keystr(path)}"
 
@@ -228,5 +235,5 @@ def test_logits_are_those_of_pytorch(case):
     graphdef, params = nnx.split(model)
     params, _ = weights.load(arrays, nnx.to_pure_dict(params))
     inputs = jnp.asarray(regenerate.inputs("model", (2, 5, about["dim"])))
-    logits = nnx.merge(graphdef, params)(inputs, MASK if case == "masked" else None)
+    logits = call(nnx.merge(graphdef, params), inputs, MASK if case == "masked" else None)
     np.testing.assert_allclose(logits, GOLDEN[f"{case}/logits"], atol=1e-5)

@@ -126,6 +126,7 @@ def test_training_uses_the_batch_and_moves_the_statistics():
     parts = states.split(resnet.Block(3, 4, 2, rngs=nnx.Rngs(0)))
     images = clips(3, 6, 8, 3)
 
+    @functools.partial(jax.jit, static_argnums=0)
     def apply(definition):
         block = states.merge(definition, parts.params, parts.stats)
         return block(images), nnx.to_pure_dict(nnx.state(block, nnx.BatchStat))

@@ -17,7 +17,7 @@ from flaxvid.runs import config, embed, encoding, parsing, trained_model
 from flaxvid.runs import encoder as encoders
 from flaxvid.video import transform, write
 
-pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 
 SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
 SMALL = ["--arch", "embedding_transformer", "--steps", "6", "--batch-size", "4"]

@@ -148,6 +148,26 @@ def test_a_report_of_something_else_is_left_out(trained, tmp_path):
         assert (found is not None) == there, changes
 
 
+@pytest.mark.parametrize("data", ["motion", "motion:hard", "motion:scenes", "motion:scenes:x"])
+def test_a_card_draws_no_videos(data, trained, tmp_path, monkeypatch):
+    """Data that are not there any more are not made for the sake of their counts."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    settings = dataclasses.replace(trained.settings, data=options.Data(data=data))
+    assert model_card.find_out(None, settings, 7, 12).splits is None
+    assert not list((tmp_path / "data").iterdir())
+
+
+def test_a_card_counts_videos_that_were_drawn(small_motion, trained, tmp_path, monkeypatch):
+    """Where `motion` was drawn before, the card tells its splits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "motion").symlink_to(small_motion.root)
+    settings = dataclasses.replace(trained.settings, manifest=small_motion.fingerprint())
+    splits = model_card.find_out(None, settings, 7, 12).splits
+    assert splits == {"train": (40, 20), "validation": (10, 5), "test": (20, 10)}
+
+
 def test_the_licence_is_that_of_the_weights_model_card(tmp_path):
     """In its front matter; elsewhere, or not there, it is not known."""
     (tmp_path / "model.safetensors").write_bytes(b"")

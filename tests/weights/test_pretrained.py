@@ -168,6 +168,7 @@ def saved_params(folder):
         return checkpoints.restore_model(checkpoints.newest(), (parts.params, parts.stats))[0]
 
 
+@pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     """Frozen weights of the file keep every bit, the head of 5 gives way to 10; --resume goes on
     from the checkpoint although the file is gone, and takes no other weights."""
@@ -199,6 +200,7 @@ def test_fine_tuning_and_going_on(folder, small_motion, tmp_path, capsys):
     assert f"that run has started already, from {spec}" in said
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_predict_with_weights(folder, small_motion, capsys):
     """`predict --weights FOLDER VIDEO` names classes as config.json does, and says its guess."""
     video = small_motion.path(small_motion.rows[0])
@@ -271,6 +273,7 @@ def test_create_takes_the_file_s_labels(folder):
     assert other.labels == ("a", "b")
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_export_with_weights(folder, tmp_path):
     """`export --weights FOLDER` writes the model of the file, with its class names."""
     out = export.export(export.ExportOptions(weights=str(folder), out=tmp_path / "out"))
@@ -284,6 +287,7 @@ def test_export_with_weights(folder, tmp_path):
     np.testing.assert_allclose(exported.call(video, mask), expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 def test_evaluate_with_weights(folder, small_motion, tmp_path):
     """`evaluate --weights FOLDER` judges on the data's classes, which the file must name."""
     names = {str(index): name for index, name in enumerate(small_motion.labels[:5])}
