@@ -14,7 +14,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # What can't be asked for beside an Orbax of today, and is installed by hand: see the extra onnx.
 BY_HAND = {"jax2onnx"}
 # Packages that are imported by another name than they are installed by.
-INSTALLED_AS = {"cv2": "opencv-python-headless", "orbax": "orbax-checkpoint", "PIL": "pillow"}
+INSTALLED_AS = {
+    "cv2": "opencv-python-headless",
+    "mlflow": "mlflow-skinny",
+    "orbax": "orbax-checkpoint",
+    "PIL": "pillow",
+}
 
 
 def test_one_version_everywhere():
