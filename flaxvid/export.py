@@ -5,6 +5,8 @@ GPU and batches of any size. To use it takes JAX and flatbuffers (`pip install j
     model = export.deserialize(open("model.jax", "rb").read())
     logits = model.call(video, mask)    # uint8 batch time height width 3, bool batch time
 
+Or, by --format onnx, one of ONNX, for ONNX Runtime and others: its logits are compared with JAX's.
+
 Or, by --format flaxvid, a folder to hand on: model.safetensors, config.json and a model card. It is
 used by `flaxvid.load`, `predict` and `evaluate`, and put on the Hugging Face hub by
 `hf upload OWNER/NAME DIR`; there it is hf:OWNER/NAME.
@@ -22,7 +24,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, ranges
 from flaxvid.prediction import published
-from flaxvid.runs import model_card, model_folder, trained_model
+from flaxvid.runs import model_card, model_folder, onnx_file, trained_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +39,9 @@ class ExportOptions:
         Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="DIR"), ranges.NewFolder()
     ] = None
     """Where to; the same as --out."""
-    format: Literal["stablehlo", "flaxvid"] = "stablehlo"
-    """One file that JAX alone runs; or what flaxvid opens again, with a model card."""
+    format: Literal["stablehlo", "onnx", "flaxvid"] = "stablehlo"
+    """One file that JAX alone runs, or ONNX Runtime; or what flaxvid opens again, with a model
+    card."""
     weights: Annotated[str | None, ranges.Source(("hf:",))] = None
     """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]."""
     out: Annotated[Path | None, ranges.NewFolder()] = None
@@ -65,8 +68,8 @@ def parse(arguments: list[str]) -> ExportOptions:
 
 
 def export(chosen: ExportOptions) -> Path:
-    """Writes `model.jax` and, with its labels and shapes, `model.json`, or a model to hand on;
-    returns the folder.
+    """Writes `model.jax` or `model.onnx` and, with its labels and shapes, `model.json`, or a model
+    to hand on; returns the folder.
 
     Raises:
         UserError: if there is not one of a run and weights, or they can't be used; if the folder is
@@ -78,7 +81,7 @@ def export(chosen: ExportOptions) -> Path:
         )
     if None not in (chosen.folder, chosen.out):
         raise errors.UserError(f"{chosen.folder}, --out {chosen.out}: give one of them")
-    if chosen.format == "flaxvid" and chosen.platforms != ExportOptions.platforms:
+    if chosen.format != "stablehlo" and chosen.platforms != ExportOptions.platforms:
         raise errors.UserError(
             f"--platforms {' '.join(chosen.platforms)}: is of --format stablehlo; leave it out"
         )
@@ -87,33 +90,85 @@ def export(chosen: ExportOptions) -> Path:
     if chosen.format == "flaxvid":
         files.refuse_occupied(folder, "made by this export")
     else:
-        files.refuse_strangers(folder, "model.json", ("model.jax",))
+        files.refuse_strangers(folder, "model.json", ("model.jax", "model.onnx"))
     files.refuse_unwritable(folder, "--out")
+    if chosen.format == "onnx":
+        onnx_file.refuse_missing()
     if chosen.run is not None:
         trained = trained_model.open_best(chosen.run)
     else:
         trained = published.open_weights(chosen.weights)
     if chosen.format == "flaxvid":
         return _hand_on(trained, chosen.run, folder)
-    exported = to_stablehlo(trained, chosen.platforms)
     files.make_folder(folder)
-    settings = trained.settings
-    about = {
-        "model": f"{settings.arch} {settings.size}",
-        "labels": settings.labels,
-        "inputs": {name: str(aval) for name, aval in zip(_NAMES, exported.in_avals, strict=True)},
-        "frames": _frames_of(settings),
-        "preprocessing": settings.preprocessing.to_dict(),
-        "platforms": exported.platforms,
-        "step": trained.step,
-    }
+    if chosen.format == "onnx":
+        return to_onnx(trained, folder)
+    exported = to_stablehlo(trained, chosen.platforms)
     files.write_bytes(folder / "model.jax", bytes(exported.serialize()))
-    files.write_json(folder / "model.json", about)
+    names = _function(trained, 1)[1]
+    shapes = dict(zip(names, exported.in_avals, strict=True))
+    files.write_json(
+        folder / "model.json", _about(trained, shapes) | {"platforms": exported.platforms}
+    )
     size = (folder / "model.jax").stat().st_size / 2**20
     print(
         f"{folder}: model.jax ({size:.1f} MiB, for {', '.join(exported.platforms)}) and model.json"
     )
     return folder
+
+
+def _about(trained, inputs):
+    """What one who has the file alone needs to know."""
+    settings = trained.settings
+    shapes = {n: f"{a.dtype}[{','.join(map(str, a.shape))}]" for n, a in inputs.items()}
+    return {
+        "model": f"{settings.arch} {settings.size}",
+        "labels": settings.labels,
+        "inputs": shapes,
+        "frames": _frames_of(settings),
+        "preprocessing": settings.preprocessing.to_dict(),
+        "step": trained.step,
+    }
+
+
+def to_onnx(trained: trained_model.Trained, folder: Path) -> Path:
+    """Writes `model.onnx`, of batches of any size, or of one clip where jax2onnx can't leave that
+    open, and `model.json`; says how far ONNX Runtime's logits are from JAX's.
+
+    Raises:
+        UserError: for a model that can't be written, or whose logits differ; then there is no file.
+    """
+    try:
+        logits, inputs = _function(trained, *jax.export.symbolic_shape("batch"))
+        data, batches = onnx_file.convert(logits, list(inputs.values()), list(inputs)), (1, 3)
+    except errors.UserError:
+        logits, inputs = _function(trained, 1)
+        data, batches = onnx_file.convert(logits, list(inputs.values()), list(inputs)), (1,)
+    apart = onnx_file.difference(data, logits, [_drawn(inputs, batch) for batch in batches])
+    files.write_bytes(folder / "model.onnx", data)
+    about = _about(trained, inputs)
+    files.write_json(folder / "model.json", about | {"largest_difference": apart})
+    print(
+        f"{folder}: model.onnx ({len(data) / 2**20:.1f} MiB, batches of "
+        f"{'any size' if len(batches) > 1 else 'one clip'}) and model.json\n"
+        f"  ONNX Runtime's logits differ from JAX's by {apart:.1e} at most"
+    )
+    return folder
+
+
+def _drawn(inputs, batch):
+    """Random inputs of a batch, the last frames of its first row padding."""
+    generator, drawn = np.random.default_rng(batch), {}
+    for name, aval in inputs.items():
+        shape = (batch, *aval.shape[1:])
+        if aval.dtype == np.bool_:
+            drawn[name] = np.ones(shape, bool)
+            drawn[name][0, -(shape[1] // 4) :] = shape[1] < 4
+        elif aval.dtype == np.uint8:
+            drawn[name] = generator.integers(0, 256, shape, np.uint8)
+        else:
+            drawn[name] = generator.normal(size=shape).astype(np.float32)
+    return drawn
 
 
 def _hand_on(trained, run, folder):
@@ -136,9 +191,6 @@ def _hand_on(trained, run, folder):
     return folder
 
 
-_NAMES = ("video", "mask")
-
-
 def to_stablehlo(trained: trained_model.Trained, platforms: tuple[str, ...]) -> jax.export.Exported:
     """The function from uint8 clips and their masks to logits, with the batch left open.
 
@@ -147,8 +199,13 @@ def to_stablehlo(trained: trained_model.Trained, platforms: tuple[str, ...]) -> 
     Raises:
         UserError: for a model that can't be lowered for one of the platforms.
     """
+    logits, inputs = _function(trained, *jax.export.symbolic_shape("batch"))
+    return jax.export.export(jax.jit(logits), platforms=platforms)(*inputs.values())
+
+
+def _function(trained, batch):
+    """Clips or embeddings and their mask to logits, and the shapes of these by name."""
     settings = trained.settings
-    (batch,) = jax.export.symbolic_shape("batch")
     shown = settings.preprocessing
     if settings.embedding is None:
         size = shown.crop_size
@@ -160,9 +217,8 @@ def to_stablehlo(trained: trained_model.Trained, platforms: tuple[str, ...]) -> 
     def logits(inputs, mask):
         return trained.logits({name: inputs, "mask": mask})
 
-    inputs = jax.ShapeDtypeStruct(*clip)
     mask = jax.ShapeDtypeStruct(clip[0][:2], np.bool_)
-    return jax.export.export(jax.jit(logits), platforms=platforms)(inputs, mask)
+    return logits, {name: jax.ShapeDtypeStruct(*clip), "mask": mask}
 
 
 def _frames_of(settings):

@@ -12,6 +12,7 @@ from flaxvid import errors
 # TimeSformer notebook's arguments, and of Lightning's trainer.
 OTHERS = {
     "lr": "--learning-rate {}",
+    "tensorboard": "--track tensorboard",
     "num-layers": "--model.depth {}",
     "num-encoder-layers": "--model.depth {}",
     "num-workers": "--threads {}",

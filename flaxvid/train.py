@@ -35,6 +35,8 @@ from flaxvid.runs import (
     pretrained_encoder,
     resolve,
     summary,
+    tracked_pictures,
+    tracking,
     trained_model,
     unused_options,
 )
@@ -43,6 +45,7 @@ from flaxvid.training import (
     checkpoint,
     distributed,
     freezing,
+    metrics,
     mixing,
     optimizer,
     parallel,
@@ -78,13 +81,18 @@ def train(chosen: options.TrainOptions) -> Path | None:
         return None
     machine = chosen.machine
     distributed.join(machine.coordinator, machine.num_processes, machine.process_id)
-    with distributed.one_voice(), mine.exits_refused(chosen.run.mine):
-        folder = _train(chosen, began)
+    with (
+        distributed.one_voice(),
+        mine.exits_refused(chosen.run.mine),
+        contextlib.ExitStack() as at_end,
+    ):
+        folder = _train(chosen, began, at_end)
     distributed.leave()
     return folder
 
 
-def _train(chosen, began):
+def _train(chosen, began, at_end):
+    tracking.refuse_missing(chosen.run.track)
     if chosen.run.mine is not None:
         names = exercise.install_from(chosen.run.mine)
         print(f"{chosen.run.mine}: training with your {', '.join(names)}")
@@ -190,8 +198,8 @@ def _train(chosen, began):
         process=jax.process_index(),
         processes=jax.process_count(),
     )
-    judge = functools.partial(
-        inference.judge, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
+    answers = functools.partial(
+        inference.logits_of, jax.jit(eval_step), batch_size=batch_size, mesh=mesh, threads=threads
     )
 
     # ------------------------------------------------------------------ learn, or go on with it
@@ -201,18 +209,22 @@ def _train(chosen, began):
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
     ):
+        followed = settings.run.track if distributed.first() else ()
+        tracked = tracking.Trackers(followed, folder, tracking.config_of(settings))
+        at_end.callback(tracked.close)
         job = loop.Job(
             settings=settings,
             total=total,
             epoch_clips=epoch_clips,
             train_step=train_step,
-            judge=functools.partial(judge, loader=loaders[watched]),
+            judge=lambda *model: metrics.summarise(*answers(*model, loaders[watched])),
             watched=watched,
             chance=overfitting.chance(loaders[watched].manifest),
             rate=optimizer.schedule(recipe, total),
             data=batches.Prefetched(decoded, put_batch),
             checkpoints=checkpoints,
             interrupted=interrupted,
+            tracked=tracked,
         )
         if settings.run.resume is not None:
             newest = checkpoints.newest()
@@ -236,11 +248,18 @@ def _train(chosen, began):
         )
     final = "test" if "test" in loaders else watched
     by_chance = overfitting.chance(loaders[final].manifest)
-    judged = judge(weights, stats, loaders[final])
+    logits, truth = answers(weights, stats, loaders[final])
+    judged = metrics.summarise(logits, truth)
     if distributed.first():
-        log = metrics_log.MetricsLog(folder / "metrics.jsonl", resume_step=int(state.step))
+        log = metrics_log.MetricsLog(
+            folder / "metrics.jsonl", resume_step=int(state.step), tracked=tracked
+        )
         found = {f"{final}_{name}": value for name, value in judged.items()}
         log.write(int(state.step), best_step=best, **found)
+        if tracked:
+            shown = tracked_pictures.figures(loaders[final], settings.labels, logits, truth)
+            for name, figure in shown.items():
+                tracked.picture(int(state.step), name, figure)
         print(_speed(log.read(), settings, trained_model.multiply_adds(settings, parts)))
         learnt = overfitting.training_accuracy(log.read())
         said = overfitting.warning(

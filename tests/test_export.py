@@ -1,6 +1,7 @@
 """Export: the file alone gives the run's logits, for a batch of any size, with JAX alone."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from huggingface_hub import errors as hub_errors
 import flaxvid
 from flaxvid import errors, evaluate, export, predict, train
 from flaxvid.runs import parsing, trained_model
+from tests import test_readme
 
 # Nothing but JAX and NumPy may be imported: the rest is as if it were not installed.
 ALONE = """
@@ -70,6 +72,24 @@ def test_file_alone_gives_the_logits_of_the_run(run, small_motion, tmp_path):
     subprocess.run(words, check=True)
     for place, logits in expected.items():
         np.testing.assert_allclose(np.load(place / "out.npy"), logits, atol=1e-5)
+
+
+def test_onnx_runtime_runs_the_file_as_the_readme_says(run, tmp_path, monkeypatch, capsys):
+    """The README's lines alone name a class; both formats can lie in one folder."""
+    if "c3d" in run.name:
+        pytest.skip("tests/benchmarks/export_onnx.py has every architecture")
+    pytest.importorskip("jax2onnx")
+    pytest.importorskip("onnxruntime")
+    folder = tmp_path / "runs" / "timesformer-tiny" / "export"
+    export.export(export.parse([str(run), "--format", "onnx", "--out", str(folder)]))
+    assert "batches of any size" in (said := capsys.readouterr().out)
+    assert float(re.search(r"differ from JAX's by (\S+) at most", said)[1]) < 1e-5
+    (block,) = (block for block in test_readme.BLOCKS if "onnxruntime" in block)
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})
+    about = json.loads((folder / "model.json").read_text())
+    assert capsys.readouterr().out.strip() in about["labels"]
+    assert about["inputs"]["video"] == "uint8[batch,8,32,32,3]"
 
 
 # ------------------------------------------------------------------ a model to hand on

@@ -266,11 +266,12 @@ def test_run_with_everything_resumes_to_the_same_bits(small_motion, tmp_path, mo
 
 def test_profile_and_tensorboard_leave_their_files(small_motion, tmp_path):
     """A trace for Perfetto or XProf, and events with the run's numbers."""
-    more = ["--profile", "--tensorboard", "--steps", "18"]
+    more = ["--profile", "--track", "tensorboard", "--steps", "18"]
     folder = run_train(*arguments(small_motion, tmp_path / "run", *more))
     assert list((folder / "profile").rglob("*.xplane.pb"))
     (events,) = (folder / "tensorboard").glob("events.*")
-    assert b"validation/accuracy" in events.read_bytes()
+    for name in (b"train/loss", b"validation/accuracy", b"test/top5", b"confusion", b"predictions"):
+        assert name in events.read_bytes()
 
 
 def test_finished_run_has_nothing_left_to_do(whole, capsys):

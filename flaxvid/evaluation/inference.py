@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, PyTree
 from flaxvid import errors, progress
 from flaxvid.data import batches, views
 from flaxvid.evaluation import report
-from flaxvid.training import metrics, parallel
+from flaxvid.training import parallel
 
 
 def logits_of(
@@ -42,21 +42,6 @@ def logits_of(
             f"{next(iter(loader.skipped.reasons().values()))}"
         )
     return np.concatenate(logits), np.concatenate(labels)
-
-
-def judge(
-    eval_step: Callable,
-    params: PyTree,
-    stats: PyTree,
-    loader: batches.Rows,
-    *,
-    batch_size: int,
-    mesh: jax.sharding.Mesh,
-    threads: int = 2,
-) -> dict[str, float]:
-    """Loss, top-1 and top-5 accuracy over the loader's manifest."""
-    logits, labels = logits_of(eval_step, params, stats, loader, batch_size, mesh, threads=threads)
-    return metrics.summarise(logits, labels)
 
 
 def compile_first(

@@ -58,7 +58,7 @@ class AttentivePooler(nnx.Module):
     ) -> Float[Array, "batch dim"]:
         """One vector of all tokens whose mask is not False."""
         tokens = encoder_block.run(self.layers, tokens, mask, rngs=rngs)
-        query = jnp.broadcast_to(self.query[...], (len(tokens), 1, tokens.shape[-1]))
+        query = jnp.broadcast_to(self.query[...], (tokens.shape[0], 1, tokens.shape[-1]))
         key, value = einops.rearrange(
             self.to_key_value(self.norm1(tokens)),
             "b token (two head d) -> two b token head d",

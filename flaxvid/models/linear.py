@@ -38,7 +38,7 @@ def flatten(
     """A sequence as one vector: tokens whose mask is False are zeros."""
     if mask is not None:
         tokens = jnp.where(mask[:, :, None], tokens, 0)
-    return tokens.reshape(len(tokens), -1)
+    return tokens.reshape(tokens.shape[0], -1)
 
 
 class Linear(nnx.Module):

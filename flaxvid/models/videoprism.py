@@ -151,7 +151,7 @@ class Pooler(nnx.Module):
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch dim"]:
         """One vector of all tokens whose mask is not False."""
-        query = jnp.broadcast_to(self.query[...], (len(tokens), 1, tokens.shape[-1]))
+        query = jnp.broadcast_to(self.query[...], (tokens.shape[0], 1, tokens.shape[-1]))
         query = einops.rearrange(
             self.to_query(query), "b one (head d) -> b one head d", head=self.num_heads
         )
@@ -224,7 +224,7 @@ class VideoPrism(nnx.Module):
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch steps space dim"]:
         """The features of every patch after all blocks and the norm, in float32."""
-        config, batch = self.config, len(inputs)
+        config, batch = self.config, inputs.shape[0]
         layers.check_clip(inputs, config.num_frames, config.image_size)
         how = dict(remat=config.remat, rngs=rngs)
         patches = self.patch_embed(layers.patchify(inputs, config.patch_size))

@@ -122,7 +122,7 @@ class ViViT(nnx.Module):
         layers.check_clip(inputs, config.num_frames, config.image_size)
         boxes = layers.tubelets(inputs, config.tubelet_size, config.patch_size)
         tokens = einops.rearrange(self.patch_embed(boxes), "b t s d -> b (t s) d")
-        cls = jnp.broadcast_to(self.cls_token[...], (len(inputs), 1, config.dim))
+        cls = jnp.broadcast_to(self.cls_token[...], (inputs.shape[0], 1, config.dim))
         tokens = jnp.concatenate([cls.astype(tokens.dtype), tokens], axis=1)
         tokens = tokens + self.pos_embed.astype(tokens.dtype)
         steps = layers.real_steps(mask, config.tubelet_size)

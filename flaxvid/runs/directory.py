@@ -9,7 +9,15 @@ from flaxvid.data import lock
 from flaxvid.runs import config
 
 # What a run writes beside its config.json.
-MADE = ("metrics.jsonl", "checkpoints", "curves.png", "skipped.json", "tensorboard", "profile")
+MADE = (
+    "metrics.jsonl",
+    "checkpoints",
+    "curves.png",
+    "skipped.json",
+    "tensorboard",
+    "wandb",
+    "profile",
+)
 
 
 def new_folder(arch: str, size: str) -> Path:

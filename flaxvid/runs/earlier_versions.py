@@ -27,7 +27,10 @@ def config(values: Mapping[str, Any]) -> dict[str, Any]:
     if frozen:  # of the models from pixels, which had an option of their own, for their encoder
         path = frozen.removeprefix("^") if frozen.startswith("^") else f".*(?:{frozen})"
         parts["recipe"]["freeze"] = [*parts["recipe"].get("freeze", ()), f"^encoder/{path}"]
+    run = dict(values["run"])
+    if run.pop("tensorboard", False):
+        run["track"] = ["tensorboard"]
     changes = [
         change | {"before": made_of(change["before"])} for change in values.get("changes", ())
     ]
-    return dict(values) | parts | {"changes": changes}
+    return dict(values) | parts | {"run": run, "changes": changes}

@@ -12,7 +12,7 @@ from flaxvid import errors, progress
 from flaxvid.data import batches
 from flaxvid.evaluation import overfitting
 from flaxvid.figures import curves
-from flaxvid.runs import config, metrics_log
+from flaxvid.runs import config, metrics_log, tracking
 from flaxvid.training import checkpoint, distributed, metrics, parallel
 from flaxvid.training import state as states
 
@@ -39,6 +39,7 @@ class Job:
     data: batches.Prefetched
     checkpoints: checkpoint.Checkpoints
     interrupted: Callable[[], bool]
+    tracked: tracking.Trackers
 
 
 def learn(job: Job, state: states.TrainState) -> states.TrainState:
@@ -55,7 +56,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
         folder / "metrics.jsonl",
         resume_step=start,
         writes=distributed.first(),
-        tensorboard=folder / "tensorboard" if settings.run.tensorboard else None,
+        tracked=job.tracked,
     )
     eval_every = settings.run.eval_every or max(1, total // 10)
     patience = Patience(recipe.patience, log.read())

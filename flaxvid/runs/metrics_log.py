@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from flaxvid import errors, files
+from flaxvid import files
+from flaxvid.runs import tracking
 
 
 class MetricsLog:
@@ -15,7 +16,7 @@ class MetricsLog:
         resume_step: int | None = None,
         *,
         writes: bool = True,
-        tensorboard: Path | None = None,
+        tracked: tracking.Trackers | None = None,
     ):
         """Opens the file; on resume, what was written after `resume_step` is taken out.
 
@@ -23,13 +24,9 @@ class MetricsLog:
             path: of the file.
             resume_step: the step that the run goes on from.
             writes: False for a process that keeps none.
-            tensorboard: folder for TensorBoard's own files, if they are wanted.
-
-        Raises:
-            UserError: if TensorBoard's are wanted, and the extra is not installed.
+            tracked: trackers that get each line too.
         """
-        self.path, self._writes = Path(path), writes
-        self._board = _board(tensorboard) if writes and tensorboard else None
+        self.path, self._writes, self._tracked = Path(path), writes, tracked
         self.rewind(-1 if resume_step is None else resume_step)
 
     def rewind(self, step: int) -> None:
@@ -43,24 +40,12 @@ class MetricsLog:
         if not self._writes:
             return
         files.append(self.path, json.dumps({"step": step, **values}) + "\n")
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name.replace("_", "/", 1), value, step)
-            self._board.flush()
+        if self._tracked is not None:
+            self._tracked.numbers(step, values)
 
     def read(self) -> list[dict[str, int | float]]:
         """All lines so far."""
         return read(self.path) if self.path.exists() else []
-
-
-def _board(folder):
-    try:
-        import tensorboardX
-    except ImportError:
-        raise errors.UserError(
-            '--tensorboard: needs an extra; `pip install "flaxvid[tensorboard]"`'
-        ) from None
-    return tensorboardX.SummaryWriter(str(folder))
 
 
 def training_seconds(rows: list[dict[str, int | float]]) -> float | None:

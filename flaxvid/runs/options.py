@@ -108,8 +108,10 @@ class Run:
     on_nan: Literal["stop", "rewind"] = "stop"
     """When the loss is NaN or infinite: stop, or go back to the last checkpoint and on with other
     clips, three times at most."""
-    tensorboard: bool = False
-    """Write the metrics for TensorBoard too, into the run directory."""
+    track: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()
+    """Write metrics, confusion and a few predictions for these trackers too: in the run directory,
+    for TensorBoard and, offline unless WANDB_MODE says otherwise, W&B; in TRACKIO_DIR; in mlflow.db
+    or MLFLOW_TRACKING_URI."""
     dry_run: bool = False
     """Print shapes, parameters, multiply-adds, memory and step time; train nothing. Videos or
     embeddings that are to be made are made first."""

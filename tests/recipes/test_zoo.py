@@ -1,6 +1,7 @@
 """The zoo: every entry can be built, fits its preprocessing, and answers to its name only."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -32,6 +33,26 @@ def test_entry_takes_what_its_preprocessing_gives(name, size):
         return model(video, jnp.ones(video.shape[:2], bool))
 
     assert jax.eval_shape(logits).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", zoo.ARCHITECTURES)
+def test_a_batch_may_be_of_any_size(name):
+    """A model is traced with the batch left open, as one that is exported must be; shapes only."""
+    (batch,) = jax.export.symbolic_shape("batch")
+    made_of = zoo.configure(name, num_classes=7)
+    if zoo.ARCHITECTURES[name].inputs == "video":
+        size = zoo.find(name).preprocessing.crop_size
+        shape = (batch, made_of.num_frames, size, size, 3)
+    else:
+        shape = (batch, made_of.num_frames, made_of.embedding_dim)
+
+    def logits(inputs, mask):
+        model = zoo.find(name).module(made_of, rngs=nnx.Rngs(0))
+        model.eval()
+        return model(inputs, mask)
+
+    inputs = jax.ShapeDtypeStruct(shape, jnp.float32), jax.ShapeDtypeStruct(shape[:2], bool)
+    assert jax.eval_shape(logits, *inputs).shape == (batch, 7)
 
 
 @pytest.mark.parametrize(("name", "size"), ENTRIES)
