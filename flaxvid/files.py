@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import stat
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -195,27 +196,45 @@ def refuse_unwritable(folder: Path | str, option: str) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(folder: Path | str) -> Iterator[Path]:
+def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[Path]:
     """A new folder under a temporary name; when the block ends it is `folder`.
 
     What a kill left under that name is removed by the next that makes the folder. The files inside
     are not forced to the disk one by one: after a power cut, unlike after a kill, some may be
     empty.
 
+    Args:
+        folder: to make.
+        partials: a folder in which it has a name that nobody else has, where others may be making
+            the same one; None: it is made beside `folder`.
+
     Raises:
         FileError: if it can't be made, or `folder` is there and not empty.
     """
     folder = Path(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = partial_name(folder, partials)
     with or_say_why(folder):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             os.replace(partial, folder)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+def partial_name(path: Path, partials: Path | None = None) -> Path:
+    """Where something is made that gets its name `path` when it is whole.
+
+    Args:
+        path: the name.
+        partials: a folder in which it has a name that nobody else has; None: beside `path`.
+    """
+    if partials is None:
+        return path.with_name(f".{path.name}.partial")
+    return partials / uuid.uuid4().hex / path.name
 
 
 # ------------------------------------------------------------------ reading

@@ -236,6 +236,7 @@ def test_any_positional_argument_is_legal_or_refused(place, tmp_path, value):
         ("prepare frames FOLDER NEW --short-side 0", "--short-side 0: must be"),
         ("prepare frames FOLDER NEW --fps 0", "--fps 0.0: must be more than 0"),
         ("prepare packed FOLDER NEW --clips-per-shard 0", "--clips-per-shard 0: must be"),
+        ("prepare packed FOLDER NEW --beam-options a=1", "say which runner it is for, with --beam"),
         ("predict FOLDER FILE --window inf", "--window inf: must be a finite number"),
         ("predict FOLDER FILE --out FOLDER", "must end in"),
         ("predict FOLDER FILE --out FILE", "is there already; pass --overwrite"),

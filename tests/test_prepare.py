@@ -10,6 +10,7 @@ import pytest
 from flaxvid import prepare
 from flaxvid.data import manifest, motion, sources
 
+BEAM = ("--beam", "DirectRunner")
 CLIPS = [
     f"v_{c}_g{g:02d}_c{n:02d}.avi" for c in ("Biking", "YoYo") for g in range(8) for n in (1, 2)
 ]
@@ -190,6 +191,11 @@ def test_ucf101_organise_without_lists_only_sorts(run, flat):
     assert "no split was asked for" in printed
     assert sorted(path.name for path in flat.iterdir()) == ["Biking", "YoYo"]
     assert "8 test" in run("ucf101", flat, "--organise", "move", "--random", "0.25")
+
+
+def test_workers_of_beam_need_a_place_for_findings(run, flat):
+    """Which is refused before anything is read."""
+    assert "--beam DirectRunner: its workers need a place" in run("check", flat, *BEAM)
 
 
 def test_words_of_others_are_told(run, flat):

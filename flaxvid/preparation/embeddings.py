@@ -8,6 +8,7 @@ import tyro
 
 from flaxvid import ranges
 from flaxvid.data import embeddings, lock
+from flaxvid.preparation import workers
 from flaxvid.runs import datasets, embed, encoding
 from flaxvid.runs import options as run_options
 
@@ -49,8 +50,9 @@ class Embeddings:
     """Stop at a video that can't be read, or leave it out and list it."""
     allow_leakage: bool = False
     """Go on although a group stands in more than one split."""
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
+        default_factory=workers.Workers
+    )
 
 
 def prepare(options: Embeddings) -> Path:
@@ -78,7 +80,11 @@ def prepare(options: Embeddings) -> Path:
             stored = embeddings.read(folder)
             embeddings.check(stored, about)
         else:
-            stored = embed.make(folder, videos, encoder, about, options.bad_videos, options.threads)
+            threads = options.work.threads
+            with options.work.each(folder) as each:
+                stored = embed.make(
+                    folder, videos, encoder, about, options.bad_videos, threads, each
+                )
     print(
         f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
         f"most, {about.dim} numbers a frame"

@@ -10,6 +10,7 @@ import tyro
 
 from flaxvid import ranges
 from flaxvid.data import frames, sources
+from flaxvid.preparation import workers
 
 Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
 Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
@@ -29,23 +30,27 @@ class Frames:
     """Pixels; None leaves the size."""
     quality: Annotated[int, ranges.between(1, 100)] = 95
     """Of the JPEGs, 1 to 100."""
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
+        default_factory=workers.Workers
+    )
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
 
 
 def prepare(options: Frames) -> None:
     """Frame folders, and a manifest of them."""
-    skipped = frames.write(
-        sources.open_data(Path(options.data), allow_leakage=True),
-        options.out,
-        fps=options.fps,
-        short_side=options.short_side,
-        quality=options.quality,
-        threads=options.threads,
-        skip=options.bad_videos == "skip",
-    )
+    videos = sources.open_data(Path(options.data), allow_leakage=True)
+    with options.work.each(options.out) as each:
+        skipped = frames.write(
+            videos,
+            options.out,
+            fps=options.fps,
+            short_side=options.short_side,
+            quality=options.quality,
+            threads=options.work.threads,
+            skip=options.bad_videos == "skip",
+            each=each,
+        )
     say_written(options.out, skipped)
 
 

@@ -94,11 +94,11 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     """Whole shards are not packed again, a half one leaves nothing, and the result is the same."""
     written, write_shard = [], packed._write_shard
 
-    def stop_after_two(path, *arguments):
+    def stop_after_two(item, **settings):
         if len(written) == 2:
             raise KeyboardInterrupt
-        written.append(path.name)
-        return write_shard(path, *arguments)
+        written.append(item[0])
+        return write_shard(item, **settings)
 
     monkeypatch.setattr(packed, "_write_shard", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
@@ -106,7 +106,7 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     with pytest.raises(manifest.ManifestError):
         sources.open_data(tmp_path)
     monkeypatch.setattr(
-        packed, "_write_shard", lambda path, *a: written.append(path.name) or write_shard(path, *a)
+        packed, "_write_shard", lambda item, **s: written.append(item[0]) or write_shard(item, **s)
     )
     packed.pack(few, tmp_path, BEST)
     assert len(written) == len(set(written)) == 3
