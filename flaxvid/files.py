@@ -246,18 +246,20 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
             than `largest` bytes, or no text.
     """
     with or_say_why(path, "read", "check the path"):
-        about = os.stat(path)
-        if not stat.S_ISREG(about.st_mode):
-            raise FileError(f"{path}: is {kind(path)}, and no file that could be read")
-        if about.st_size > largest:
-            raise FileError(
-                f"{path}: has {about.st_size:,} bytes, too many for a file of this kind"
-            )
+        _refuse_unreadable(path, largest)
         data = Path(path).read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: is no text in UTF-8 ({error.reason} at {error.start})") from None
+
+
+def _refuse_unreadable(path, largest):
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise FileError(f"{path}: is {kind(path)}, and no file that could be read")
+    if about.st_size > largest:
+        raise FileError(f"{path}: has {about.st_size:,} bytes, too many for a file of this kind")
 
 
 def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:
@@ -281,11 +283,31 @@ def read_csv(path: Path | str, *, largest: int = LARGEST) -> tuple[list[str], li
     Raises:
         FileError: if it can't be read, or is no CSV.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path, largest=largest), newline=""))
-    try:
+    with open_csv(path, largest=largest) as reader:
         return list(reader.fieldnames or ()), list(reader)
-    except csv.Error as error:
-        raise FileError(f"{path}, after line {reader.line_num}: is no CSV ({error})") from None
+
+
+@contextlib.contextmanager
+def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictReader]:
+    """Inside, the rows of a CSV file come one by one, so that a large one is never in memory.
+
+    Raises:
+        FileError: if it can't be read, or is no CSV; from inside too.
+    """
+    with or_say_why(path, "read", "check the path"):
+        _refuse_unreadable(path, largest)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            try:
+                yield reader
+            except csv.Error as error:
+                raise FileError(
+                    f"{path}, after line {reader.line_num}: is no CSV ({error})"
+                ) from None
+            except UnicodeDecodeError as error:
+                raise FileError(
+                    f"{path}, after line {reader.line_num}: is no text in UTF-8 ({error.reason})"
+                ) from None
 
 
 def kind(path: Path | str) -> str:

@@ -17,6 +17,9 @@ import functools
 import hashlib
 import json
 import logging
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from flaxvid import errors, files
 # These ask a job server which options there are.
 PORTABLE = {"FlinkRunner", "PortableRunner", "PrismRunner", "SparkRunner"}
 TOLD = 5  # errors told in full
+FAILED, WORKER_DIED = 1, 3  # exit codes of the process that drives a pipeline
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +62,18 @@ class Pipeline:
         left = [item for item in items if not _place(results, item).exists()]
         if len(left) < len(items):
             print(f"{self.folder}: goes on after {len(items) - len(left)} of {len(items)}")
-        if left:
-            self._run(functools.partial(keep, function, results), left)
+        while left:
+            before = len(left)
+            finished = self._run(functools.partial(keep, function, results), left)
+            left = [item for item in left if not _place(results, item).exists()]
+            if finished or not left:
+                break
+            if len(left) == before:
+                raise errors.UserError(
+                    f"--beam {self.runner}: its workers die before anything is done, as when memory "
+                    "runs out; take fewer workers or --threads"
+                )
+            print(f"{self.folder}: a worker has died; goes on with {len(left)} that are left")
         failed = []
         for item in items:
             place = _place(results, item)
@@ -82,18 +96,27 @@ class Pipeline:
             )
 
     def _run(self, function, items):
-        beam, options = open_beam(self.runner, self.options)
+        """Whether the pipeline ended; False: one of its workers has died.
+
+        It is driven by a process of its own, as Beam's DirectRunner waits for ever for a worker that
+        was killed.
+        """
+        context = multiprocessing.get_context("spawn")
+        said = context.SimpleQueue()
+        driver = context.Process(
+            target=_drive, args=(self.runner, self.options, function, items, said)
+        )
+        driver.start()
         try:
-            with beam.Pipeline(self.runner, options=options) as pipeline:
-                created = pipeline | beam.Create(items)
-                # Else a runner may give all of them to the worker that created them.
-                _ = created | beam.Reshuffle() | "each" >> beam.Map(_counted, function)
-        except Exception as error:  # of the runner, of gRPC or of a worker, as it happens
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            driver.join()
+        finally:
+            driver.kill()
+        if not said.empty():
             raise errors.UserError(
-                f"--beam {self.runner}: the pipeline failed ({lines[-1] if lines else error!r}); "
-                "what is done is kept, run the command again to go on"
-            ) from error
+                f"--beam {self.runner}: the pipeline failed ({said.get()}); what is done is kept, run "
+                "the command again to go on"
+            )
+        return driver.exitcode == 0
 
 
 def open_beam(runner: str, options: Sequence[str]):
@@ -131,6 +154,27 @@ def open_beam(runner: str, options: Sequence[str]):
     if unknown and runner not in PORTABLE:
         raise errors.UserError(f"--beam-options {unknown[0]}: {runner} has no such option")
     return apache_beam, parsed
+
+
+def _drive(runner, options, function, items, said):
+    """Runs the pipeline, in a process that ends with 0; `said` is why it failed."""
+
+    def worker_died(thread):
+        threading.__excepthook__(thread)
+        if thread.thread is not None and thread.thread.name == "run_worker":
+            os._exit(WORKER_DIED)
+
+    threading.excepthook = worker_died
+    beam, parsed = open_beam(runner, options)
+    try:
+        with beam.Pipeline(runner, options=parsed) as pipeline:
+            created = pipeline | beam.Create(items)
+            # Else a runner may give all of them to the worker that created them.
+            _ = created | beam.Reshuffle() | "each" >> beam.Map(_counted, function)
+    except Exception as error:  # of the runner, of gRPC or of a worker, as it happens
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said.put(lines[-1] if lines else repr(error))
+        os._exit(FAILED)  # threads of the runner may wait for ever
 
 
 # ------------------------------------------------------------------ on a worker

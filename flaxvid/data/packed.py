@@ -244,9 +244,11 @@ def _features(labels: Sequence[str]):
 def _write_shard(item, labels, settings, threads, skip, partials):
     """Writes a shard, and says what is in it."""
     from array_record.python import array_record_module
+    from tensorflow_datasets.core import example_serializer
 
     path, root, rows = Path(item[0]), Path(item[1]), [manifest.Row(*row) for row in item[2]]
     features = _features(labels)
+    serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
 
     def encoded(row):
         try:
@@ -270,7 +272,9 @@ def _write_shard(item, labels, settings, threads, skip, partials):
             example = {"label": row.label, "group": row.group, "path": row.path}
             example["video"] = [io.BytesIO(data) for _, data in clip[:-1]]
             example["seconds"] = [second for second, _ in clip]
-            record = features.serialize_example(features.encode_example(example))
+            example = serializer.get_tf_example(features.encode_example(example))
+            # The order of a map is else another in every process, and so would be the bytes.
+            record = example.SerializeToString(deterministic=True)
             _or_say_why(partial, writer.write, record)
             packed.append((row.path, row.label, row.group))
         _or_say_why(partial, writer.close)

@@ -82,6 +82,17 @@ def test_tfds_reads_it(few, folder):
     assert "tensorflow" not in sys.modules
 
 
+def test_records_are_the_same_bytes_in_every_process(folder):
+    """The fields of an example are a map, whose order differs between processes unless sorted."""
+    from array_record.python import array_record_module
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    reader = array_record_module.ArrayRecordReader(str(next(folder.glob("*-test.array_record*"))))
+    for record in reader.read_all():
+        example = tf_example_pb2.Example.FromString(record)
+        assert example.SerializeToString(deterministic=True) == record
+
+
 def test_fewer_frames_of_smaller_size(few, tmp_path):
     """4 a second of 8, the short side 24 of 64 pixels; a part of a video is a record of its own."""
     part = dataclasses.replace(few.rows[0], start=0.5, end=1.5)
