@@ -70,8 +70,8 @@ class Pipeline:
                 break
             if len(left) == before:
                 raise errors.UserError(
-                    f"--beam {self.runner}: its workers die before anything is done, as when memory "
-                    "runs out; take fewer workers or --threads"
+                    f"--beam {self.runner}: its workers die before anything is done, as when "
+                    "memory runs out; take fewer workers or --threads"
                 )
             print(f"{self.folder}: a worker has died; goes on with {len(left)} that are left")
         failed = []
@@ -98,8 +98,8 @@ class Pipeline:
     def _run(self, function, items):
         """Whether the pipeline ended; False: one of its workers has died.
 
-        It is driven by a process of its own, as Beam's DirectRunner waits for ever for a worker that
-        was killed.
+        It is driven by a process of its own, as Beam's DirectRunner waits for ever for a worker
+        that was killed.
         """
         context = multiprocessing.get_context("spawn")
         said = context.SimpleQueue()
@@ -113,8 +113,8 @@ class Pipeline:
             driver.kill()
         if not said.empty():
             raise errors.UserError(
-                f"--beam {self.runner}: the pipeline failed ({said.get()}); what is done is kept, run "
-                "the command again to go on"
+                f"--beam {self.runner}: the pipeline failed ({said.get()}); what is done is kept, "
+                "run the command again to go on"
             )
         return driver.exitcode == 0
 

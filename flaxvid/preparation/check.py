@@ -1,6 +1,7 @@
 """`prepare check`: every video read, and what is wrong with them listed."""
 
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import tyro
 
 from flaxvid import errors, files, ranges
 from flaxvid.data import check, sources
-from flaxvid.preparation import workers
+from flaxvid.preparation import estimate, workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,10 @@ def prepare(options: Check) -> None:
             "--json FILE"
         )
     videos = sources.open_data(Path(options.data), allow_leakage=True)
+    if options.work.dry_run:
+        few = functools.partial(_check_few, options)
+        estimate.say(estimate.once_each(videos), options.work.threads, few)
+        return
     with options.work.each(options.json) as each:
         findings = check.check(
             videos, num_frames=options.num_frames, threads=options.work.threads, each=each
@@ -51,3 +56,7 @@ def prepare(options: Check) -> None:
     print(check.table(findings, len({row.path for row in videos.rows})))
     if check.wrong(findings):
         sys.exit(1)
+
+
+def _check_few(options, videos, _):
+    check.check(videos, num_frames=options.num_frames, threads=options.work.threads)

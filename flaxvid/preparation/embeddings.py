@@ -8,7 +8,7 @@ import tyro
 
 from flaxvid import ranges
 from flaxvid.data import embeddings, lock
-from flaxvid.preparation import workers
+from flaxvid.preparation import estimate, workers
 from flaxvid.runs import datasets, embed, encoding
 from flaxvid.runs import options as run_options
 
@@ -55,10 +55,11 @@ class Embeddings:
     )
 
 
-def prepare(options: Embeddings) -> Path:
+def prepare(options: Embeddings) -> Path | None:
     """The command `prepare embeddings`: makes the folder, or goes on with it, and says so.
 
-    A folder that is whole is kept, if it was made of the same videos in the same way.
+    A folder that is whole is kept, if it was made of the same videos in the same way. With
+    `dry_run` there is none.
 
     Raises:
         UserError: for a manifest, a video, an encoder or weights that can't be used.
@@ -73,6 +74,20 @@ def prepare(options: Embeddings) -> Path:
         stage=options.encoder_stage,
         grid=options.encoder_grid,
     ).shown(sampling=options.sampling, padding=options.padding)
+    if options.work.dry_run:
+        estimate.say(
+            videos,
+            options.work.threads,
+            lambda few, folder: embed.make(
+                folder,
+                few,
+                encoder,
+                embed.describe(few, encoder, options.dtype, options.views),
+                options.bad_videos,
+                options.work.threads,
+            ),
+        )
+        return None
     about = embed.describe(videos, encoder, options.dtype, options.views)
     folder = options.out or embed.cache_folder(options.manifest, about)
     with lock.exclusive(folder):

@@ -1,6 +1,7 @@
 """`prepare frames`: videos as folders of JPEGs."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import tyro
 
 from flaxvid import ranges
 from flaxvid.data import frames, sources
-from flaxvid.preparation import workers
+from flaxvid.preparation import estimate, workers
 
 Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
 Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
@@ -40,17 +41,19 @@ class Frames:
 def prepare(options: Frames) -> None:
     """Frame folders, and a manifest of them."""
     videos = sources.open_data(Path(options.data), allow_leakage=True)
+    write = functools.partial(
+        frames.write,
+        fps=options.fps,
+        short_side=options.short_side,
+        quality=options.quality,
+        threads=options.work.threads,
+        skip=options.bad_videos == "skip",
+    )
+    if options.work.dry_run:
+        estimate.say(estimate.once_each(videos), options.work.threads, write)
+        return
     with options.work.each(options.out) as each:
-        skipped = frames.write(
-            videos,
-            options.out,
-            fps=options.fps,
-            short_side=options.short_side,
-            quality=options.quality,
-            threads=options.work.threads,
-            skip=options.bad_videos == "skip",
-            each=each,
-        )
+        skipped = write(videos, options.out, each=each)
     say_written(options.out, skipped)
 
 

@@ -1,13 +1,14 @@
 """`prepare packed`: videos decoded once, into a dataset that is read fast."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
 from flaxvid.data import packed, sources
-from flaxvid.preparation import frames, workers
+from flaxvid.preparation import estimate, frames, workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Packed:
 def prepare(options: Packed) -> None:
     """A packed folder, ready for --data."""
     videos = sources.open_data(Path(options.data))
+    pack = functools.partial(
+        packed.pack,
+        settings=options.settings,
+        threads=options.work.threads,
+        skip=options.bad_videos == "skip",
+    )
+    if options.work.dry_run:
+        estimate.say(videos, options.work.threads, pack)
+        return
     with options.work.each(options.out) as each:
-        skipped = packed.pack(
-            videos,
-            options.out,
-            options.settings,
-            threads=options.work.threads,
-            skip=options.bad_videos == "skip",
-            each=each,
-        )
+        skipped = pack(videos, options.out, each=each)
     frames.say_written(options.out, skipped)

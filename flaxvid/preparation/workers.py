@@ -27,6 +27,9 @@ class Workers:
     """Of the runner, as its documentation names them: direct_num_workers=4
     direct_running_mode=multi_processing."""
 
+    dry_run: bool = False
+    """Make nothing: say how long it would take, and how many bytes, measured on a few videos."""
+
     def __post_init__(self):
         if self.beam_options and self.beam is None:
             raise errors.UserError(

@@ -32,6 +32,7 @@ def pipeline(tmp_path, monkeypatch):
         function = pickle.loads(pickle.dumps(function))
         for item in (*items[:1], *items):
             function(item)
+        return True
 
     monkeypatch.setattr(beam.Pipeline, "_run", run)
     return beam.Pipeline("DirectRunner", (), tmp_path / "made.beam")
@@ -118,9 +119,27 @@ def test_findings_are_those_of_the_local_command(few, pipeline, tmp_path):
     assert {"unreadable", "short", "duplicate", "leaking"} == {f.problem for f in found}
 
 
+def test_the_death_of_workers_costs_what_they_had_in_hand(pipeline, monkeypatch, capsys):
+    """It goes on as long as anything is done between one death and the next."""
+    places = []
+
+    def dying(self, function, items):
+        places.append(len(items))
+        if len(places) != 3:
+            function(items[0])
+        return False
+
+    monkeypatch.setattr(beam.Pipeline, "_run", dying)
+    assert list(pipeline(str, [1, 2])) == ["1", "2"]
+    assert places == [2, 1]
+    assert "a worker has died; goes on with 1" in capsys.readouterr().out
+    with pytest.raises(errors.UserError, match="its workers die before anything is done"):
+        list(pipeline(str, [3]))
+
+
 def test_workers_that_write_elsewhere_are_found_out(pipeline, monkeypatch):
     """As in containers that do not share the folder."""
-    monkeypatch.setattr(beam.Pipeline, "_run", lambda *_: None)
+    monkeypatch.setattr(beam.Pipeline, "_run", lambda *_: True)
     with pytest.raises(errors.UserError, match="this machine and all workers share"):
         list(pipeline(len, ["a"]))
 
