@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import stat
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -201,27 +202,45 @@ def refuse_unwritable(folder: Path | str, option: str) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(folder: Path | str) -> Iterator[Path]:
+def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[Path]:
     """A new folder under a temporary name; when the block ends it is `folder`.
 
     What a kill left under that name is removed by the next that makes the folder. The files inside
     are not forced to the disk one by one: after a power cut, unlike after a kill, some may be
     empty.
 
+    Args:
+        folder: to make.
+        partials: a folder in which it has a name that nobody else has, where others may be making
+            the same one; None: it is made beside `folder`.
+
     Raises:
         FileError: if it can't be made, or `folder` is there and not empty.
     """
     folder = Path(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = partial_name(folder, partials)
     with or_say_why(folder):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             os.replace(partial, folder)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+def partial_name(path: Path, partials: Path | None = None) -> Path:
+    """Where something is made that gets its name `path` when it is whole.
+
+    Args:
+        path: the name.
+        partials: a folder in which it has a name that nobody else has; None: beside `path`.
+    """
+    if partials is None:
+        return path.with_name(f".{path.name}.partial")
+    return partials / uuid.uuid4().hex / path.name
 
 
 # ------------------------------------------------------------------ reading
@@ -233,13 +252,7 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
             than `largest` bytes, or no text.
     """
     with or_say_why(path, "read", "check the path"):
-        about = os.stat(path)
-        if not stat.S_ISREG(about.st_mode):
-            raise FileError(f"{path}: is {kind(path)}, and no file that could be read")
-        if about.st_size > largest:
-            raise FileError(
-                f"{path}: has {about.st_size:,} bytes, too many for a file of this kind"
-            )
+        _refuse_unreadable(path, largest)
         data = Path(path).read_bytes()
     try:
         return data.decode("utf-8-sig")
@@ -247,6 +260,14 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
         raise FileError(
             f"{path}: is no text in UTF-8 ({error.reason} at {error.start}); save it as UTF-8"
         ) from None
+
+
+def _refuse_unreadable(path, largest):
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise FileError(f"{path}: is {kind(path)}, and no file that could be read")
+    if about.st_size > largest:
+        raise FileError(f"{path}: has {about.st_size:,} bytes, too many for a file of this kind")
 
 
 def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:
@@ -270,11 +291,31 @@ def read_csv(path: Path | str, *, largest: int = LARGEST) -> tuple[list[str], li
     Raises:
         FileError: if it can't be read, or is no CSV.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path, largest=largest), newline=""))
-    try:
+    with open_csv(path, largest=largest) as reader:
         return list(reader.fieldnames or ()), list(reader)
-    except csv.Error as error:
-        raise FileError(f"{path}, after line {reader.line_num}: is no CSV ({error})") from None
+
+
+@contextlib.contextmanager
+def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictReader]:
+    """Inside, the rows of a CSV file come one by one, so that a large one is never in memory.
+
+    Raises:
+        FileError: if it can't be read, or is no CSV; from inside too.
+    """
+    with or_say_why(path, "read", "check the path"):
+        _refuse_unreadable(path, largest)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            try:
+                yield reader
+            except csv.Error as error:
+                raise FileError(
+                    f"{path}, after line {reader.line_num}: is no CSV ({error})"
+                ) from None
+            except UnicodeDecodeError as error:
+                raise FileError(
+                    f"{path}, after line {reader.line_num}: is no text in UTF-8 ({error.reason})"
+                ) from None
 
 
 def kind(path: Path | str) -> str:

@@ -130,6 +130,16 @@ class NewFolder:
         return files.why_unwritable(value)
 
 
+PLACES = (File, Folder, Source, NewFile, NewFolder)
+ELSEWHERE = "is no path of this machine, and no other is supported; copy it here, or mount it"
+
+
+def is_elsewhere(path: Path | str) -> bool:
+    """Whether a path names an object store or a server, as gs://bucket/x does: no local folder."""
+    # A `Path` has one slash of the two; a letter alone is a drive of Windows.
+    return re.match("[a-zA-Z][a-zA-Z0-9+.-]+:/", str(path)) is not None
+
+
 def _standing(value, right, wanted):
     try:
         mode = os.stat(value).st_mode
@@ -268,6 +278,8 @@ def _refuse(value, option):
         return f"must not be longer than {LONGEST} letters"
     for rule in option.metadata:
         problem = ""
+        if isinstance(rule, PLACES) and is_elsewhere(value):
+            return ELSEWHERE
         if isinstance(rule, bounds.Interval) and not isinstance(value, str):
             problem = "" if _inside(value, rule) else f"must be {_in_words(rule)}"
         elif hasattr(rule, "refuse"):

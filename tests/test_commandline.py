@@ -207,7 +207,20 @@ def refusal(parse, arguments):
     return None
 
 
-@pytest.mark.parametrize("value", ["", "x" * 300, "/dev/null", "FILE/x", "missing", "PIPE"])
+def test_no_option_takes_an_object_store_for_a_folder_of_that_name(place):
+    """`--out gs://bucket/run` would else be a folder `gs:` here, that nobody finds."""
+    for name, parse, chosen in parsers(place):
+        for option in ranges.options(chosen):
+            takes_places = any(isinstance(rule, ranges.PLACES) for rule in option.metadata)
+            if takes_places and option.flag.startswith("--"):
+                line = said_of(option, "gs://bucket/run.csv", parse)
+                assert ranges.ELSEWHERE in (line or ""), f"{name} {option.flag}: {line}"
+
+
+ARGUMENTS = ["", "x" * 300, "/dev/null", "FILE/x", "missing", "PIPE", "s3://bucket/x"]
+
+
+@pytest.mark.parametrize("value", ARGUMENTS)
 def test_any_positional_argument_is_legal_or_refused(place, tmp_path, value):
     """The arguments without a flag, one after the other."""
     before = snapshot(tmp_path)
@@ -236,6 +249,12 @@ def test_any_positional_argument_is_legal_or_refused(place, tmp_path, value):
         ("prepare frames FOLDER NEW --short-side 0", "--short-side 0: must be"),
         ("prepare frames FOLDER NEW --fps 0", "--fps 0.0: must be more than 0"),
         ("prepare packed FOLDER NEW --clips-per-shard 0", "--clips-per-shard 0: must be"),
+        ("train --data s3://bucket/videos", f"--data s3://bucket/videos: {ranges.ELSEWHERE}"),
+        ("train --out gs://bucket/run", f"--out gs:/bucket/run: {ranges.ELSEWHERE}"),
+        ("train --weights https://a.b/c.safetensors", ranges.ELSEWHERE),
+        ("predict FOLDER s3://bucket/a.mp4", ranges.ELSEWHERE),
+        ("prepare packed FOLDER s3://bucket/packed", ranges.ELSEWHERE),
+        ("prepare packed FOLDER NEW --beam-options a=1", "say which runner it is for, with --beam"),
         ("predict FOLDER FILE --window inf", "--window inf: must be a finite number"),
         ("predict FOLDER FILE --out FOLDER", "must end in"),
         ("predict FOLDER FILE --out FILE", "is there already; pass --overwrite"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from flaxvid import prepare
 from flaxvid.data import manifest, motion, sources
 
+BEAM = ("--beam", "DirectRunner")
 CLIPS = [
     f"v_{c}_g{g:02d}_c{n:02d}.avi" for c in ("Biking", "YoYo") for g in range(8) for n in (1, 2)
 ]
@@ -190,6 +192,22 @@ def test_ucf101_organise_without_lists_only_sorts(run, flat):
     assert "no split was asked for" in printed
     assert sorted(path.name for path in flat.iterdir()) == ["Biking", "YoYo"]
     assert "8 test" in run("ucf101", flat, "--organise", "move", "--random", "0.25")
+
+
+def test_a_dry_run_says_what_all_would_take_and_makes_nothing(run, small_motion, tmp_path):
+    """Measured on 16 of the 70 videos, after one that loads what is needed."""
+    for words in (("frames", tmp_path / "new"), ("packed", tmp_path / "new"), ("check",)):
+        printed = run(words[0], small_motion.root, *words[1:], "--dry-run")
+        assert "measured  16 of 70 videos, evenly spread" in printed
+        seconds, size = re.search(r"all +about (.+) and ([\d.]+) MB", printed).groups()
+        assert re.fullmatch(r"\d+ s", seconds)
+        assert float(size) < 20
+    assert not (tmp_path / "new").exists()
+
+
+def test_workers_of_beam_need_a_place_for_findings(run, flat):
+    """Which is refused before anything is read."""
+    assert "--beam DirectRunner: its workers need a place" in run("check", flat, *BEAM)
 
 
 def test_words_of_others_are_told(run, flat):

@@ -15,21 +15,25 @@ SHORTEST = 0.8  # share of the video that a view lasts, at least
 MARGIN = 1.25  # times as many pixels along a side as are shown, so that zooming in stays sharp
 
 
-def clips(loader: batches.VideoRows, index: int, views: Sequence[int]) -> batches.Batch:
-    """The views of these numbers of video `index`, as rows of a batch.
+def clips(
+    loader: batches.VideoRows, index: int, views: Sequence[int], video: int | None = None
+) -> batches.Batch:
+    """The views of these numbers of row `index`, as rows of a batch.
 
     A view lasts 80 to 100% of the video, with one frame drawn from each of its equal segments, and
-    is changed by `augment.another_view`. Video and number determine it.
+    is changed by `augment.another_view`. Its number and that of the video determine it: `video`, or
+    `index` where the loader has all videos.
 
     Raises:
         VideoError: if the video can't be read, and bad videos are errors.
     """
     shown = loader.preprocessing
+    video = index if video is None else video
     chosen = []
 
     def choose(num_frames):
         # Asked again where a header claimed too many frames.
-        chosen[:] = [moments(num_frames, shown.num_frames, _rng(index, view)) for view in views]
+        chosen[:] = [moments(num_frames, shown.num_frames, _rng(video, view)) for view in views]
         return np.unique(np.concatenate(chosen))
 
     def cut(frames):
@@ -41,7 +45,7 @@ def clips(loader: batches.VideoRows, index: int, views: Sequence[int]) -> batche
                     frames[np.searchsorted(places, indices)],
                     shown.crop_size,
                     # Another stream than that of the moments, which may be drawn twice.
-                    _rng(index, view, 1),
+                    _rng(video, view, 1),
                 )
                 for indices, view in zip(chosen, views, strict=True)
             ]

@@ -14,14 +14,14 @@ A finding is one of:
 
 import collections
 import dataclasses
+import functools
 import hashlib
-from concurrent import futures
 from pathlib import Path
 
 import numpy as np
 
 from flaxvid import errors, progress
-from flaxvid.data import manifest, packed
+from flaxvid.data import manifest, packed, workers
 from flaxvid.video import decode, endings, frame_folder
 
 # What content looks like that FFmpeg can't open -> FFmpeg's name of the container.
@@ -38,45 +38,54 @@ class Finding:
     detail: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _File:
-    """What opening one file has shown."""
-
-    digest: str
-    findings: tuple[Finding, ...]
-
-
-def check(videos: manifest.Manifest, *, num_frames: int = 1, threads: int = 2) -> list[Finding]:
+def check(
+    videos: manifest.Manifest,
+    *,
+    num_frames: int = 1,
+    threads: int = 2,
+    each: workers.Each | None = None,
+) -> list[Finding]:
     """Opens every video of a manifest and says what is wrong, in the manifest's order.
 
     Args:
         videos: the manifest; leaking ones too.
         num_frames: frames that a clip takes, at least 1.
         threads: that read.
+        each: where they are read; None: in so many threads.
     """
+    each = each or workers.Threads(threads)
     parts = collections.defaultdict(list)
     for row in videos.rows:
         parts[row.path].append(row)
 
-    def check_one(path):
-        try:
-            return _check_file(videos.root / path, path, parts[path], num_frames)
-        except OSError as error:
-            return _File("", (Finding(path, "unreadable", str(error)),))
-
-    with futures.ThreadPoolExecutor(threads) as pool:
-        found = progress.track(pool.map(check_one, parts), len(parts), "checking", "video")
-        files = dict(zip(parts, found, strict=True))
-    findings = [finding for file in files.values() for finding in file.findings]
-    return findings + _duplicates(files, parts) + _leaks(videos)
+    items = [
+        (str(videos.root / path), path, max(row.end or row.start for row in rows))
+        for path, rows in parts.items()
+    ]
+    found = each(functools.partial(_check_file, num_frames=num_frames), items)
+    found = list(progress.track(found, len(items), "checking", "video"))
+    findings = [Finding(*finding) for _, several in found for finding in several]
+    digests = {path: digest for path, (digest, _) in zip(parts, found, strict=True)}
+    return findings + _duplicates(digests, parts) + _leaks(videos)
 
 
-def _check_file(path, name, rows, num_frames):
+def _check_file(item, num_frames):
+    """A file's digest, and what is wrong with it as the fields of findings."""
+    place, name, end = item
+    try:
+        path = Path(place)
+        findings = _findings(path, name, end, num_frames)
+        return _digest(path), [dataclasses.astuple(finding) for finding in findings]
+    except OSError as error:
+        return "", [(name, "unreadable", str(error))]
+
+
+def _findings(path, name, end, num_frames):
     try:
         found = _read_through(path)
     except decode.VideoError as error:
         unreadable = Finding(name, "unreadable", error.problem)
-        return _File(_digest(path), (*_mislabelled(path, name, _by_content(path)), unreadable))
+        return [*_mislabelled(path, name, _by_content(path)), unreadable]
     problems = _mislabelled(path, name, found.info.container)
     count, short = len(found.seconds), _ends_early(found)
     if short:
@@ -90,12 +99,10 @@ def _check_file(path, name, rows, num_frames):
         problems.append(Finding(name, "damaged", found.complaint))
     if not short and count < num_frames:
         problems.append(Finding(name, "short", f"has {count} frames, a clip takes {num_frames}"))
-    end = max(row.end or row.start for row in rows)
     if found.info.fps and end > found.end + 0.5:
         detail = f"lasts {found.end:.2f} s, a row ends at {end:g} s"
         problems.append(Finding(name, "short", detail))
-    problems += [Finding(name, "noted", note) for note in found.info.notes]
-    return _File(_digest(path), tuple(problems))
+    return problems + [Finding(name, "noted", note) for note in found.info.notes]
 
 
 def _ends_early(found):
@@ -176,10 +183,10 @@ def _digest(path):
     return digest.hexdigest()
 
 
-def _duplicates(files, parts):
+def _duplicates(digests, parts):
     findings, first = [], {}
-    for path, file in files.items():
-        original = first.setdefault(file.digest, path) if file.digest else path
+    for path, digest in digests.items():
+        original = first.setdefault(digest, path) if digest else path
         if original == path:
             continue
         findings.append(Finding(path, "duplicate", f"the same bytes as {original}"))

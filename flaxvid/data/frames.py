@@ -5,8 +5,8 @@ videos that are missing. Each holds a `frames.json` with its rate, and is read a
 """
 
 import dataclasses
+import functools
 import json
-from concurrent import futures
 from pathlib import Path, PurePath
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flaxvid import errors, files, progress
-from flaxvid.data import manifest
+from flaxvid.data import manifest, workers
 from flaxvid.video import decode, endings, frame_folder, transform
 
 ABOUT = "frames_made.json"  # how the frames of a whole folder are made, and of what
@@ -39,6 +39,7 @@ def write(
     quality: int = 95,
     threads: int = 2,
     skip: bool = False,
+    each: workers.Each | None = None,
 ) -> dict[str, str]:
     """Writes the frames of every video of a manifest, and a manifest of the folders.
 
@@ -52,6 +53,7 @@ def write(
         quality: of the JPEGs, 1 to 100.
         threads: that decode.
         skip: leave out videos that can't be read.
+        each: where they are decoded; None: in so many threads.
 
     Returns:
         The videos left out -> why.
@@ -63,25 +65,22 @@ def write(
     """
     out = Path(out)
     folders = _folders(videos)
-    skipped = {}
     made_as = {"fps": fps, "short_side": short_side, "quality": quality}
     _begin(out, made_as | {"source": str(videos.root.absolute())})
 
-    def write_one(path):
-        try:
-            _write_video(videos.root / path, out / folders[path], fps, short_side, quality)
-        except decode.VideoError as error:
-            if not skip:
-                raise
-            return path, str(error)
-        return path, None
-
+    each = each or workers.Threads(threads)
     missing = [path for path, folder in folders.items() if not (out / folder).is_dir()]
-    with futures.ThreadPoolExecutor(threads) as pool:
-        done = pool.map(write_one, missing)
-        for path, problem in progress.track(done, len(missing), f"frames to {out}", "video"):
-            if problem is not None:
-                skipped[path] = problem
+    places = [(str(videos.root / path), str(out / folders[path])) for path in missing]
+    write_one = functools.partial(
+        _write_video,
+        fps=fps,
+        short_side=short_side,
+        quality=quality,
+        skip=skip,
+        partials=each.partials,
+    )
+    problems = progress.track(each(write_one, places), len(missing), f"frames to {out}", "video")
+    skipped = {path: problem for path, problem in zip(missing, problems, strict=True) if problem}
     rows = [
         dataclasses.replace(row, path=folders[row.path], group=row.group or folders[row.path])
         for row in videos.rows
@@ -127,10 +126,26 @@ def _folders(videos):
     return folders
 
 
-def _write_video(path, folder, fps, short_side, quality):
+def _write_video(places, fps, short_side, quality, skip, partials):
+    """The frames of a video to its folder; what is wrong with a video that is left out, or None."""
+    path, folder = map(Path, places)
+    try:
+        _write_frames(path, folder, fps, short_side, quality, partials)
+    except decode.VideoError as error:
+        if not skip:
+            raise
+        return str(error)
+    except files.FileError:
+        # Where several try it, another may have been the first to make it whole.
+        if partials is None or not folder.is_dir():
+            raise
+    return None
+
+
+def _write_frames(path, folder, fps, short_side, quality, partials):
     stated, seconds = decode.probe(path).fps, []
     frames = decode.TimedFrames(path, rate=fps)
-    with files.whole_folder(folder) as partial:
+    with files.whole_folder(folder, partials) as partial:
         for number, (second, frame) in enumerate(frames, start=1):
             data = encode(frame, short_side, quality)
             (partial / f"frame_{number:06d}.jpg").write_bytes(data)

@@ -9,28 +9,32 @@ Opening a manifest opens no video.
 import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import math
 import operator
 import os
+import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files
+from flaxvid import errors, files, ranges
 from flaxvid.data import scan
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("path", "label", "group", "split", "start", "end")
+LARGEST = 2**32  # bytes of a CSV: ten million rows have a quarter of that
+CHUNK = 10_000  # rows that are text in memory at once
 
 
 class ManifestError(errors.UserError):
     """A manifest or a folder of videos that can't be used as it stands."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Row:
     """One labelled video, or the part of it between `start` and `end`."""
 
@@ -74,9 +78,14 @@ class Manifest:
 
     def fingerprint(self) -> str:
         """SHA-256 over rows and vocabulary: equal for equal data, wherever it lies."""
-        rows = sorted(dataclasses.astuple(row)[:4] + _times(row) for row in self.rows)
-        text = json.dumps([self.labels, rows], ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        names = operator.attrgetter(*COLUMNS[:4])
+        rows = sorted(names(row) + _times(row) for row in self.rows)
+        digest = hashlib.sha256(f"[{json.dumps(self.labels, ensure_ascii=False)}, [".encode())
+        for first in range(0, len(rows), CHUNK):  # as json.dumps([labels, rows]), never in memory
+            text = json.dumps(rows[first : first + CHUNK], ensure_ascii=False)[1:-1]
+            digest.update(f"{', ' if first else ''}{text}".encode())
+        digest.update(b"]]")
+        return digest.hexdigest()
 
 
 def _times(row):
@@ -113,10 +122,9 @@ def read(path: Path) -> Manifest:
             raise ManifestError(
                 f"{path}: a manifest is a .csv or .json file, or a folder of classes"
             )
-        records, labels = readers[path.suffix](path)
+        rows, labels = readers[path.suffix](path)
     except files.FileError as error:
         raise ManifestError(f"{error}; a manifest is a CSV or JSON") from None
-    rows = tuple(read_row(path, number, record) for number, record in records)
     if not rows:
         raise ManifestError(f"{path}: has no rows; add one line per video")
     known = sorted({row.label for row in rows})
@@ -127,17 +135,20 @@ def read(path: Path) -> Manifest:
 
 
 def _read_csv(path):
-    header, rows = files.read_csv(path)
-    missing = [name for name in ("path", "label") if name not in header]
-    for sign in (";", "\t"):
-        if missing and sign in "".join(header):
-            raise ManifestError(f"{path}: has {sign!r} between its columns; save it with commas")
-    if missing:
-        raise ManifestError(
-            f"{path}: no column {missing[0]!r} in its first line; "
-            f"columns are {', '.join(COLUMNS)}, of which path and label are required"
-        )
-    return list(enumerate(rows, start=2)), ()
+    with files.open_csv(path, largest=LARGEST) as records:
+        header = records.fieldnames or ()
+        missing = [name for name in ("path", "label") if name not in header]
+        for sign in (";", "\t"):
+            if missing and sign in "".join(header):
+                raise ManifestError(
+                    f"{path}: has {sign!r} between its columns; save it with commas"
+                )
+        if missing:
+            raise ManifestError(
+                f"{path}: no column {missing[0]!r} in its first line; "
+                f"columns are {', '.join(COLUMNS)}, of which path and label are required"
+            )
+        return tuple(read_row(path, number, r) for number, r in enumerate(records, start=2)), ()
 
 
 def _read_json(path):
@@ -151,7 +162,8 @@ def _read_json(path):
         raise ManifestError(
             f'{path}: is not a manifest in JSON; it should read {{"labels": [...], "rows": [...]}}'
         )
-    return list(enumerate(rows, start=1)), tuple(labels)
+    rows = tuple(read_row(path, number, row) for number, row in enumerate(rows, start=1))
+    return rows, tuple(labels)
 
 
 def _are_texts(values):
@@ -170,25 +182,28 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
         ManifestError: for fields that are no texts and seconds, are missing, or out of range.
     """
     try:
+        path_in_it, end = record["path"], record.get("end")
         row = Row(
-            path=record["path"],
-            label=record["label"],
-            group=record.get("group") or record["path"],
-            split=record.get("split") or "train",
-            start=float(record.get("start") or 0.0),
-            end=float(record["end"]) if record.get("end") not in (None, "") else None,
+            path=path_in_it,
+            # Of millions of rows, what they share is in memory once.
+            label=sys.intern(record["label"]),
+            group=record.get("group") or path_in_it,
+            split=sys.intern(record.get("split") or "train"),
+            start=_seconds(record.get("start") or 0.0),
+            end=None if end is None or end == "" else _seconds(end),
         )
-        if not _are_texts([row.path, row.label, row.group, row.split]):
+        if not isinstance(row.path, str) or not isinstance(row.group, str):
             raise TypeError
-        if not all(map(math.isfinite, (row.start, row.end or 0.0))):
-            raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         shown = errors.printable(str(record))
         shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
         raise ManifestError(f"{path}, row {number}: {shown} is not a row; see {COLUMNS}") from None
-    _refuse_unprintable(row.label, f"{path}, row {number}")
+    if _is_unprintable(row.label):
+        _refuse_unprintable(row.label, f"{path}, row {number}")
     if not row.path or not row.label:
         raise ManifestError(f"{path}, row {number}: path and label must not be empty")
+    if ranges.is_elsewhere(row.path):
+        raise ManifestError(f"{path}, row {number}: {row.path} {ranges.ELSEWHERE}")
     if row.split not in SPLITS:
         raise ManifestError(f"{path}, row {number}: split {row.split!r} is not one of {SPLITS}")
     if row.start < 0 or (row.end is not None and row.end <= row.start):
@@ -200,10 +215,23 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
 
 def _refuse_unprintable(label, where):
     """Terminals, in which it is shown, would obey it."""
-    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in label):
+    if _is_unprintable(label):
         raise ManifestError(
             f"{where}: the label {label!r} has letters that can't be printed; rename it"
         )
+
+
+@functools.lru_cache(4096)
+def _is_unprintable(label):
+    return any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in label)
+
+
+@functools.lru_cache(4096)
+def _seconds(value):
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError
+    return seconds
 
 
 def write(manifest: Manifest, path: Path) -> None:
@@ -247,10 +275,12 @@ def check_leakage(manifest: Manifest) -> None:
         ManifestError: naming up to three of the groups and their splits.
     """
     for what in ("group", "path"):
-        splits = collections.defaultdict(set)
+        first, leaks = {}, {}
         for row in manifest.rows:
-            splits[getattr(row, what)].add(row.split)
-        leaks = {name: found for name, found in splits.items() if len(found) > 1}
+            name = getattr(row, what)
+            split = first.setdefault(name, row.split)
+            if split != row.split:
+                leaks.setdefault(name, {split}).add(row.split)
         if leaks:
             shown = ", ".join(
                 f"{name!r} ({'+'.join(sorted(leaks[name]))})" for name in list(leaks)[:3]

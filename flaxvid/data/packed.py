@@ -20,7 +20,6 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
-from concurrent import futures
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,7 @@ import numpy as np
 
 from flaxvid import errors, files, progress, ranges
 from flaxvid.data import frames as frame_files
-from flaxvid.data import manifest
+from flaxvid.data import manifest, workers
 from flaxvid.video import decode, times
 
 NAME = "packed"
@@ -122,6 +121,7 @@ def pack(
     *,
     threads: int = 2,
     skip: bool = False,
+    each: workers.Each | None = None,
 ) -> dict[str, str]:
     """Packs every row of a manifest into `folder`, or goes on with a packing interrupted there.
 
@@ -129,8 +129,9 @@ def pack(
         videos: what to pack; a row that is a part of a video becomes a record of its own.
         folder: where to.
         settings: size, quality and frames a second.
-        threads: that decode.
+        threads: that decode, of every process that packs.
         skip: leave out videos that can't be read.
+        each: where the shards are written; None: here, one after the other.
 
     Returns:
         The videos left out -> why.
@@ -141,28 +142,50 @@ def pack(
     """
     folder = Path(folder)
     state = _begin(videos, folder, settings)
-    features, rows = _features(videos.labels), []
-    numbers = collections.defaultdict(itertools.count)
-    for split in videos.splits():
-        members = videos.split(split).rows
-        shards = -(-len(members) // settings.clips_per_shard)
-        for shard in range(shards):
-            name = f"{NAME}-{split}.array_record-{shard:05d}-of-{shards:05d}"
-            if name not in state["shards"]:
-                first = shard * settings.clips_per_shard
-                chosen = members[first : first + settings.clips_per_shard]
-                state["shards"][name] = _write_shard(
-                    folder / name, videos, chosen, features, settings, threads, skip
-                )
-                _save(folder, state)
-            for path, label, group in state["shards"][name]["rows"]:
-                address = f"{split}#{next(numbers[split])}"
-                rows.append(manifest.Row(address, label, group or path, split))
+    each = each or workers.InTurn()
+    shards = _shards(videos, settings.clips_per_shard)
+    missing = [name for name in shards if name not in state["shards"]]
+    write = functools.partial(
+        _write_shard,
+        labels=videos.labels,
+        settings=settings,
+        threads=threads,
+        skip=skip,
+        partials=each.partials,
+    )
+    items = [(str(folder / name), str(videos.root), shards[name]) for name in missing]
+    for name, shard in zip(missing, each(write, items), strict=True):
+        state["shards"][name] = shard
+        _save(folder, state)
+    whole = {name: state["shards"][name] for name in shards}
     with files.or_say_why(folder):
-        _write_metadata(folder, features, state["shards"])
+        _write_metadata(folder, _features(videos.labels), whole)
+    numbers, rows = collections.defaultdict(itertools.count), []
+    for name, shard in whole.items():
+        split = _split(name)
+        for path, label, group in shard["rows"]:
+            address = f"{split}#{next(numbers[split])}"
+            rows.append(manifest.Row(address, label, group or path, split))
     # Last, because it is the manifest that makes the folder usable.
     manifest.write(manifest.Manifest(folder, tuple(rows), videos.labels), folder / "manifest.csv")
-    return {path: why for s in state["shards"].values() for path, why in s["skipped"].items()}
+    return {path: why for s in whole.values() for path, why in s["skipped"].items()}
+
+
+def _shards(videos, clips):
+    """The name of each shard, and the fields of its rows."""
+    shards = {}
+    for split in videos.splits():
+        rows = [dataclasses.astuple(row) for row in videos.split(split).rows]
+        count = -(-len(rows) // clips)
+        for number in range(count):
+            name = f"{NAME}-{split}.array_record-{number:05d}-of-{count:05d}"
+            shards[name] = rows[number * clips : (number + 1) * clips]
+    return shards
+
+
+def _split(name):
+    """Of the shard of a name."""
+    return name.removeprefix(f"{NAME}-").partition(".")[0]
 
 
 def _begin(videos, folder, settings):
@@ -219,34 +242,42 @@ def _features(labels: Sequence[str]):
     )
 
 
-def _write_shard(path, videos, rows, features, settings, threads, skip):
+def _write_shard(item, labels, settings, threads, skip, partials):
+    """Writes a shard, and says what is in it."""
     from array_record.python import array_record_module
+    from tensorflow_datasets.core import example_serializer
+
+    path, root, rows = Path(item[0]), Path(item[1]), [manifest.Row(*row) for row in item[2]]
+    features = _features(labels)
+    serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
 
     def encoded(row):
         try:
-            return _jpegs(videos.path(row), row, settings)
+            return _jpegs(root / row.path, row, settings)
         except decode.VideoError as error:
             if not skip:
                 raise
             return error
 
     packed, skipped = [], {}
-    partial = path.with_name(path.name + ".partial")
+    partial = files.partial_name(path, partials)
+    files.make_folder(partial.parent)
     writer = array_record_module.ArrayRecordWriter(str(partial), "group_size:1")
     try:
-        with futures.ThreadPoolExecutor(threads) as pool:
-            clips = pool.map(encoded, rows)
-            clips = progress.track(clips, len(rows), f"packing {path.name}", "clip")
-            for row, clip in zip(rows, clips, strict=True):
-                if isinstance(clip, decode.VideoError):
-                    skipped[str(clip.path)] = str(clip)
-                    continue
-                example = {"label": row.label, "group": row.group, "path": row.path}
-                example["video"] = [io.BytesIO(data) for _, data in clip[:-1]]
-                example["seconds"] = [second for second, _ in clip]
-                record = features.serialize_example(features.encode_example(example))
-                _or_say_why(partial, writer.write, record)
-                packed.append((row.path, row.label, row.group))
+        clips = workers.Threads(threads)(encoded, rows)
+        clips = progress.track(clips, len(rows), f"packing {path.name}", "clip")
+        for row, clip in zip(rows, clips, strict=True):
+            if isinstance(clip, decode.VideoError):
+                skipped[str(clip.path)] = str(clip)
+                continue
+            example = {"label": row.label, "group": row.group, "path": row.path}
+            example["video"] = [io.BytesIO(data) for _, data in clip[:-1]]
+            example["seconds"] = [second for second, _ in clip]
+            example = serializer.get_tf_example(features.encode_example(example))
+            # The order of a map is else another in every process, and so would be the bytes.
+            record = example.SerializeToString(deterministic=True)
+            _or_say_why(partial, writer.write, record)
+            packed.append((row.path, row.label, row.group))
         _or_say_why(partial, writer.close)
     except BaseException:
         with contextlib.suppress(RuntimeError):
@@ -290,7 +321,7 @@ def _write_metadata(folder, features, shards):
     )
     splits = {}
     for name, shard in shards.items():
-        splits.setdefault(name.removeprefix(f"{NAME}-").partition(".")[0], []).append(shard)
+        splits.setdefault(_split(name), []).append(shard)
     infos = [
         tfds.core.SplitInfo(
             name=split,

@@ -1,14 +1,16 @@
 """`prepare check`: every video read, and what is wrong with them listed."""
 
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from flaxvid import files, ranges
+from flaxvid import errors, files, ranges
 from flaxvid.data import check, sources
+from flaxvid.preparation import estimate, workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +22,9 @@ class Check:
     """A manifest, a folder of class folders, or a packed folder."""
     num_frames: Annotated[int, ranges.FRAMES] = 1
     """Frames that a clip takes: videos with fewer are short."""
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that read."""
+    work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
+        default_factory=workers.Workers
+    )
     json: Annotated[Path | None, ranges.NewFile((".json",))] = None
     """File for the findings too."""
     overwrite: bool = False
@@ -29,11 +32,31 @@ class Check:
 
 
 def prepare(options: Check) -> None:
-    """The table; exit code 1 if anything in it is wrong, and not only noted."""
+    """The table; exit code 1 if anything in it is wrong, and not only noted.
+
+    Raises:
+        UserError: for data that can't be opened, or Beam without a place for what it finds.
+    """
+    if options.work.beam is not None and options.json is None:
+        raise errors.UserError(
+            f"--beam {options.work.beam}: its workers need a place for what they find; give "
+            "--json FILE"
+        )
     videos = sources.open_data(Path(options.data), allow_leakage=True)
-    findings = check.check(videos, num_frames=options.num_frames, threads=options.threads)
-    if options.json is not None:
-        files.write_json(options.json, check.to_json(findings, videos))
+    if options.work.dry_run:
+        few = functools.partial(_check_few, options)
+        estimate.say(estimate.once_each(videos), options.work.threads, few)
+        return
+    with options.work.each(options.json) as each:
+        findings = check.check(
+            videos, num_frames=options.num_frames, threads=options.work.threads, each=each
+        )
+        if options.json is not None:
+            files.write_json(options.json, check.to_json(findings, videos))
     print(check.table(findings, len({row.path for row in videos.rows})))
     if check.wrong(findings):
         sys.exit(1)
+
+
+def _check_few(options, videos, _):
+    check.check(videos, num_frames=options.num_frames, threads=options.work.threads)

@@ -8,6 +8,7 @@ import tyro
 
 from flaxvid import errors, ranges
 from flaxvid.data import embeddings, lock
+from flaxvid.preparation import estimate, workers
 from flaxvid.runs import datasets, embed, encoding
 from flaxvid.runs import options as run_options
 
@@ -49,14 +50,16 @@ class Embeddings:
     """Stop at a video that can't be read, or leave it out and list it."""
     allow_leakage: bool = False
     """Go on although a group stands in more than one split."""
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
+        default_factory=workers.Workers
+    )
 
 
-def prepare(options: Embeddings) -> Path:
+def prepare(options: Embeddings) -> Path | None:
     """The command `prepare embeddings`: makes the folder, or goes on with it, and says so.
 
-    A folder that is whole is kept, if it was made of the same videos in the same way.
+    A folder that is whole is kept, if it was made of the same videos in the same way. With
+    `dry_run` there is none.
 
     Raises:
         UserError: for a manifest, a video, an encoder or weights that can't be used.
@@ -71,6 +74,20 @@ def prepare(options: Embeddings) -> Path:
         stage=options.encoder_stage,
         grid=options.encoder_grid,
     ).shown(sampling=options.sampling, padding=options.padding)
+    if options.work.dry_run:
+        estimate.say(
+            videos,
+            options.work.threads,
+            lambda few, folder: embed.make(
+                folder,
+                few,
+                encoder,
+                embed.describe(few, encoder, options.dtype, options.views),
+                options.bad_videos,
+                options.work.threads,
+            ),
+        )
+        return None
     about = embed.describe(videos, encoder, options.dtype, options.views)
     folder = options.out or embed.cache_folder(options.manifest, about)
     with lock.exclusive(folder):
@@ -78,7 +95,11 @@ def prepare(options: Embeddings) -> Path:
             stored = embeddings.read(folder)
             embeddings.check(stored, about)
         else:
-            stored = embed.make(folder, videos, encoder, about, options.bad_videos, options.threads)
+            threads = options.work.threads
+            with options.work.each(folder) as each:
+                stored = embed.make(
+                    folder, videos, encoder, about, options.bad_videos, threads, each
+                )
     print(
         f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
         f"most, {about.dim} numbers a frame"

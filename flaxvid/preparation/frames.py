@@ -1,6 +1,7 @@
 """`prepare frames`: videos as folders of JPEGs."""
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import tyro
 
 from flaxvid import errors, ranges
 from flaxvid.data import frames, sources
+from flaxvid.preparation import estimate, workers
 
 Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
 Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
@@ -29,23 +31,29 @@ class Frames:
     """Pixels; None leaves the size."""
     quality: Annotated[int, ranges.between(1, 100)] = 95
     """Of the JPEGs, 1 to 100."""
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
+        default_factory=workers.Workers
+    )
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
 
 
 def prepare(options: Frames) -> None:
     """Frame folders, and a manifest of them."""
-    skipped = frames.write(
-        sources.open_data(Path(options.data), allow_leakage=True),
-        options.out,
+    videos = sources.open_data(Path(options.data), allow_leakage=True)
+    write = functools.partial(
+        frames.write,
         fps=options.fps,
         short_side=options.short_side,
         quality=options.quality,
-        threads=options.threads,
+        threads=options.work.threads,
         skip=options.bad_videos == "skip",
     )
+    if options.work.dry_run:
+        estimate.say(estimate.once_each(videos), options.work.threads, write)
+        return
+    with options.work.each(options.out) as each:
+        skipped = write(videos, options.out, each=each)
     say_written(options.out, skipped)
 
 

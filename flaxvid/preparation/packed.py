@@ -1,14 +1,14 @@
 """`prepare packed`: videos decoded once, into a dataset that is read fast."""
 
 import dataclasses
+import functools
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 
-from flaxvid import ranges
 from flaxvid.data import packed, sources
-from flaxvid.preparation import frames
+from flaxvid.preparation import estimate, frames, workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,19 +22,25 @@ class Packed:
     settings: tyro.conf.OmitArgPrefixes[packed.Packing] = dataclasses.field(
         default_factory=packed.Packing
     )
-    threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
+        default_factory=workers.Workers
+    )
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
 
 
 def prepare(options: Packed) -> None:
     """A packed folder, ready for --data."""
-    skipped = packed.pack(
-        sources.open_data(Path(options.data)),
-        options.out,
-        options.settings,
-        threads=options.threads,
+    videos = sources.open_data(Path(options.data))
+    pack = functools.partial(
+        packed.pack,
+        settings=options.settings,
+        threads=options.work.threads,
         skip=options.bad_videos == "skip",
     )
+    if options.work.dry_run:
+        estimate.say(videos, options.work.threads, pack)
+        return
+    with options.work.each(options.out) as each:
+        skipped = pack(videos, options.out, each=each)
     frames.say_written(options.out, skipped)

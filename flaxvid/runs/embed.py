@@ -1,9 +1,13 @@
 """Videos to embeddings on disk: what `prepare embeddings` does, and `train` where it needs to."""
 
+import dataclasses
+import functools
 import hashlib
+import itertools
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import grain
 import numpy as np
@@ -17,6 +21,7 @@ from flaxvid.data import (
     embeddings_writer,
     lock,
     manifest,
+    workers,
 )
 from flaxvid.recipes import zoo
 from flaxvid.runs import clip_encoding, encoding, options
@@ -152,8 +157,18 @@ def make(
     about: embeddings.About,
     bad_videos: Literal["error", "skip"] = "error",
     threads: int = 2,
+    each: workers.Each | None = None,
 ) -> embeddings.Stored:
     """Embeds all videos of a manifest, or those that are left after a kill.
+
+    Args:
+        folder: to make.
+        videos: to embed.
+        encoder: by which.
+        about: what they are made of and with.
+        bad_videos: stop at one that can't be read, or note it.
+        threads: that decode.
+        each: where they are embedded, each by itself; None: here, many at a time.
 
     Raises:
         UserError: if the folder exists or was begun with something else, or for a bad video.
@@ -165,43 +180,79 @@ def make(
             said = "videos and views" if writer.views else "videos"
             print(f"{folder}: goes on after {whole - len(left)} of {whole} {said}")
         if left:
-            clips = _clips(writer, left, videos, encoder.preprocessing, bad_videos, threads)
-            if encoder.tokens:
-                embedded = clip_encoding.encode_clips(encoder.encode, clips)
+            jobs = _jobs(left, len(videos.rows), writer.views)
+            shown = sum(number >= len(videos.rows) for number in left)
+            what = f"embedding {len(left) - shown} videos"
+            what += f" and {shown} views of them" * bool(shown)
+            decode = functools.partial(
+                _decode, root=str(videos.root), shown=encoder.preprocessing, bad_videos=bad_videos
+            )
+            items = [(*job, dataclasses.astuple(videos.rows[job[1]])) for job in jobs]
+            if each is None:
+                # What is decoded comes in the order of the jobs.
+                dataset = grain.MapDataset.source(items).map(decode)
+                options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+                decoded = iter(dataset.to_iter_dataset(options))
+                tracked = progress.track(decoded, len(jobs), what, "reading")
+                for number, embedding in _encode(encoder, _real(jobs, tracked, writer.skip)):
+                    writer.write(number, embedding)
             else:
-                frames = ((number, video[mask]) for number, (video, mask) in clips)
-                embedded = encoding.encode_clips(encoder.encode, frames)
-            for number, embedding in embedded:
-                writer.write(number, embedding)
+                embed_one = functools.partial(embed_video, decode=decode, about=about)
+                done = progress.track(each(embed_one, items), len(items), what, "reading")
+                for number, embedding, reason in itertools.chain.from_iterable(done):
+                    if reason is None:
+                        writer.write(number, embedding)
+                    else:
+                        writer.skip(number, reason)
         return writer.finish()
 
 
-def _clips(writer, left, videos, preprocessing, bad_videos, threads):
-    """The number, the frames and their mask of every row that is left; notes the bad ones."""
-    skipped = batches.Skipped()
-    loader = batches.VideoRows(videos, preprocessing, bad_videos, skipped)
-    jobs = _jobs(left, len(videos.rows), writer.views)
+def _decode(item, root, shown, bad_videos):
+    """The frames of a video or of views of it, as rows of a batch, and why it can't be read."""
+    _, source, views, row = item
+    row, skipped = manifest.Row(*row), batches.Skipped()
+    videos = manifest.Manifest(Path(root), (row,), (row.label,))
+    loader = batches.VideoRows(videos, shown, bad_videos, skipped)
+    if views:
+        clips = augmented_views.clips(loader, 0, views, source)
+    else:
+        clips = {name: np.asarray(value)[None] for name, value in loader.test_row(0).items()}
+    return clips, next(iter(skipped.reasons().values()), None)
 
-    def decode(job):
-        number, source, shown = job
-        if shown:
-            return augmented_views.clips(loader, source, shown)
-        return {name: value[None] for name, value in _arrays(loader.test_row(number)).items()}
 
-    # The numbers of the rows are the jobs' own, as what is decoded comes in their order.
-    dataset = grain.MapDataset.source(jobs).map(decode)
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    decoded = iter(dataset.to_iter_dataset(options))
-    shown = sum(number >= len(videos.rows) for number in left)
-    what = f"embedding {len(left) - shown} videos" + (f" and {shown} views of them" * bool(shown))
-    tracked = progress.track(decoded, len(jobs), what, "reading")
-    for (number, source, _), clips in zip(jobs, tracked, strict=True):
+def _real(jobs, decoded, skip):
+    """The number, the frames and their mask of every row; those that can't be read are skipped."""
+    for (number, *_), (clips, reason) in zip(jobs, decoded, strict=True):
         for offset, weight in enumerate(clips["weight"]):
             if weight == 0:
-                path = str(videos.path(videos.rows[source]))
-                writer.skip(number + offset, skipped.reasons()[path])
+                skip(number + offset, reason)
             else:
                 yield number + offset, (clips["video"][offset], clips["mask"][offset])
+
+
+def _encode(encoder, clips):
+    """The number and the embedding of every clip."""
+    if encoder.tokens:
+        return clip_encoding.encode_clips(encoder.encode, clips)
+    frames = ((number, video[mask]) for number, (video, mask) in clips)
+    return encoding.encode_clips(encoder.encode, frames)
+
+
+def embed_video(
+    item: Sequence[Any], decode: Callable[..., Any], about: embeddings.About
+) -> list[tuple[int, np.ndarray | None, str | None]]:
+    """A video, or views of it, embedded by themselves in a process that knows no others.
+
+    Returns:
+        For each row of the array its number, and its embedding or why the video can't be read.
+    """
+    encoder, skipped = _opened(about), []
+    clips = _real([item], [decode(item)], lambda number, reason: skipped.append((number, reason)))
+    found = [(number, embedding, None) for number, embedding in _encode(encoder, clips)]
+    return found + [(number, None, reason) for number, reason in skipped]
+
+
+_opened = functools.lru_cache(1)(encoding.reopen)  # once for all videos of a process
 
 
 def _jobs(left, count, views):
@@ -218,7 +269,3 @@ def _jobs(left, count, views):
         else:
             jobs.append((number, source, (view,)))
     return jobs
-
-
-def _arrays(row):
-    return {name: np.asarray(value) for name, value in row.items()}

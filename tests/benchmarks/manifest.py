@@ -1,12 +1,15 @@
 """How long a manifest of UCF101 takes: 13,320 files, an official split, no video opened.
 
     python tests/benchmarks/manifest.py
+    python tests/benchmarks/manifest.py --rows 13320 133200 1332000 10000000    # opening one
 
 The files are small and hold no video, so that opening one would fail. Aim: 5 seconds or less for
 `python -m flaxvid.prepare ucf101`, Python's start included, in either layout. On two cores
 shared with other work it took 2.5 to 3.2 seconds, 1.2 of them on a core.
 """
 
+import argparse
+import json
 import os
 import pathlib
 import resource
@@ -51,7 +54,72 @@ def cpu_seconds():
     return used.ru_utime + used.ru_stime
 
 
+# ------------------------------------------------------------------ large ones
+OPENING = """
+import json, resource, sys, time
+import grain
+from flaxvid.data import manifest, sources
+def memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+begun, before = time.process_time(), memory()
+videos = sources.open_data(sys.argv[1])
+opened, after = time.process_time(), memory()
+split = videos.split("train")
+fingerprint = videos.fingerprint()
+told, most = time.process_time(), memory()
+order = grain.MapDataset.source(range(len(split.rows))).seed(0).shuffle().repeat()
+drawn = [order[number] for number in range(1000)]
+shuffled = time.process_time()
+print(json.dumps(dict(
+    rows=len(videos.rows), megabytes=after - before, most=most - before, open=opened - begun,
+    fingerprint=told - opened, shuffle=shuffled - told,
+)))
+"""
+
+
+def write_large(path, rows):
+    """A manifest of Kinetics' kind: long names, 400 classes, a group and a part for each row."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("path,label,group,split,start,end\n")
+        for number in range(rows):
+            split = "test" if number % 10 == 0 else "train"
+            file.write(
+                f"videos/class_{number % 400:03d}/{number:011d}_000010_000020.mp4,"
+                f"class {number % 400:03d},{number:011d},{split},0.0,10.0\n"
+            )
+
+
+def curve(counts):
+    """Seconds on a core and memory for opening manifests of so many rows, each by a new process."""
+    print(
+        "rows, bytes, seconds to open, MB, seconds for a fingerprint, MB then, ms for 1,000 draws"
+    )
+    for rows in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "manifest.csv")
+            write_large(path, rows)
+            done = subprocess.run(
+                [sys.executable, "-c", OPENING, str(path)],
+                capture_output=True,
+                text=True,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+            if done.returncode:
+                print(f"{rows:,}: {done.stderr.strip().splitlines()[-1]}")
+                continue
+            found = json.loads(done.stdout)
+            figures = [found[name] for name in ("open", "megabytes", "fingerprint", "most")]
+            shown = ", ".join(f"{figure:,.1f}" for figure in (*figures, 1000 * found["shuffle"]))
+            print(f"{rows:,}, {path.stat().st_size:,}, {shown}", flush=True)
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", help="open manifests of so many rows")
+    chosen = parser.parse_args()
+    if chosen.rows:
+        curve(chosen.rows)
+        return
     slowest = 0.0
     for layout in ("flat", "class folders"):
         with tempfile.TemporaryDirectory() as parent:

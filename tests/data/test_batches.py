@@ -148,6 +148,20 @@ def test_processes_share_one_order(loader):
         assert_equal({name: a[1::2] for name, a in whole.items()}, second)
 
 
+def test_a_position_holds_for_any_number_of_processes(loader):
+    """After 7 batches by one process, two go on with the very clips of the 8th: none twice."""
+    alone = batches.train_batches(loader, 8, seed=0)
+    take(alone, 7)
+    shares = [
+        batches.train_batches(loader, 8, seed=0, process=rank, processes=2) for rank in (0, 1)
+    ]
+    for share in shares:
+        share.set_state(alone.get_state())
+    (whole,), *parts = take(alone, 1), *(take(share, 1)[0] for share in shares)
+    for rank, part in enumerate(parts):
+        assert_equal({name: a[rank::2] for name, a in whole.items()}, part)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -82,6 +82,17 @@ def test_tfds_reads_it(few, folder):
     assert "tensorflow" not in sys.modules
 
 
+def test_records_are_the_same_bytes_in_every_process(folder):
+    """The fields of an example are a map, whose order differs between processes unless sorted."""
+    from array_record.python import array_record_module
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    reader = array_record_module.ArrayRecordReader(str(next(folder.glob("*-test.array_record*"))))
+    for record in reader.read_all():
+        example = tf_example_pb2.Example.FromString(record)
+        assert example.SerializeToString(deterministic=True) == record
+
+
 def test_fewer_frames_of_smaller_size(few, tmp_path):
     """4 a second of 8, the short side 24 of 64 pixels; a part of a video is a record of its own."""
     part = dataclasses.replace(few.rows[0], start=0.5, end=1.5)
@@ -94,11 +105,11 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     """Whole shards are not packed again, a half one leaves nothing, and the result is the same."""
     written, write_shard = [], packed._write_shard
 
-    def stop_after_two(path, *arguments):
+    def stop_after_two(item, **settings):
         if len(written) == 2:
             raise KeyboardInterrupt
-        written.append(path.name)
-        return write_shard(path, *arguments)
+        written.append(item[0])
+        return write_shard(item, **settings)
 
     monkeypatch.setattr(packed, "_write_shard", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
@@ -106,7 +117,7 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     with pytest.raises(manifest.ManifestError):
         sources.open_data(tmp_path)
     monkeypatch.setattr(
-        packed, "_write_shard", lambda path, *a: written.append(path.name) or write_shard(path, *a)
+        packed, "_write_shard", lambda item, **s: written.append(item[0]) or write_shard(item, **s)
     )
     packed.pack(few, tmp_path, BEST)
     assert len(written) == len(set(written)) == 3

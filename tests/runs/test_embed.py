@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, predict, train
-from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sources
+from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sources, workers
 from flaxvid.models import frame_encoders
 from flaxvid.preparation import embeddings as preparation
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
@@ -60,6 +60,20 @@ def test_every_video_gets_its_own_frames(small_motion, tmp_path):
     for number in (0, 33, 69):
         video = loader.test_row(number)["video"]
         np.testing.assert_allclose(stored.array[number], brightness(video), atol=1e-6)
+
+
+def test_each_video_by_itself_gives_the_same_files(small_motion, tmp_path, cheap):
+    """As workers do that know one: array and index byte for byte, bad videos and views too."""
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    bad = manifest.Row(str(tmp_path / "bad.mp4"), "grow", "bad", "train")
+    videos = dataclasses.replace(small_motion, rows=(*small_motion.rows[:2], bad))
+    about = embed.describe(videos, fake(), views=7)
+    embed._opened.cache_clear()
+    for out, each in (("here", None), ("by workers", workers.InTurn())):
+        embed.make(tmp_path / out, videos, fake(), about, "skip", each=each)
+    for name in (embeddings.ARRAY, embeddings.INDEX):
+        kept = [(tmp_path / out / name).read_bytes() for out in ("here", "by workers")]
+        assert kept[0] == kept[1]
 
 
 class Killed(Exception):

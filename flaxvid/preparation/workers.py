@@ -1,0 +1,58 @@
+"""Where the work of `prepare` is done: in threads of this process, or by Apache Beam's workers."""
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from flaxvid import errors, files, ranges
+from flaxvid.data import beam, lock
+from flaxvid.data import workers as data_workers
+
+
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """What goes through the videos."""
+
+    threads: Annotated[int, ranges.THREADS] = 2
+    """Threads that decode."""
+    beam: str | None = None
+    """Instead: workers of Apache Beam (pip install -e ".[beam]"), one element a video, of a packed
+    set one a shard: DirectRunner, FlinkRunner, SparkRunner or DataflowRunner. They read videos and
+    write results under the names given here: both must lie on a file system that all machines
+    share. Videos that can't be read never fail the pipeline: all are named at the end."""
+    beam_options: tuple[str, ...] = ()
+    """Of the runner, as its documentation names them: direct_num_workers=4
+    direct_running_mode=multi_processing."""
+
+    dry_run: bool = False
+    """Make nothing: say how long it would take, and how many bytes, measured on a few videos."""
+
+    def __post_init__(self):
+        if self.beam_options and self.beam is None:
+            raise errors.UserError(
+                f"--beam-options {self.beam_options[0]}: say which runner it is for, with --beam"
+            )
+
+    @contextlib.contextmanager
+    def each(self, out: Path | None) -> Iterator[data_workers.Each | None]:
+        """Inside, what has a function called for each item by Beam; None: it is done here.
+
+        Args:
+            out: what is made; the results are gathered beside it, in OUT.beam, until it is whole.
+
+        Raises:
+            UserError: if Beam, the runner or an option is not there, or another process is making
+                the same.
+        """
+        if self.beam is None:
+            yield None
+            return
+        beam.open_beam(self.beam, self.beam_options)
+        folder = Path(f"{out}.beam").absolute()
+        files.make_folder(folder)
+        with lock.held(folder / "lock", f"{out}: another process is making it; wait for it"):
+            yield beam.Pipeline(self.beam, self.beam_options, folder)
+            shutil.rmtree(folder, ignore_errors=True)
