@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, PyTree
 from flaxvid import errors, progress
 from flaxvid.data import batches, views
 from flaxvid.evaluation import report
-from flaxvid.training import parallel
+from flaxvid.training import metrics, parallel
 
 
 def logits_of(
