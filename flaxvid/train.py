@@ -204,10 +204,12 @@ def _train(chosen, began, at_end):
 
     # ------------------------------------------------------------------ learn, or go on with it
     folder = settings.run.out
+    at_end.enter_context(distributed.deaths_told(folder / "checkpoints"))
     with (
         directory.training(settings) if distributed.first() else contextlib.nullcontext(),
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
+        distributed.deaths_told(folder / "checkpoints"),
     ):
         followed = settings.run.track if distributed.first() else ()
         tracked = tracking.Trackers(followed, folder, tracking.config_of(settings))

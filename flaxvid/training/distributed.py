@@ -4,11 +4,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 from jax.experimental import multihost_utils
 
 from flaxvid import errors
+
+# What the errors of collectives, and of JAX's coordination of processes, have in them.
+OF_A_DEATH = ("Gloo", "NCCL", "CoordinationService", "heartbeat", "closed by peer", "reset by peer")
 
 
 def join(
@@ -77,6 +81,34 @@ def one_voice() -> Iterator[None]:
             nowhere = stack.enter_context(open(os.devnull, "w"))
             stack.enter_context(contextlib.redirect_stdout(nowhere))
         yield
+
+
+@contextlib.contextmanager
+def deaths_told(checkpoints: Path) -> Iterator[None]:
+    """Inside, the death of another process ends this one at once, in one line, with exit code 2.
+
+    Where a collective waits for the dead one and never fails, as NCCL's do, JAX ends this process
+    itself when it has missed the other's heartbeats for 100 seconds.
+
+    Args:
+        checkpoints: the folder of the run's checkpoints; the last one there is named.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        if jax.process_count() == 1 or not any(word in str(error) for word in OF_A_DEATH):
+            raise
+        steps = [int(entry.name) for entry in checkpoints.glob("[0-9]*") if entry.name.isdigit()]
+        last = f"the last checkpoint is that of step {max(steps)}" if steps else "no checkpoint yet"
+        reason = " ".join(str(error).split())[-100:]
+        print(
+            f"error: another process has died or left ({reason}); {last}; "
+            f"start all again with --resume {checkpoints.parent}",
+            file=sys.stderr,
+        )
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(2)  # to leave in order is to wait for the dead one
 
 
 def leave() -> None:

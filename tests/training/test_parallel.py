@@ -264,6 +264,30 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
         )
 
 
+def test_the_death_of_another_process_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+    """With the last checkpoint; what fails in this process alone is raised as ever."""
+    died = "UNKNOWN: Gloo AllReduce failed: Read error: Connection reset by peer"
+    for name in ("9", "20", "damaged-9"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    left = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    for processes, said in ((1, died), (2, "of its own")):
+        monkeypatch.setattr(jax, "process_count", lambda processes=processes: processes)
+        with (
+            pytest.raises(RuntimeError, match=said),
+            distributed.deaths_told(tmp_path / "checkpoints"),
+        ):
+            raise RuntimeError(said)
+    assert left == []
+    with distributed.deaths_told(tmp_path / "checkpoints"):
+        raise RuntimeError(died)
+    assert left == [2]
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "reset by peer); the last checkpoint is that of step 20" in line
+    assert f"--resume {tmp_path}" in line
+
+
 @pytest.mark.parametrize("batch_size", [4, 8, 32])
 def test_processes_share_a_test_set(batch_size, small_motion):
     """Ten videos in batches over 2 processes: side by side, the batches of one process."""
