@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,13 +97,14 @@ def deaths_told(checkpoints: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        if jax.process_count() == 1 or not any(word in str(error) for word in OF_A_DEATH):
+        clauses = re.split(r"[:;()\[\]]", " ".join(str(error).split()))
+        reasons = [part.strip() for part in clauses if any(word in part for word in OF_A_DEATH)]
+        if jax.process_count() == 1 or not reasons:
             raise
         steps = [int(entry.name) for entry in checkpoints.glob("[0-9]*") if entry.name.isdigit()]
         last = f"the last checkpoint is that of step {max(steps)}" if steps else "no checkpoint yet"
-        reason = " ".join(str(error).split())[-100:]
         print(
-            f"error: another process has died or left ({reason}); {last}; "
+            f"error: another process has died or left ({reasons[0]}); {last}; "
             f"start all again with --resume {checkpoints.parent}",
             file=sys.stderr,
         )

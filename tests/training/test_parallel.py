@@ -284,7 +284,7 @@ def test_the_death_of_another_process_is_told_in_one_line(tmp_path, monkeypatch,
     assert left == [2]
     line = capsys.readouterr().err
     assert line.count("\n") == 1
-    assert "reset by peer); the last checkpoint is that of step 20" in line
+    assert "(Gloo AllReduce failed); the last checkpoint is that of step 20" in line
     assert f"--resume {tmp_path}" in line
 
 
