@@ -31,8 +31,8 @@ EPYC, two videos each of 320x240 pixels, in multiples of OpenCV's reader (OpenCV
     XVID, B-frames    1.04 to 1.05   1.37 to 1.41   0.91 to 0.94
     H.264, key 250    0.71           1.34           1.02
 
-Of frames that take a third as long to decode, on a clip of 0.1 Mbit/s, ours takes 1.20 times as long
-as OpenCV's reader, and PyAV 1.09 times before it has turned a frame: it makes an object of every
+On a clip of 0.1 Mbit/s, whose frames are decoded in a moment, ours takes 1.20 times as long as
+OpenCV's reader, and PyAV 1.09 times before it has turned a frame: it makes an object of every
 frame. Who has such files packs them.
 
 Why JPEG: raw frames load 4 to 7 times as fast as JPEGs while they are all in memory, and take 11 to
