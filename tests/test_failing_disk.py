@@ -251,7 +251,9 @@ CHANGES = {
 }
 # Other proofs, or nothing to lose.
 ELSEWHERE = {
+    "data/beam.py",  # takes away what is to be done again; tests/data/test_beam.py
     "data/lock.py",  # tests/data/test_lock.py
+    "preparation/workers.py",  # takes away what is over, when all is done; tests/data/test_beam.py
     "evaluation/mistakes.py",  # takes an old picture away
     "runs/model_folder.py",  # as files.whole_folder makes it
     "training/checkpoint.py",  # tests/training/test_checkpoint.py

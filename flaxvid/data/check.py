@@ -22,7 +22,7 @@ import numpy as np
 
 from flaxvid import errors, progress
 from flaxvid.data import manifest, packed, workers
-from flaxvid.video import decode, endings, frame_folder
+from flaxvid.video import decode, endings, examine, frame_folder
 
 # What content looks like that FFmpeg can't open -> FFmpeg's name of the container.
 FFMPEG_NAMES = {"mp4": "mov", "wmv": "asf"}
@@ -125,11 +125,11 @@ def _ends_early(found):
 def _read_through(path):
     """What reading all frames has shown; of a packed record, its number of frames."""
     if not packed.is_address(path):
-        return decode.examine(path)
+        return examine.examine(path)
     frames = packed.read_clip(path, range)
     height, width = frames.shape[1:3]
     info = decode.VideoInfo(str(path), width, height, 0.0, len(frames), 0.0)
-    return decode.Examined(info, np.arange(len(frames), dtype=float), float(len(frames)), 0)
+    return examine.Examined(info, np.arange(len(frames), dtype=float), float(len(frames)), 0)
 
 
 def _by_content(path):

@@ -8,7 +8,6 @@ claim; counts and times come from the packets, and from decoding wherever those 
 A folder of images is read as a video is (`frame_folder.py`).
 """
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -18,14 +17,13 @@ import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
 from flaxvid import errors
-from flaxvid.video import complaints, container, frame_folder, pixels, reading, times
+from flaxvid.video import container, frame_folder, opening, pixels, reading, times
 
 PathLike = container.PathLike
 Frame = UInt8[np.ndarray, "height width 3"]
 Frames = UInt8[np.ndarray, "time height width 3"]
 Indices = Sequence[int] | Int[np.ndarray, "samples"]
 Seconds = times.Seconds
-Source = reading.Video | frame_folder.FrameFolder
 VideoError = errors.VideoError
 
 
@@ -60,7 +58,7 @@ def probe(path: PathLike) -> VideoInfo:
     Raises:
         VideoError: if the file is missing, empty or not a video.
     """
-    with _opened(path) as source:
+    with opening.opened(path) as source:
         if isinstance(source, frame_folder.FrameFolder):
             height, width = source.size()
             seconds = source.count / source.fps if source.fps else 0.0
@@ -88,7 +86,7 @@ def count_frames(path: PathLike) -> int:
     Raises:
         VideoError: if the file is not a video, or no frame of it can be read.
     """
-    with _opened(path) as source:
+    with opening.opened(path) as source:
         return len(source.survey(keep=False).seconds)
 
 
@@ -98,46 +96,9 @@ def frame_times(path: PathLike) -> Float64[np.ndarray, " frames"]:
     Raises:
         VideoError: if the file is not a video, no frame of it can be read, or it states no times.
     """
-    with _opened(path) as source:
-        _check_timed(source, path)
+    with opening.opened(path) as source:
+        opening.check_timed(source, path)
         return source.survey(keep=False).seconds
-
-
-@dataclasses.dataclass(frozen=True)
-class Examined:
-    """What reading a whole video has shown."""
-
-    info: VideoInfo
-    seconds: Float64[np.ndarray, " frames"]
-    """When the frames are shown that can be decoded."""
-    end: float
-    """When the last one is no longer shown, in seconds."""
-    bad_packets: int
-    """How many could not be decoded and were passed over."""
-    complaint: str = ""
-    """What FFmpeg says of damage that it conceals, or what it leaves unread; empty: nothing."""
-
-
-def examine(path: PathLike) -> Examined:
-    """Decodes every frame of a video, and says how many, when, and what was passed over.
-
-    Raises:
-        VideoError: if the file is not a video, no frame of it can be read, or its frames are not
-            of one size.
-    """
-    info = probe(path)
-    with complaints.heard() as said, _opened(path) as source:
-        timeline = source.survey(keep=False)
-        if len(source.sizes) > 1:
-            sizes = " and ".join(sorted(f"{width}x{height}" for height, width in source.sizes))
-            raise VideoError(
-                path,
-                f"its frames have {sizes} pixels: re-encode it with {container.reencode(path)}",
-            )
-        bad_packets = source.bad_packets
-    rest = complaints.unread(path, info.container)
-    complaint = rest or (f"FFmpeg conceals damage: {said[0]}" if said else "")
-    return Examined(info, timeline.seconds, timeline.end, bad_packets, complaint)
 
 
 def read_frames(
@@ -179,7 +140,7 @@ def read_frames(
         raise VideoError(
             path,
             f"frame {missing} is wanted, but only frames 0 to {there - 1} can be read"
-            f"{_between(start, end)}: choose among those",
+            f"{opening.between(start, end)}: choose among those",
         ) from None
 
 
@@ -259,7 +220,7 @@ class TimedFrames:
         given = -math.inf
 
         def choose(timeline):
-            first, stop = _segment(self._path, timeline, start, end)
+            first, stop = opening.segment(self._path, timeline, start, end)
             self.end = timeline.until(first, stop, end)
             wanted = np.arange(first, stop)
             if self._rate is not None:
@@ -269,7 +230,7 @@ class TimedFrames:
 
         part = (start, end) != (0, None)
         if part:
-            _check_segment(self._path, start, end)
+            opening.check_segment(self._path, start, end)
         timed = part or self._rate is not None
         for second, frame in chosen_frames(self._path, choose, end=end, timed=timed):
             given = second
@@ -296,15 +257,15 @@ def chosen_frames(
     Raises:
         VideoError: if the file is not a video, or no frame of it can be read.
     """
-    with _opened(path) as source:
+    with opening.opened(path) as source:
         if timed:
-            _check_timed(source, path)
+            opening.check_timed(source, path)
         timeline, size = source.timeline(end), None
         while True:
             wanted = np.asarray(choose(timeline), np.int64)
             try:
                 for index, frame in source.frames(timeline, wanted):
-                    size = _same_size(path, index, frame, size)
+                    size = opening.same_size(path, index, frame, size)
                     yield float(timeline.seconds[index]), frame
                 return
             except reading.DiffersError:
@@ -317,10 +278,10 @@ class _TooFewError(Exception):
 
 def _read(path, choose, start, end, *, numbered=False):
     """The frames that `choose` wants of a timeline, of a segment's first frame and that after."""
-    with _opened(path) as source:
+    with opening.opened(path) as source:
         if (start, end) != (0, None):
-            _check_segment(path, start, end)
-            _check_timed(source, path)
+            opening.check_segment(path, start, end)
+            opening.check_timed(source, path)
         try:
             return _gathered(source, path, source.timeline(end), choose, start, end, numbered)
         except reading.DiffersError:
@@ -328,83 +289,22 @@ def _read(path, choose, start, end, *, numbered=False):
 
 
 def _gathered(source, path, timeline, choose, start, end, numbered):
-    first, stop = _segment(path, timeline, start, end)
+    first, stop = opening.segment(path, timeline, start, end)
     try:
         indices = choose(timeline, first, stop)
     except _TooFewError:
         # What is missing is told by what can be decoded, and not by what packets say.
         timeline = source.survey()
-        indices = choose(timeline, *_segment(path, timeline, start, end))
+        indices = choose(timeline, *opening.segment(path, timeline, start, end))
     places = {}
     for place, index in enumerate(indices):
         places.setdefault(int(index), []).append(place)
     clip = size = None
     wanted = sorted(places) or [first]
     for index, frame in source.frames(timeline, wanted, numbered=numbered):
-        size = _same_size(path, index, frame, size)
+        size = opening.same_size(path, index, frame, size)
         if clip is None:
             clip = np.empty((len(indices), *frame.shape), np.uint8)
         for place in places.get(index, ()):
             clip[place] = frame
     return clip
-
-
-@contextlib.contextmanager
-def _opened(path: PathLike) -> Iterator[Source]:
-    """A video file or a folder of images, before its first frame; closed on the way out."""
-    if os.path.isdir(path):
-        yield frame_folder.FrameFolder(path)
-        return
-    with contextlib.ExitStack() as stack:
-        yield reading.Video(path, stack)
-
-
-def _check_timed(source, path):
-    if not source.timed:
-        raise VideoError(
-            path,
-            "no frame rate is stated, so seconds mean nothing: leave start and end out, or "
-            + source.remedy(),
-        )
-
-
-def _check_segment(path, start, end):
-    if not 0 <= start < (math.inf if end is None else end):
-        raise VideoError(path, f"no segment runs from {start} s to {end} s: swap or mend them")
-
-
-def _segment(path, timeline, start, end):
-    """The number of the first frame of a segment, and of the one after its last."""
-    if (start, end) == (0, None):
-        return 0, len(timeline.seconds)
-    first, stop = times.between(timeline.seconds, start, end)
-    if first == len(timeline.seconds):
-        raise VideoError(
-            path,
-            f"the segment starts at {start:g} s, but reading ends after {first} frames, at "
-            f"{timeline.end:g} s: choose an earlier start",
-        )
-    if first == stop:
-        raise VideoError(
-            path,
-            f"no frame starts{_between(start, end)}, where frame {max(0, first - 1)} is shown: "
-            "widen it",
-        )
-    return first, stop
-
-
-def _same_size(path, index, frame, size):
-    height, width = frame.shape[:2]
-    if size not in (None, (height, width)):  # in damaged files, and some recordings
-        raise VideoError(
-            path,
-            f"frame {index} has {width}x{height} pixels, those before {size[1]}x{size[0]}: "
-            f"re-encode it with {container.reencode(path)}",
-        )
-    return height, width
-
-
-def _between(start: Seconds, end: Seconds | None) -> str:
-    if start == 0 and end is None:
-        return ""
-    return f" from {start:g} s on" if end is None else f" between {start:g} s and {end:g} s"

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from flaxvid.video import complaints, decode
+from flaxvid.video import complaints, decode, examine
 from tests.video import draw
 
 GIF = {"codec": "gif", "pixels": "rgb8"}
@@ -34,14 +34,14 @@ def zeroed(path, number, part=1.0):
 )
 def test_nothing_is_said_of_sound_files(tmp_path, name, options):
     """Whatever the container."""
-    found = decode.examine(draw.write(tmp_path / name, draw.moving(12), **options))
+    found = examine.examine(draw.write(tmp_path / name, draw.moving(12), **options))
     assert (found.complaint, found.bad_packets, len(found.seconds)) == ("", 0, 12)
 
 
 def test_concealed_damage_is_told(tmp_path, caplog):
     """Half a frame is gone: all frames come, and FFmpeg's own words say that one is made up."""
     path = draw.write(tmp_path / "a.mkv", draw.moving(12), codec="mpeg2video")
-    found = decode.examine(zeroed(path, 6, part=0.6))
+    found = examine.examine(zeroed(path, 6, part=0.6))
     assert len(found.seconds) == 12
     assert found.complaint.startswith("FFmpeg conceals damage: ")
     assert not caplog.records
@@ -62,15 +62,15 @@ def test_bytes_that_are_not_read(tmp_path, name, options):
     path = draw.write(tmp_path / name, draw.moving(12), **options)
     data = path.read_bytes()
     path.write_bytes(data + data if name == "a.flv" else data[:-1] + bytes(9) + data)
-    assert f"from byte {len(data) - (name == 'a.gif')} of" in decode.examine(path).complaint
+    assert f"from byte {len(data) - (name == 'a.gif')} of" in examine.examine(path).complaint
     path.write_bytes(data[: len(data) * 2 // 3])
-    assert "cut short" in decode.examine(path).complaint
+    assert "cut short" in examine.examine(path).complaint
 
 
 def test_a_packet_of_zeros_is_no_frame(tmp_path):
     """FFV1 takes any bytes for a picture, and zeros pass its checksums: counted, passed over."""
     path = zeroed(draw.write(tmp_path / "a.avi", draw.moving(12), **FFV1), 5)
-    found = decode.examine(path)
+    found = examine.examine(path)
     assert (len(found.seconds), found.bad_packets) == (11, 1)
     np.testing.assert_array_equal(decode.read_frames(path, [10]), decode.read_frames(path)[[10]])
 
@@ -79,5 +79,5 @@ def test_a_packet_that_gives_no_picture_is_counted(tmp_path):
     """MPEG-1's decoder passes over it without a word."""
     options = {"codec": "mpeg1video", "options": {"g": "6"}}
     path = zeroed(draw.write(tmp_path / "a.avi", draw.moving(12), **options), 3)
-    found = decode.examine(path)
+    found = examine.examine(path)
     assert (len(found.seconds), found.bad_packets) == (11, 1)

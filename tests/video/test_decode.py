@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from flaxvid import errors
-from flaxvid.video import decode, sample
+from flaxvid.video import decode, examine, opening, sample
 from tests.video import draw
 
 HERE = pathlib.Path(__file__).parent
@@ -557,7 +557,7 @@ def test_hdr_is_said(tmp_path):
 def test_a_tilted_video_is_refused_in_one_line(tmp_path):
     """A display matrix of 45 degrees: by every function, as a VideoError."""
     path = draw.write(tmp_path / "a.mp4", draw.moving(3), matrix=(0.7, 0.7, -0.7, 0.7))
-    for read in (decode.probe, decode.examine, decode.read_frames):
+    for read in (decode.probe, examine.examine, decode.read_frames):
         with pytest.raises(decode.VideoError, match="no right angle: re-encode"):
             read(path)
 
@@ -568,7 +568,7 @@ def test_a_matrix_of_zeros_turns_nothing(tmp_path):
     data = path.read_bytes()
     place = data.index(b"tkhd") + 4 + 40  # of version 0
     path.write_bytes(data[:place] + bytes(36) + data[place + 36 :])
-    with decode._opened(path) as source:
+    with opening.opened(path) as source:
         assert any("DISPLAYMATRIX" in str(one.type) for one in source.first_frame().side_data)
     assert decode.read_frames(path).shape == (3, 48, 64, 3)
     assert (decode.probe(path).width, decode.probe(path).height) == (64, 48)
@@ -582,7 +582,7 @@ def test_reading_goes_on_behind_a_bad_packet(tmp_path):
     frames = draw.moving(30)
     path = draw.write(tmp_path / "a.avi", frames, codec="mpeg4", options={"g": "10"})
     draw.overwrite(path, 14)
-    found = decode.examine(path)
+    found = examine.examine(path)
     assert (len(found.seconds), found.bad_packets) == (29, 1)
     np.testing.assert_allclose(found.seconds, np.delete(np.arange(30), 14) / 25)
     asked = []
