@@ -170,7 +170,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     if found["uneven"]:
         print(report.by_class(found))
     print(
-        f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%}), top-5 {found['top5']:.1%}, "
+        f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%}), {report.top5(found)}"
         f"loss {found['loss']:.3f}, calibration error {found['calibration_error']:.1%}"
     )
     for order, top1 in found["orders"].items():

@@ -270,8 +270,10 @@ def _train(chosen, began, at_end):
         if said is not None:
             print(said)
     kept = "the last" if recipe.keep == "last" else f"best on {watched}"
+    # Of five classes or fewer, one of the five likeliest is right always.
+    top5 = f", top-5 {judged['top5']:.1%}" if len(settings.labels) > 5 else ""
     print(
-        f"{final} top-1 {judged['accuracy']:.1%}, top-5 {judged['top5']:.1%} "
+        f"{final} top-1 {judged['accuracy']:.1%}{top5} "
         f"(checkpoint of step {best}, {kept}) after "
         f"{progress.duration(time.monotonic() - began)}\n"
         f"{folder}: config.json, metrics.jsonl, curves.png, checkpoints/\n"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flaxvid.evaluation import overfitting
+from flaxvid.evaluation import report as reports
 
 CLOSE = 0.02  # accuracies that are as good as each other
 FEW_GROUPS = 10  # of which a bootstrap knows too little
@@ -24,7 +25,7 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
         found.append(_overfitting(report, learnt))
     if report["groups"] < FEW_GROUPS:
         found.append(
-            f"the interval rests on {report['groups']} groups, too few to be relied on: hold out "
+            f"the interval rests on {reports.groups(report)}, too few to be relied on: hold out "
             "more of them, or leave out one after the other and take the mean"
         )
     return found

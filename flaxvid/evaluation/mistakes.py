@@ -59,8 +59,9 @@ def clips(
         except decode.VideoError:
             continue
         label, taken = names[judged.labels[number]], int(odds.argmax())
+        part = f" {row.start:.1f} to {row.end:.1f} s" if row.end is not None else ""
         title = (
-            f"{row.path}: {label}, taken for {names[taken]} with {odds[taken]:.0%} "
+            f"{row.path}{part}: {label}, taken for {names[taken]} with {odds[taken]:.0%} "
             f"({odds[judged.labels[number]]:.0%} for {label})"
         )
         found.append(Mistake(errors.printable(title), clip["video"], clip["mask"]))

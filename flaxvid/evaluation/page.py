@@ -45,7 +45,7 @@ def write(
     page = string.Template(files.read_text(TEMPLATE)).substitute(
         title=_text(f"{report['model']} on the {report['split']} split of {report['data']}"),
         about=_text(
-            f"{report['videos']} videos of {report['groups']} groups, {report['views']}; "
+            f"{report['videos']} videos of {reports.groups(report)}, {report['views']}; "
             f"checkpoint of step {report['step']}, {report['parameters']:,} parameters, sees "
             f"{report['sees']}."
         ),
@@ -72,7 +72,7 @@ def _figures(report):
     low, high = report["interval"]
     shown = [
         ("top-1", f"{report['top1']:.1%}", f"95% interval {low:.1%} to {high:.1%}"),
-        ("top-5", f"{report['top5']:.1%}", ""),
+        *([("top-5", f"{report['top5']:.1%}", "")] if reports.top5(report) else []),
         ("loss", f"{report['loss']:.3f}", "nats"),
         ("calibration error", f"{report['calibration_error']:.1%}", ""),
     ]

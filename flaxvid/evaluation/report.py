@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -66,15 +67,15 @@ def summarise(
     """
     right = judged.right()
     counts = scores.confusion(judged.labels, judged.predicted(), len(names))
-    groups = judged.groups()
+    groups_of = judged.groups()
     per_class = scores.by_class(counts)
     at_label = judged.probabilities[np.arange(len(right)), judged.labels]
     there = counts.sum(axis=1) > 0
     found = {
         "videos": len(right),
-        "groups": len(set(groups)),
+        "groups": len(set(groups_of)),
         "top1": right.mean(),
-        "interval": scores.reported_interval(right, groups),
+        "interval": scores.reported_interval(right, groups_of),
         # Of the classes that have videos here, each counted alike.
         "mean_recall": per_class["recall"][there].mean(),
         "mean_f1": per_class["f1"][there].mean(),
@@ -189,12 +190,12 @@ def markdown(report: dict, mistakes: str | None = None) -> str:
     lines = [
         f"# {report['model']} on the {report['split']} split of {report['data']}",
         "",
-        f"{report['videos']} videos of {report['groups']} groups, {report['views']}; "
+        f"{report['videos']} videos of {groups(report)}, {report['views']}; "
         f"checkpoint of step {report['step']}.",
         "",
         *([f"- {by_class(report)}"] if report["uneven"] else []),
         f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
-        f"- top-5 {report['top5']:.1%}, loss {report['loss']:.3f} nats, "
+        f"- {top5(report)}loss {report['loss']:.3f} nats, "
         f"calibration error {report['calibration_error']:.1%}",
         *(
             f"- frames {order}: top-1 {top1:.1%}, {top1 - report['top1']:+.1%}"
@@ -237,3 +238,13 @@ def _mistakes(report, picture):
     if picture is None:
         return [f"{said}predictions.csv.", ""]
     return [f"{said}predictions.csv. The surest of these mistakes:", "", f"![]({picture})", ""]
+
+
+def groups(report: Mapping[str, Any]) -> str:
+    """How many groups the videos are of, in words: `1 group`, `12 groups`."""
+    return f"{report['groups']} group{'' if report['groups'] == 1 else 's'}"
+
+
+def top5(report: Mapping[str, Any]) -> str:
+    """`top-5 98.0%, `; empty where there are no more than five classes, of which one always is."""
+    return f"top-5 {report['top5']:.1%}, " if len(report["confusion"]) > 5 else ""

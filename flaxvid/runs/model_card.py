@@ -12,6 +12,7 @@ from typing import Any
 
 from flaxvid import errors, files
 from flaxvid.data import manifest
+from flaxvid.evaluation import report as reports
 from flaxvid.runs import config, datasets, sampling
 from flaxvid.training import optimizer
 from flaxvid.weights import provenance
@@ -201,10 +202,10 @@ def _evaluation(known):
     return [
         "## Evaluation",
         "",
-        f"{report['videos']} test videos of {report['groups']} groups, {report['views']}.",
+        f"{report['videos']} test videos of {reports.groups(report)}, {report['views']}.",
         "",
         f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
-        f"- top-5 {report['top5']:.1%}, loss {report['loss']:.3f} nats, calibration error "
+        f"- {reports.top5(report)}loss {report['loss']:.3f} nats, calibration error "
         f"{report['calibration_error']:.1%}",
         *([f"- {len(report['skipped'])} files could not be read"] if report["skipped"] else []),
         "",

@@ -1,5 +1,7 @@
 """The worst mistakes: which they are, what is drawn of them, and when nothing is."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -53,6 +55,14 @@ def test_mistakes_are_drawn_but_not_what_cannot_be_read(tmp_path, monkeypatch):
     assert titles[0] == r"1.mp4: bow, taken for nod \$1\$ with 90% (10% for bow)"
     picture = cv2.imread(str(tmp_path / "mistakes.png"))
     assert picture.shape[1] == 1440
+
+
+def test_a_part_of_a_video_is_told_by_its_seconds():
+    """Several mistakes may be of one file."""
+    shown = judged([0.9], [False])
+    part = manifest.Row("0.mp4", "bow", start=1.25, end=3.0)
+    (found,) = mistakes.clips(dataclasses.replace(shown, rows=(part,)), NAMES, clip_of)
+    assert found.title.startswith("0.mp4 1.2 to 3.0 s: bow, taken for nod $1$ with 90%")
 
 
 def test_without_mistakes_an_old_picture_goes(tmp_path):

@@ -32,3 +32,11 @@ def test_of_even_classes_nothing_is_said():
     found = report.summarise(predictions([0, 0, 1, 1], [0, 0, 1, 0]), ("a", "b", "c"), {})
     assert report.by_class(found) is None
     assert found["mean_recall"] == found["top1"] == 0.75
+
+
+def test_one_group_is_one_and_top_5_of_five_is_not_told():
+    """`1 group`; where there are five classes, one of the five likeliest is right always."""
+    few = {"groups": 1, "top5": 1.0, "confusion": [[0] * 5] * 5}
+    assert (report.groups(few), report.top5(few)) == ("1 group", "")
+    more = {"groups": 12, "top5": 0.875, "confusion": [[0] * 6] * 6}
+    assert (report.groups(more), report.top5(more)) == ("12 groups", "top-5 87.5%, ")

@@ -35,6 +35,8 @@ def another(value, hint):
     if origin is typing.Literal:
         return next((one for one in inside if one != value), value)
     if origin is tuple:
+        if typing.get_origin(inside[0]) is typing.Literal:
+            return typing.get_args(inside[0])[-2:]
         return tuple(another(one, inside[0]) for one in value) or ("^head\\d=1", "é")[:1]
     if isinstance(value, bool):
         return not value
