@@ -17,6 +17,9 @@ from jaxtyping import Array, Bool, Float
 from flaxvid import errors
 from flaxvid.models import fused_attention, layers
 
+# The steps of divided attention, and how the names of their layers begin.
+STEPS = (("time", "temporal_"), ("space", ""))
+
 
 def scaled_dot_product(
     query: Float[Array, "batch query head dim"],
@@ -176,7 +179,7 @@ def maps(
         return watch
 
     for block in model.blocks:
-        for step, prefix in block.steps:
+        for step, prefix in getattr(block, "steps", STEPS):
             layer = f"{prefix}attn"
             setattr(block, layer, watched(getattr(block, layer), step))
     model(inputs, mask)

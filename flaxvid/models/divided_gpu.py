@@ -14,14 +14,28 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid.models import attention, fused_attention, kernels, layers, schemes
+from flaxvid.models import attention, fused_attention, kernels, layers
 
 Cls = Float[Array, "batch 1 dim"]
 Patches = Float[Array, "batch time space dim"]
 Frames = Bool[Array, "batch time"]
 
 
-def takes(blocks: Sequence[nnx.Module]) -> bool:
+def cls_token(
+    model: nnx.Module,
+    tokens: Float[Array, "batch token dim"],
+    mask: Frames | None = None,
+    rngs: nnx.Rngs | None = None,
+) -> Float[Array, "batch dim"] | None:
+    """The CLS token of every clip after all blocks; None where there is no GPU that takes them."""
+    how, config = fused_attention.here(tokens), model.config
+    if how is None or not takes(model.blocks, config.grid()):
+        return None
+    settings = dict(how=how, remat=config.remat, rngs=rngs)
+    return run(model.blocks, tokens, config.grid(), mask, **settings)
+
+
+def takes(blocks: Sequence[nnx.Module], grid: tuple[int, int, int]) -> bool:
     """Whether these are blocks as flaxvid makes them, of divided attention.
 
     Not so if a function that would be passed over is no longer flaxvid's own, as in an exercise, or
@@ -33,16 +47,15 @@ def takes(blocks: Sequence[nnx.Module]) -> bool:
         (attention, "over_space"),
         (attention, "Attention"),
         (layers, "MLP"),
-        (schemes, "divided"),
     )
     if any(getattr(module, name).__module__ != module.__name__ for module, name in own):
         return False
     return all(
-        block.scheme == "divided"
+        type(block).__module__ == "flaxvid.models.timesformer"
         and type(block.attn) is type(block.temporal_attn) is attention.Attention
         and type(block.mlp) is layers.MLP
         and {type(norm) for norm in _norms(block)} == {nnx.LayerNorm}
-        and fused_attention.takes(*_tokens_and_head_dim(block))
+        and fused_attention.takes(*_tokens_and_head_dim(block, grid))
         for block in blocks
     )
 
@@ -155,8 +168,8 @@ def _norms(block):
     return block.temporal_norm1, block.norm1, block.norm2
 
 
-def _tokens_and_head_dim(block):
+def _tokens_and_head_dim(block, grid):
     """Of attention over space: the CLS token and one frame's patches, and one head's width."""
-    _, down, across = block.grid
+    _, down, across = grid
     width = block.attn.qkv.kernel.shape[1] // 3
     return 1 + down * across, width // block.attn.num_heads

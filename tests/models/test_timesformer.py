@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import cost, timesformer
+from flaxvid.models import cost, timesformer, timesformer_schemes
 
 Config = timesformer.TimeSformerConfig
 SCHEMES = ("divided", "joint", "space", "local_global", "axial")
@@ -19,7 +19,7 @@ def small(**overrides):
 
 
 def fresh(config, seed=0):
-    return timesformer.TimeSformer(config, rngs=nnx.Rngs(seed))
+    return timesformer_schemes.create(config, rngs=nnx.Rngs(seed))
 
 
 def awake(config, seed=0):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.models import attention, timesformer
+from flaxvid.models import attention, timesformer, timesformer_schemes
 from flaxvid.weights import timesformer as weights
 from tests.golden import regenerate
 
@@ -38,7 +38,7 @@ def video_of(case):
 def converted(case, arrays=None, **overrides):
     """The model of a case, its weights taken from PyTorch's names."""
     config = config_of(case, **overrides)
-    model = nnx.eval_shape(lambda: timesformer.TimeSformer(config, rngs=nnx.Rngs(0)))
+    model = nnx.eval_shape(lambda: timesformer_schemes.create(config, rngs=nnx.Rngs(0)))
     graphdef, params = nnx.split(model)
     params, _ = weights.load(arrays or arrays_of(case), nnx.to_pure_dict(params))
     return graphdef, params

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid.models import layers
+from flaxvid.models import layers, timesformer_schemes
 from flaxvid.models import timesformer as models
 from flaxvid.weights import read, timesformer
 from tests.golden import regenerate
@@ -184,14 +184,14 @@ def config_of(case, **overrides):
 @functools.cache
 def fresh(case, **overrides):
     config = config_of(case, **overrides)
-    graphdef, params = nnx.split(models.TimeSformer(config, rngs=nnx.Rngs(0)))
+    graphdef, params = nnx.split(timesformer_schemes.create(config, rngs=nnx.Rngs(0)))
     return graphdef, nnx.to_pure_dict(params)
 
 
 def shapes_of(case, **overrides):
     """The parameters of a fresh model, as shapes alone."""
     config = config_of(case, **overrides)
-    model = nnx.eval_shape(lambda: models.TimeSformer(config, rngs=nnx.Rngs(0)))
+    model = nnx.eval_shape(lambda: timesformer_schemes.create(config, rngs=nnx.Rngs(0)))
     return nnx.to_pure_dict(nnx.state(model))
 
 
