@@ -72,7 +72,7 @@ SHORTER = {
     "13": {"STEPS = 400": "STEPS = 6", "steps=200": "steps=3"},
     "14": {
         'Path("../data")': SMALL_SET,
-        "STEPS, EVERY, BATCH = 1200, 100, 16": "STEPS, EVERY, BATCH = 20, 10, 16",
+        "STEPS, EVERY, BATCH = 1200, 150, 16": "STEPS, EVERY, BATCH = 20, 10, 16",
     },
 }
 

@@ -231,9 +231,9 @@ def test_block_looks_through_its_own_attentions():
     layer, seen = awake_block(), {}
 
     def watched(name, own):
-        def attend(rows, mask=None):
+        def attend(rows, *given, **more):
             seen[name] = rows.shape
-            return own(rows, mask)
+            return own(rows, *given, **more)
 
         return attend
 
