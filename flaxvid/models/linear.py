@@ -59,7 +59,7 @@ class Linear(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of sequences of embeddings; frames whose mask is False have no say.
+        """Logits of sequences of embeddings; frames whose mask is False are ignored.
 
         Raises:
             UserError: if a sequence is not of `num_frames`, padding included.

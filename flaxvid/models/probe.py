@@ -67,7 +67,7 @@ class Probe(nnx.Module):
         mask: Bool[Array, "batch token"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of embeddings; tokens whose mask is False have no say.
+        """Logits of embeddings; tokens whose mask is False are ignored.
 
         Raises:
             UserError: if there are not `num_frames` tokens, padding included.

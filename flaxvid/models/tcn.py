@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import ranges
-from flaxvid.models import embedding_inputs, layers
+from flaxvid.models import embedding_inputs, embedding_transformer, layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class TCN(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of sequences of embeddings; frames whose mask is False have no say."""
+        """Logits of sequences of embeddings; frames whose mask is False are ignored."""
         if mask is None:
             mask = jnp.ones(inputs.shape[:2], bool)
         tokens, mask = self.prepare(inputs, mask, rngs)
@@ -105,6 +105,6 @@ class TCN(nnx.Module):
         for block in self.blocks:
             sequence = block(sequence, real, rngs)
         mean = jnp.mean(sequence, axis=1, where=real)
-        largest = jnp.max(jnp.where(real, sequence, -jnp.inf), axis=1)
+        largest = embedding_transformer.masked_max(sequence, mask)
         pooled = self.norm(jnp.concatenate([mean, largest], axis=-1))
         return self.head(self.dropout(pooled, rngs=rngs))

@@ -2,10 +2,12 @@
 
 import jax
 import jax.export
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.interpreters import partial_eval
 
 from flaxvid import errors
 from flaxvid.models import frame_encoders
@@ -53,6 +55,41 @@ def test_a_batch_may_be_of_any_size(name):
 
     inputs = jax.ShapeDtypeStruct(shape, jnp.float32), jax.ShapeDtypeStruct(shape[:2], bool)
     assert jax.eval_shape(logits, *inputs).shape == (batch, 7)
+
+
+@pytest.mark.parametrize("name", zoo.ARCHITECTURES)
+def test_no_gradient_looks_for_a_number_by_its_value(name):
+    """As that of jnp.max does: compiled, the number may have been computed anew and rounded
+    otherwise, and then no place equals it. An index finds it always."""
+    made_of = zoo.configure(name, num_classes=7)
+    if zoo.ARCHITECTURES[name].inputs == "video":
+        size = zoo.find(name).preprocessing.crop_size
+        shape = (2, made_of.num_frames, size, size, 3)
+    else:
+        shape = (2, made_of.num_frames, made_of.embedding_dim)
+    graphdef, params = nnx.split(
+        nnx.eval_shape(lambda: zoo.find(name).module(made_of, rngs=nnx.Rngs(0)))
+    )
+
+    def loss(params, inputs, mask):
+        return jnp.sum(nnx.merge(graphdef, params)(inputs, mask))
+
+    inputs = jax.ShapeDtypeStruct(shape, jnp.float32), jax.ShapeDtypeStruct(shape[:2], bool)
+    traced = jax.make_jaxpr(jax.grad(loss))(params, *inputs)
+    used, _ = partial_eval.dce_jaxpr(traced.jaxpr, [True] * len(traced.jaxpr.outvars))
+    assert by_value(used) == []
+
+
+def by_value(jaxpr):
+    """Where two arrays of floats are asked which are equal, in a program and those inside of it."""
+    found = []
+    for equation in jaxpr.eqns:
+        both = [variable.aval for variable in equation.invars]
+        if equation.primitive.name == "eq" and all(one.shape for one in both):
+            found += [str(equation)] if jnp.issubdtype(both[0].dtype, jnp.inexact) else []
+        for inside in jax.extend.core.jaxprs_in_params(equation.params):
+            found += by_value(inside)
+    return found
 
 
 @pytest.mark.parametrize(("name", "size"), ENTRIES)
