@@ -113,9 +113,14 @@ def save_figure(path: Path | str, figure) -> None:
     Raises:
         FileError: if it can't be written.
     """
+    write_bytes(path, png(figure, 120))
+
+
+def png(figure, dpi: int) -> bytes:
+    """A Matplotlib figure as the bytes of a PNG."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=120)
-    write_bytes(path, drawn.getvalue())
+    figure.savefig(drawn, format="png", dpi=dpi)
+    return drawn.getvalue()
 
 
 def append(path: Path | str, text: str) -> None:

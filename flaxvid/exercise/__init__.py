@@ -10,13 +10,12 @@ On the command line: `python -m flaxvid.exercise --help`.
 
 import importlib
 import inspect
-import io
 import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.exercise import board, catalogue, mine
 
 SECONDS = 30.0
@@ -80,11 +79,10 @@ def _in_notebook() -> bool:
 def _draw(found):
     """What was given beside what was expected, under the verdict."""
     figures = importlib.import_module("flaxvid.figures.difference")
-    picture = io.BytesIO()
-    figures.draw(found.given, found.due, found.wrong, found.axes).savefig(picture, dpi=80)
+    drawn = figures.draw(found.given, found.due, found.wrong, found.axes)
     # As a picture: a figure is shown as one only where %matplotlib was said.
     shown = importlib.import_module("IPython.display")
-    shown.display(shown.Image(picture.getvalue()))
+    shown.display(shown.Image(files.png(drawn, 80)))
 
 
 def hint(name: str, more: bool = False) -> None:

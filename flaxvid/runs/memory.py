@@ -4,6 +4,8 @@ from pathlib import Path
 
 import jax
 
+from flaxvid import files
+
 MEMORY = Path("/proc/meminfo")
 
 
@@ -17,8 +19,8 @@ def available() -> int | None:
         said = device.memory_stats() or {}
         return said["bytes_limit"] - said["bytes_in_use"] if "bytes_limit" in said else None
     try:
-        lines = MEMORY.read_text(encoding="ascii").splitlines()
-    except OSError:
+        lines = files.read_text(MEMORY).splitlines()
+    except files.FileError:
         return None
     found = [line.split() for line in lines if line.startswith("MemAvailable:")]
     return int(found[0][1]) * 1024 if found else None

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from flaxvid.data import manifest, organise, ucf101
-from flaxvid.video import decode
+from flaxvid.video import opening
 
 names = pytest.mark.exercise("data.ucf101.label_and_group")
 
@@ -31,7 +31,7 @@ def no_video_is_opened(monkeypatch):
     def refuse(*_arguments, **_options):
         raise AssertionError("a video was opened")
 
-    monkeypatch.setattr(decode, "_opened", refuse)
+    monkeypatch.setattr(opening, "opened", refuse)
 
 
 @pytest.fixture(params=["flat", "class folders"])
