@@ -69,7 +69,7 @@ def masked_max(
     # Not by jnp.max: on the way back it finds the largest again by its value, which XLA may have
     # computed anew and rounded otherwise. JAX 0.10.2 loses gradients so, compiled for a CPU.
     place = jnp.argmax(sequence, axis=1, keepdims=True)
-    return jnp.take_along_axis(sequence, place, axis=1)[:, 0]
+    return jnp.squeeze(jnp.take_along_axis(sequence, place, axis=1), axis=1)
 
 
 class EncoderBlock(nnx.Module):

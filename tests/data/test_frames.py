@@ -54,19 +54,19 @@ def test_names_and_size(few, tmp_path):
 
 def test_a_run_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     """Whole folders are left alone, a half one is begun again."""
-    written, write_video = [], frames._write_video
+    written, write_frames = [], frames._write_frames
 
     def stop_in_the_third(path, *arguments):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(path)
-        write_video(path, *arguments)
+        write_frames(path, *arguments)
 
-    monkeypatch.setattr(frames, "_write_video", stop_in_the_third)
+    monkeypatch.setattr(frames, "_write_frames", stop_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         frames.write(few, tmp_path, threads=1)
     monkeypatch.setattr(
-        frames, "_write_video", lambda path, *a: written.append(path) or write_video(path, *a)
+        frames, "_write_frames", lambda path, *a: written.append(path) or write_frames(path, *a)
     )
     frames.write(few, tmp_path)
     assert sorted(written) == sorted(few.path(row) for row in few.rows)

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from flaxvid.data import motion
-from flaxvid.models import timesformer
+from flaxvid.models import timesformer, timesformer_schemes
 from flaxvid.recipes import recipe as recipes
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
@@ -39,7 +39,7 @@ def model_of(attention):
     small = dict(patch_size=8, dim=32, depth=1, num_heads=4, mlp_dim=64, init_std=0.2)
     shape = dict(num_classes=2, num_frames=FRAMES, image_size=SIZE, drop_path=0.0)
     settings = timesformer.TimeSformerConfig(**shape, **small, attention=attention)
-    model = timesformer.TimeSformer(settings, rngs=nnx.Rngs(0))
+    model = timesformer_schemes.create(settings, rngs=nnx.Rngs(0))
     if attention == "divided":
         normal = nnx.initializers.normal(1.0)
         model.time_embed[...] = normal(jax.random.key(1), model.time_embed.shape)
