@@ -209,6 +209,7 @@ def _train(chosen, began, at_end):
         directory.training(settings) if distributed.first() else contextlib.nullcontext(),
         checkpoint.Checkpoints(folder / "checkpoints") as checkpoints,
         interrupt.interruptible() as interrupted,
+        # Once more: before checkpoints are closed, which would wait for the dead.
         distributed.deaths_told(folder / "checkpoints"),
     ):
         followed = settings.run.track if distributed.first() else ()

@@ -93,8 +93,9 @@ def over_views(
     for batch in progress.track(clips, number, order or "as they are", "step"):
         row, weight = batch.pop("row"), batch["weight"]
         odds = jax.nn.softmax(logits(parallel.put_batch(batch, mesh)), axis=-1)
-        metrics.refuse_no_numbers(np.asarray(odds)[weight > 0])
-        np.add.at(total, row, weight[:, None] * np.asarray(odds, np.float64))
+        odds = np.asarray(odds, np.float64)
+        metrics.refuse_no_numbers(odds[weight > 0])
+        np.add.at(total, row, weight[:, None] * odds)
         np.add.at(counted, row, weight)
     read = counted > 0
     if not read.any():

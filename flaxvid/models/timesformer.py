@@ -127,7 +127,7 @@ class Block(nnx.Module):
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch token dim"]:
         """The CLS token stands first and takes no part in attention over time; frames whose mask is
-        False have no say in the others."""
+        False are ignored by the others."""
         drop = functools.partial(self.drop_path, rngs=rngs)
 
         def along_time(rows, mask):

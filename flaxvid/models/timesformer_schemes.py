@@ -97,8 +97,7 @@ class SchemeTimeSformer(nnx.Module):
         if self.config.attention == "space":
             features = self._frame_by_frame(inputs, mask, rngs)
         else:
-            tokens = self.embed(inputs)
-            features = self._encode(tokens, mask, rngs)
+            features = self._after_blocks(self.embed(inputs), mask, rngs)[:, 0]
         return self.head(self.norm(features.astype(jnp.float32)))
 
     def tokens(
@@ -111,20 +110,17 @@ class SchemeTimeSformer(nnx.Module):
         layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
         alone = self.config.attention == "space"
         tokens = self._frames(inputs) if alone else self.embed(inputs)
-        mask = None if alone else mask
-        for block in self.blocks:
-            tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
+        tokens = self._after_blocks(tokens, None if alone else mask, rngs)
         patches = self.norm(tokens[:, 1:].astype(jnp.float32))
         time = self.config.num_frames
         if alone:
             return einops.rearrange(patches, "(b t) s d -> b t s d", t=time)
         return einops.rearrange(patches, "b (t s) d -> b t s d", t=time)
 
-    def _encode(self, tokens, mask, rngs):
-        """The CLS token after all blocks."""
+    def _after_blocks(self, tokens, mask, rngs):
         for block in self.blocks:
             tokens = layers.run_block(block, tokens, mask, remat=self.config.remat, rngs=rngs)
-        return tokens[:, 0]
+        return tokens
 
     def embed(
         self, inputs: Float[Array, "batch time height width 3"]
@@ -141,9 +137,7 @@ class SchemeTimeSformer(nnx.Module):
         return patches + self.pos_embed[:, None, 1:].astype(patches.dtype)
 
     def _frame_by_frame(self, inputs, mask, rngs):
-        tokens = self._frames(inputs)
-        for block in self.blocks:
-            tokens = layers.run_block(block, tokens, None, remat=self.config.remat, rngs=rngs)
+        tokens = self._after_blocks(self._frames(inputs), None, rngs)
         features = einops.rearrange(tokens[:, 0], "(b t) d -> b t d", b=inputs.shape[0])
         return jnp.mean(features, axis=1, where=None if mask is None else mask[:, :, None])
 

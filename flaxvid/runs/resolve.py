@@ -89,7 +89,11 @@ def batch_size(chosen: options.TrainOptions, videos: manifest.Manifest) -> optio
     fitting = min(size, clips) // unit * unit
     if fitting in (0, size):  # none fits: what is said of it names the devices
         return chosen
-    print(f"batches of {fitting} clips in place of {size}: {clips} to learn from (--batch-size)")
+    devices = "a device" if jax.device_count() == 1 else f"{jax.device_count()} devices"
+    print(
+        f"batches of {fitting} clips in place of {size}, for {clips} to learn from on {devices} "
+        "(--batch-size)"
+    )
     return dataclasses.replace(
         chosen, recipe=dataclasses.replace(chosen.recipe, batch_size=fitting)
     )

@@ -15,8 +15,8 @@ def predictions(labels, predicted):
 
 
 def test_a_large_class_does_not_hide_the_small_ones():
-    """Nine of ten right, all of one class: half of the mean recall. A class without videos has
-    no say."""
+    """Nine of ten right, all of one class: half of the mean recall. A class without videos counts
+    for nothing."""
     judged = predictions([0] * 9 + [1], [0] * 10)
     found = report.summarise(judged, ("a", "b", "c"), {})
     assert found["top1"] == 0.9

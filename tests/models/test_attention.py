@@ -60,7 +60,7 @@ def test_dot_product_equals_loops():
 
 @dot_product
 def test_dot_product_mask():
-    """A key whose mask is False has no say, whatever its value."""
+    """A key whose mask is False is ignored, whatever its value."""
     query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
     mask = jnp.asarray([[True] * 7, [True] * 3 + [False] * 4])
     out = attention.scaled_dot_product(query, key, value, mask)

@@ -50,7 +50,7 @@ def test_it_is_the_formula(name):
         np.testing.assert_allclose(one, other, atol=2e-2 * max(1, np.abs(other).max()))
 
 
-def test_padded_tokens_have_no_say():
+def test_padded_tokens_are_ignored():
     """Of 16 tokens the first 13 are real, whatever stands at the others."""
     query, key, value = (normal(2, 16, 3, 16, seed=seed, dtype=jnp.float32) for seed in range(3))
     padded = jax.jit(

@@ -60,7 +60,7 @@ def test_norm_leaves_what_it_cannot_share_out(rows):
 
 @pytest.mark.parametrize("space", [3, 8])
 def test_time_is_the_formula(space):
-    """Every place along time, with a padded frame that has no say, on any number of places."""
+    """Every place along time, with a padded frame that is ignored, on any number of places."""
     qkv, probe = normal(2, 4, space, 3, 2, 16), normal(2, 4, space, 2, 16, seed=1)
     mask = jnp.asarray([[True, True, True, True], [True, True, True, False]])
     bias = jnp.where(mask, 0.0, kernels.HIDDEN)

@@ -118,7 +118,7 @@ def test_a_fresh_divided_model_is_the_image_model():
 
 
 @pytest.mark.parametrize("attention", SCHEMES)
-def test_padded_frames_have_no_say(attention):
+def test_padded_frames_are_ignored(attention):
     """What stands in a frame whose mask is False does not change the logits."""
     model, video = awake(small(attention=attention)), clips(2, 6, 8, 8, 3)
     mask = jnp.asarray([[True] * 6, [True] * 5 + [False]])

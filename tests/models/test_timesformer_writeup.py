@@ -49,7 +49,7 @@ def test_it_sees_order_from_the_start():
     assert jnp.abs(call(model, video) - call(model, video[:, ::-1])).max() > 1e-4
 
 
-def test_padded_frames_have_no_say():
+def test_padded_frames_are_ignored():
     """Whatever stands in a masked frame, the logits stay."""
     model, video = fresh(small()), clips()
     mask = jnp.array([[True, True, False], [True, True, True]])

@@ -29,14 +29,18 @@ def test_a_recipe_s_batch_is_no_larger_than_an_epoch(capsys, monkeypatch):
     assert fitted(100) == 32
     assert capsys.readouterr().out == ""
     assert fitted(15) == 15
-    assert "batches of 15 clips in place of 32: 15 to learn from" in capsys.readouterr().out
+    assert (
+        "batches of 15 clips in place of 32, for 15 to learn from on a device"
+        in capsys.readouterr().out
+    )
     assert fitted(15, "--clips-per-video", "2") == 30
 
 
-def test_a_recipe_s_batch_divides_over_the_devices(monkeypatch):
+def test_a_recipe_s_batch_divides_over_the_devices(capsys, monkeypatch):
     """On three devices 32 become 30; with micro-batches each has to have as many."""
     monkeypatch.setattr(jax, "device_count", lambda: 3)
     assert fitted(100) == 30
+    assert "30 clips in place of 32, for 100 to learn from on 3 devices" in capsys.readouterr().out
     assert fitted(100, "--accumulate", "4") == 24
     assert fitted(15, "--accumulate", "2") == 12
     assert fitted(2) == 32  # no batch fits: which is refused with the number of devices
