@@ -24,6 +24,7 @@ from flaxvid.data import (
     motion,
     organise,
     packed,
+    packed_writer,
     sources,
 )
 from flaxvid.video import decode, write
@@ -76,7 +77,8 @@ def _make_frames(inputs, out):
 
 
 def _make_packed(inputs, out):
-    packed.pack(sources.open_data(inputs), out, packed.Packing(clips_per_shard=2), threads=1)
+    settings = packed_writer.Packing(clips_per_shard=2)
+    packed_writer.pack(sources.open_data(inputs), out, settings, threads=1)
 
 
 def _read_clips(out):
@@ -179,7 +181,7 @@ WRITERS = {
     "data/frames.py": Writer(_make_frames, _read_clips),
     "data/motion.py": Writer(_draw, _read_drawn),
     "data/organise.py": Writer(_organise, _read_moved, _flat),
-    "data/packed.py": Writer(_make_packed, _read_clips),
+    "data/packed_writer.py": Writer(_make_packed, _read_clips),
     "files.py": Writer(_write_folder, _read_files),
 }
 LEFT = {"out", "out.lock", "flat"}  # and nothing else

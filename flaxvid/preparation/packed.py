@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from flaxvid.data import packed, sources
+from flaxvid.data import packed_writer, sources
 from flaxvid.preparation import estimate, frames, workers
 
 
@@ -19,8 +19,8 @@ class Packed:
     """A manifest, or a folder of class folders."""
     out: frames.Target
     """Folder to write."""
-    settings: tyro.conf.OmitArgPrefixes[packed.Packing] = dataclasses.field(
-        default_factory=packed.Packing
+    settings: tyro.conf.OmitArgPrefixes[packed_writer.Packing] = dataclasses.field(
+        default_factory=packed_writer.Packing
     )
     work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
         default_factory=workers.Workers
@@ -33,7 +33,7 @@ def prepare(options: Packed) -> None:
     """A packed folder, ready for --data."""
     videos = sources.open_data(Path(options.data))
     pack = functools.partial(
-        packed.pack,
+        packed_writer.pack,
         settings=options.settings,
         threads=options.work.threads,
         skip=options.bad_videos == "skip",

@@ -51,7 +51,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 import cv2
 import numpy as np
 
-from flaxvid.data import batches, manifest, packed, sources
+from flaxvid.data import batches, manifest, packed_writer, sources
 from flaxvid.video import decode, sample, transform
 
 VIDEOS, CLIPS, BATCH, THREADS, ROUNDS = 8, 32, 8, 2, 5
@@ -153,7 +153,7 @@ def clips_per_second(make):
 
 
 def compare(name, videos, folder):
-    packed.pack(videos, folder / "packed", packed.Packing(), threads=THREADS)
+    packed_writer.pack(videos, folder / "packed", packed_writer.Packing(), threads=THREADS)
     raw = write_raw(videos, folder / "raw")
     sizes = {
         "flaxvid, files": [videos.path(row) for row in videos.rows],

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, files
-from flaxvid.data import beam, check, frames, manifest, packed
+from flaxvid.data import beam, check, frames, manifest, packed_writer
 
-SETTINGS = packed.Packing(short_side=24, clips_per_shard=2)
+SETTINGS = packed_writer.Packing(short_side=24, clips_per_shard=2)
 
 
 class Killed(Exception):
@@ -48,7 +48,7 @@ def digests(folder):
 
 
 def packing(videos, out, **more):
-    return packed.pack(videos, out, SETTINGS, **more)
+    return packed_writer.pack(videos, out, SETTINGS, **more)
 
 
 def framing(videos, out, **more):
@@ -82,7 +82,7 @@ def test_bad_videos_are_named_and_the_others_kept(make, few, pipeline, tmp_path)
 
 def test_what_is_whole_is_not_done_again(few, pipeline, tmp_path, monkeypatch, capsys):
     """A pipeline killed after two shards goes on with the third, to the same end."""
-    written, write = [], packed._write_shard
+    written, write = [], packed_writer._write_shard
 
     def killed(item, **settings):
         if len(written) == 2:
@@ -90,14 +90,14 @@ def test_what_is_whole_is_not_done_again(few, pipeline, tmp_path, monkeypatch, c
         written.append(item[0])
         return write(item, **settings)
 
-    monkeypatch.setattr(packed, "_write_shard", killed)
+    monkeypatch.setattr(packed_writer, "_write_shard", killed)
     monkeypatch.setattr(pickle, "dumps", lambda function: function)
     monkeypatch.setattr(pickle, "loads", lambda function: function)
     with pytest.raises(Killed):
         packing(few, tmp_path / "made", each=pipeline)
     last = written.copy()
     monkeypatch.setattr(
-        packed, "_write_shard", lambda i, **s: written.append(i[0]) or write(i, **s)
+        packed_writer, "_write_shard", lambda i, **s: written.append(i[0]) or write(i, **s)
     )
     packing(few, tmp_path / "made", each=pipeline)
     assert "goes on after 2 of 3" in capsys.readouterr().out

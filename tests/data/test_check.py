@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flaxvid.data import batches, check, manifest, packed, sources
+from flaxvid.data import batches, check, manifest, packed_writer, sources
 from flaxvid.video import transform
 from tests.video import draw
 
@@ -156,7 +156,7 @@ def test_packed_records_are_checked(small_motion, tmp_path):
     """A damaged record is unreadable under its address."""
     rows = small_motion.split("test").rows[:3]
     videos = manifest.Manifest(small_motion.root, rows, small_motion.labels)
-    packed.pack(videos, tmp_path / "packed")
+    packed_writer.pack(videos, tmp_path / "packed")
     opened = sources.open_data(tmp_path / "packed")
     assert check.check(opened) == []
     gone = dataclasses.replace(opened.rows[0], path="test#7", group="x")

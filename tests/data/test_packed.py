@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import batches, from_tfds, manifest, packed, sources
+from flaxvid.data import batches, from_tfds, manifest, packed, packed_writer, sources
 from flaxvid.video import decode, sample, transform
 
-BEST = packed.Packing(quality=100, clips_per_shard=4)
+BEST = packed_writer.Packing(quality=100, clips_per_shard=4)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def few(small_motion):
 @pytest.fixture(scope="module")
 def folder(few, tmp_path_factory):
     out = tmp_path_factory.mktemp("data") / "packed"
-    assert packed.pack(few, out, BEST) == {}
+    assert packed_writer.pack(few, out, BEST) == {}
     return out
 
 
@@ -97,13 +97,13 @@ def test_fewer_frames_of_smaller_size(few, tmp_path):
     """4 a second of 8, the short side 24 of 64 pixels; a part of a video is a record of its own."""
     part = dataclasses.replace(few.rows[0], start=0.5, end=1.5)
     cut = manifest.Manifest(few.root, (part,), few.labels)
-    packed.pack(cut, tmp_path, packed.Packing(short_side=24, fps=4.0))
+    packed_writer.pack(cut, tmp_path, packed_writer.Packing(short_side=24, fps=4.0))
     assert packed.read_clip(tmp_path / "train#0", range).shape == (4, 24, 24, 3)
 
 
 def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
     """Whole shards are not packed again, a half one leaves nothing, and the result is the same."""
-    written, write_shard = [], packed._write_shard
+    written, write_shard = [], packed_writer._write_shard
 
     def stop_after_two(item, **settings):
         if len(written) == 2:
@@ -111,15 +111,15 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
         written.append(item[0])
         return write_shard(item, **settings)
 
-    monkeypatch.setattr(packed, "_write_shard", stop_after_two)
+    monkeypatch.setattr(packed_writer, "_write_shard", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
-        packed.pack(few, tmp_path, BEST)
+        packed_writer.pack(few, tmp_path, BEST)
     with pytest.raises(manifest.ManifestError):
         sources.open_data(tmp_path)
     monkeypatch.setattr(
-        packed, "_write_shard", lambda item, **s: written.append(item[0]) or write_shard(item, **s)
+        packed_writer, "_write_shard", lambda i, **s: written.append(i[0]) or write_shard(i, **s)
     )
-    packed.pack(few, tmp_path, BEST)
+    packed_writer.pack(few, tmp_path, BEST)
     assert len(written) == len(set(written)) == 3
     assert sources.open_data(tmp_path).splits() == {"train": 6, "test": 3}
     assert packed.damaged_shards(tmp_path) == []
@@ -128,7 +128,7 @@ def test_a_packing_goes_on_where_it_stopped(few, tmp_path, monkeypatch):
 def test_another_packing_in_the_folder_is_refused(few, folder):
     """The error says what differs."""
     with pytest.raises(errors.UserError, match="another quality; choose another folder"):
-        packed.pack(few, folder, dataclasses.replace(BEST, quality=50))
+        packed_writer.pack(few, folder, dataclasses.replace(BEST, quality=50))
 
 
 def test_bad_videos(few, tmp_path):
@@ -137,8 +137,8 @@ def test_bad_videos(few, tmp_path):
     bad = dataclasses.replace(few.rows[1], path=str(tmp_path / "bad.avi"))
     mixed = manifest.Manifest(few.root, (few.rows[0], bad, few.rows[2]), few.labels)
     with pytest.raises(decode.VideoError, match=r"bad\.avi"):
-        packed.pack(mixed, tmp_path / "one", BEST)
-    skipped = packed.pack(mixed, tmp_path / "two", BEST, skip=True)
+        packed_writer.pack(mixed, tmp_path / "one", BEST)
+    skipped = packed_writer.pack(mixed, tmp_path / "two", BEST, skip=True)
     assert list(skipped) == [str(tmp_path / "bad.avi")]
     opened = sources.open_data(tmp_path / "two")
     assert [row.label for row in opened.rows] == [few.rows[0].label, few.rows[2].label]
@@ -147,7 +147,7 @@ def test_bad_videos(few, tmp_path):
 
 def test_damage_is_found_and_named(few, tmp_path):
     """A byte that changed fails the checksum, and the record that holds it is a bad video."""
-    packed.pack(few, tmp_path, BEST)
+    packed_writer.pack(few, tmp_path, BEST)
     shard = tmp_path / "packed-test.array_record-00000-of-00001"
     data = bytearray(shard.read_bytes())
     middle = len(data) // 2

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flaxvid.data import batches, frames, manifest, packed, sources, views
+from flaxvid.data import batches, frames, manifest, packed_writer, sources, views
 from flaxvid.prediction import clips
 from flaxvid.runs import embed
 from flaxvid.runs import encoder as encoders
@@ -63,7 +63,7 @@ def test_embeddings(video, tmp_path):
 
 def test_packed_clips(video, tmp_path):
     """A record of the part, and one of the whole."""
-    packed.pack(video, tmp_path / "packed", packed.Packing(quality=100))
+    packed_writer.pack(video, tmp_path / "packed", packed_writer.Packing(quality=100))
     opened = sources.open_data(tmp_path / "packed")
     for number in (0, 1):
         alike(shown(opened, number), shown(video, number))
