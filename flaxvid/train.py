@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import jax
-import numpy as np
 from flax import nnx
 
-from flaxvid import errors, exercise, files, progress
+from flaxvid import errors, exercise
 from flaxvid.data import balance, batches
 from flaxvid.evaluation import inference, overfitting
 from flaxvid.exercise import mine
@@ -28,6 +27,7 @@ from flaxvid.runs import (
     embed,
     from_weights,
     interrupt,
+    last_screen,
     loop,
     metrics_log,
     options,
@@ -239,7 +239,7 @@ def _train(chosen, began, at_end):
                 print(changed)
         print(introduce(start=int(state.step)), flush=True)
         state = loop.learn(job, state)
-        _list_skipped(skipped, folder)
+        last_screen.list_skipped(skipped, folder)
         if interrupted() and int(state.step) < total:
             print(f"stopped after step {state.step}; go on with\n  {COMMAND} --resume {folder}")
             return folder
@@ -263,24 +263,24 @@ def _train(chosen, began, at_end):
             shown = tracked_pictures.figures(loaders[final], settings.labels, logits, truth)
             for name, figure in shown.items():
                 tracked.picture(int(state.step), name, figure)
-        print(_speed(log.read(), settings, trained_model.multiply_adds(settings, parts)))
+        multiply_adds = trained_model.multiply_adds(settings, parts)
+        print(last_screen.speed(log.read(), settings, multiply_adds))
         learnt = overfitting.training_accuracy(log.read())
         said = overfitting.warning(
             learnt, final, judged["accuracy"], by_chance, pixels=settings.embedding is None
         )
         if said is not None:
             print(said)
-    kept = "the last" if recipe.keep == "last" else f"best on {watched}"
-    # Of five classes or fewer, one of the five likeliest is right always.
-    top5 = f", top-5 {judged['top5']:.1%}" if len(settings.labels) > 5 else ""
     print(
-        f"{final} top-1 {judged['accuracy']:.1%}{top5} "
-        f"(checkpoint of step {best}, {kept}) after "
-        f"{progress.duration(time.monotonic() - began)}\n"
-        f"{folder}: config.json, metrics.jsonl, curves.png, checkpoints/\n"
-        f"try  python -m flaxvid.evaluate {errors.argument(folder)}\n"
-        f"     python -m flaxvid.predict {errors.argument(folder)} "
-        f"{errors.argument(videos.path(loaders[final].manifest.rows[0]))}"
+        last_screen.text(
+            settings,
+            judged,
+            split=final,
+            watched=watched,
+            best=best,
+            seconds=time.monotonic() - began,
+            example=videos.path(loaders[final].manifest.rows[0]),
+        )
     )
     return folder
 
@@ -299,24 +299,6 @@ def _by_size(settings, loader, total):
     videos, views = len(loader.manifest.rows), settings.data.views
     shown = f"{views} augmented views of each (--views), " if views else ""
     return f"{videos} training videos: {shown}{total} steps (--steps)"
-
-
-def _speed(rows, settings, multiply_adds):
-    """How fast the run was, and how much of the devices that took, where their peak is known."""
-    clips = np.median([row["clips_per_second"] for row in rows if "clips_per_second" in row])
-    flops = cost.training_flops(multiply_adds) * clips
-    kind, dtype = jax.devices()[0].device_kind, options.DTYPES[settings.machine.precision]
-    peak = cost.peak_flops(kind, dtype)
-    share = f", {flops / peak / jax.device_count():.1%} of the peak (MFU)" if peak else ""
-    return f"{clips:.1f} clips/s, {flops / 1e9:,.2f} GFLOP/s of the model{share}"
-
-
-def _list_skipped(skipped, folder):
-    reasons = skipped.reasons()
-    if reasons:
-        path = folder / "skipped.json"
-        files.write_json(path, reasons)
-        print(f"{len(reasons)} videos could not be read and were left out; see {path}")
 
 
 if __name__ == "__main__":
