@@ -268,6 +268,17 @@ def rerooted(manifest: Manifest, folder: Path) -> Manifest:
     return Manifest(Path(folder), tuple(rows) or manifest.rows, manifest.labels)
 
 
+def with_plain_paths(manifest: Manifest) -> Manifest:
+    """The same manifest with one name for a file: `a`, where `./a` or `b/../a` stood."""
+    root = os.path.join(os.path.abspath(manifest.root), "")
+    plain = (os.path.normpath(row.path).removeprefix(root) for row in manifest.rows)
+    rows = tuple(
+        row if row.path == path else dataclasses.replace(row, path=path)
+        for row, path in zip(manifest.rows, plain, strict=True)
+    )
+    return dataclasses.replace(manifest, rows=rows)
+
+
 def check_leakage(manifest: Manifest) -> None:
     """Refuses a manifest in which a group, or a file, stands in more than one split.
 

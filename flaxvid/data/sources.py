@@ -41,7 +41,7 @@ def open_data(
     else:
         opened = groups.regrouped(manifest.read(path), group_regex)
     if not allow_leakage:
-        manifest.check_leakage(opened)
+        manifest.check_leakage(manifest.with_plain_paths(opened))
     return opened
 
 

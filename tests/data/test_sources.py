@@ -78,6 +78,15 @@ def test_open_data_refuses_a_leak_unless_told(tmp_path):
     assert len(sources.open_data(path, allow_leakage=True).rows) == 2
 
 
+@pytest.mark.parametrize("again", ["./a.avi", "b/../a.avi", "{root}/a.avi", "b//../a.avi"])
+def test_a_file_is_one_file_however_it_is_written(tmp_path, again):
+    """Under another spelling of its path, a training video in the test split is a leak too."""
+    again = again.format(root=tmp_path)
+    path = csv_file(tmp_path, f"path,label,split\na.avi,x,train\n{again},x,test\n")
+    with pytest.raises(manifest.ManifestError, match=r"1 path\(s\).*'a.avi' \(test\+train\)"):
+        sources.open_data(path)
+
+
 def test_frame_folders_are_videos(tmp_path):
     """root/<split>/<class>/<folder of images> is a video as well."""
     touch(tmp_path, "train/run/a/1.jpg", "train/run/a/2.jpg", "test/run/b.avi", "train/run/c/x.txt")
