@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from flaxvid import prepare
-from flaxvid.data import manifest, motion, sources
+from flaxvid import errors, prepare
+from flaxvid.data import lock, manifest, motion, sources
 
 BEAM = ("--beam", "DirectRunner")
 CLIPS = [
@@ -154,6 +154,22 @@ def test_frames_and_packed(run, videos, tmp_path):
     assert "try  --data" in run("packed", videos, tmp_path / "packed", "--short-side", "32")
     for name in ("frames", "packed"):
         assert len(sources.open_data(tmp_path / name).rows) == 20
+
+
+@pytest.mark.parametrize("command", ["frames", "packed"])
+def test_two_that_make_the_same_folder_take_turns(run, videos, tmp_path, monkeypatch, command):
+    """Nothing is written before the folder is this process's own; `.` is a folder as any."""
+
+    def taken(folder):
+        raise errors.UserError(f"{folder}: is another's")
+
+    monkeypatch.setattr(lock, "exclusive", taken)
+    assert run(command, videos, tmp_path / "out") == f"error: {tmp_path / 'out'}: is another's\n"
+    assert not (tmp_path / "out").exists()
+    monkeypatch.undo()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert "try  --data ." in run(command, videos, ".", "--short-side", "16")
 
 
 def test_bad_videos_are_left_out_and_told(run, videos, tmp_path):

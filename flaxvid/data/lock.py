@@ -1,6 +1,7 @@
 """Folders that one process at a time writes: others wait until it is made, or are refused."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,10 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         UserError: if nothing can be written there.
     """
-    folder = Path(folder)
-    lock = filelock.FileLock(folder.with_name(folder.name + ".lock"))
+    place = Path(os.path.abspath(folder))
+    lock = filelock.FileLock(place.with_name(place.name + ".lock"))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         print(f"{folder}: waits for another process, which is making it", flush=True)

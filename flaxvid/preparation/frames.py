@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from flaxvid import errors, ranges
-from flaxvid.data import frames, sources
+from flaxvid.data import frames, lock, sources
 from flaxvid.preparation import estimate, workers
 
 Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
@@ -52,7 +52,7 @@ def prepare(options: Frames) -> None:
     if options.work.dry_run:
         estimate.say(estimate.once_each(videos), options.work.threads, write)
         return
-    with options.work.each(options.out) as each:
+    with lock.exclusive(options.out), options.work.each(options.out) as each:
         skipped = write(videos, options.out, each=each)
     say_written(options.out, skipped)
 

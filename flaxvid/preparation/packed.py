@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from flaxvid.data import packed_writer, sources
+from flaxvid.data import lock, packed_writer, sources
 from flaxvid.preparation import estimate, frames, workers
 
 
@@ -41,6 +41,6 @@ def prepare(options: Packed) -> None:
     if options.work.dry_run:
         estimate.say(videos, options.work.threads, pack)
         return
-    with options.work.each(options.out) as each:
+    with lock.exclusive(options.out), options.work.each(options.out) as each:
         skipped = pack(videos, options.out, each=each)
     frames.say_written(options.out, skipped)
