@@ -60,6 +60,17 @@ def whole(path: Path | str) -> Iterator[Path]:
         _to_disk(place.parent)
 
 
+def remove_partial(folder: Path | str) -> None:
+    """Removes what kills have left, in a folder, of files that `whole` was writing there.
+
+    For who alone writes in it, as the name of such a file tells no living process from a dead one.
+    """
+    with contextlib.suppress(OSError):
+        for name in filter(TEMPORARY.fullmatch, os.listdir(folder)):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Writes a file, over one of that name if there is.
 

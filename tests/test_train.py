@@ -390,10 +390,14 @@ def test_resume_with_other_steps_is_written_down_or_refused(whole, tmp_path, cap
 
 
 def test_resume_of_a_run_that_is_being_trained_is_refused(whole, capsys):
-    """Two that write one run would mix their numbers; whoever dies leaves the lock."""
+    """Two that write one run would mix their numbers; whoever dies leaves the lock, and half a file
+    for the next to remove."""
+    left = whole / ".config.0badcafe.12345.partial.json"
+    left.touch()
     with directory.training(
         dataclasses.replace(config.load(whole), run=parsing.from_run(whole).run)
     ):
+        assert not left.exists()
         code, said = command(capsys, "--resume", whole)
     assert (code, said.count("\n")) == (2, 1)
     assert "another process is training this run" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import filelock
 
-from flaxvid import errors
+from flaxvid import errors, files
 
 
 @contextlib.contextmanager
@@ -15,7 +15,8 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Inside, no other process is where this one is for the same `folder`.
 
     The second says that it waits, and comes in when the first has left or died: it should look
-    again whether the folder is there. FOLDER.lock stays beside it, empty.
+    again whether the folder is there. FOLDER.lock stays beside it, empty. What a kill left in the
+    folder of a file that was being written is removed.
 
     Raises:
         UserError: if nothing can be written there.
@@ -33,6 +34,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             f"{folder}: can't be made there ({error.strerror}); choose another place, or permit it"
         ) from None
     try:
+        files.remove_partial(place)
         yield
     finally:
         lock.release()

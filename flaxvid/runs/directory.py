@@ -45,6 +45,7 @@ def training(settings: config.Settings) -> Iterator[None]:
     with lock.held(folder / "training.lock", refusal):
         if new:
             create(folder, settings)
+        files.remove_partial(folder)
         yield
 
 

@@ -1,12 +1,13 @@
 """Two that want the same folder: one makes it, the other waits."""
 
+import os
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from flaxvid import errors
+from flaxvid import errors, files
 from flaxvid.data import lock, motion
 
 HOLD = """
@@ -54,6 +55,21 @@ def test_one_that_was_killed_holds_nobody_up(holder, tmp_path, capsys):
     with lock.exclusive(tmp_path / "made"):
         pass
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_kill_left_is_removed(tmp_path):
+    """Of a file that was being written; other files are nobody's to remove."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    with files.whole(folder / "about.json") as partial:
+        partial.touch()
+        left = folder / partial.name.replace(str(os.getpid()), "12345")
+        left.touch()
+    for name in ("about.json", ".hidden", "a.partial", ".b.partial"):
+        (folder / name).touch()
+    with lock.exclusive(folder):
+        names = {path.name for path in folder.iterdir()}
+    assert names == {"about.json", ".hidden", "a.partial", ".b.partial"}
 
 
 def test_other_folders_are_free(holder, tmp_path, capsys):
