@@ -54,6 +54,12 @@ class C3DConfig:
         return cls(**tiny | dict(fc_dim=128, last_padding="end") | overrides)
 
     @classmethod
+    def small(cls, **overrides):
+        """For two cores or a small GPU: all 8 convolutions at a quarter of their width."""
+        small = dict(widths=(16, 32, 64, 128, 128), fc_dim=512, batch_norm=True)
+        return cls(**small | overrides)
+
+    @classmethod
     def base(cls, **overrides):
         """16 frames of 112 pixels, 8 convolutions."""
         return cls(**overrides)

@@ -86,6 +86,12 @@ class ConvLSTMConfig:
     """Before the logits."""
 
     @classmethod
+    def small(cls, **overrides):
+        """For two cores or a small GPU: Lite0 at 112 pixels, and a BiLSTM."""
+        small = dict(encoder="lite0", image_size=112, hidden_dim=128, fc_dim=128, dropout=0.3)
+        return cls(**small | overrides)
+
+    @classmethod
     def base(cls, **overrides):
         """ResNet18 and ActionBERT's BiLSTM."""
         published = dict(encoder="resnet18", hidden_dim=1024, fc_dim=1024, dropout=0.5)
@@ -127,6 +133,12 @@ class ConvTransformerConfig:
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.1
     """Standard deviation of fresh linear layers and embeddings."""
+
+    @classmethod
+    def small(cls, **overrides):
+        """For two cores or a small GPU: Lite0 at 112 pixels, and two blocks of BERT."""
+        small = dict(encoder="lite0", image_size=112, dim=128, mlp_dim=512)
+        return cls(**small | dict(dropout=0.1, attention_dropout=0.1) | overrides)
 
     @classmethod
     def base(cls, **overrides):

@@ -59,6 +59,12 @@ class TimeSformerConfig:
         return cls(**tiny | {"drop_path": 0.0, "init_std": 0.1} | overrides)
 
     @classmethod
+    def small(cls, **overrides):
+        """For two cores or a small GPU: 8 frames of 112 pixels, 6 blocks of width 256."""
+        small = dict(image_size=112, dim=256, depth=6, num_heads=4, mlp_dim=1024)
+        return cls(**small | {"init_std": 0.05} | overrides)
+
+    @classmethod
     def base(cls, **overrides):
         """8 frames of 224 pixels, ViT-Base."""
         return cls(**overrides)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from flaxvid.models import c3d
-from flaxvid.recipes import preprocessing, preset
+from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 from flaxvid.video import transform
 
@@ -39,6 +39,12 @@ C3D = preset.Architecture(
             c3d.C3D,
             preprocessing.motion(),
             recipes.Recipe(steps=500, learning_rate=1e-3),
+        ),
+        "small": preset.Preset(
+            c3d.C3DConfig.small,
+            c3d.C3D,
+            own_videos.pixels(16, center="clip"),
+            own_videos.FROM_PIXELS,
         ),
         "base": preset.Preset(
             c3d.C3DConfig.base,

@@ -3,11 +3,13 @@
 import dataclasses
 
 from flaxvid.models import end_to_end
-from flaxvid.recipes import preprocessing, preset, sequences
+from flaxvid.recipes import own_videos, preprocessing, preset, sequences
 from flaxvid.recipes import recipe as recipes
 
 # ActionBERT leaves training from pixels open: fewer clips a step, as their frames must fit too.
 FROM_PIXELS = dataclasses.replace(sequences.ACTIONBERT, batch_size=16, epochs=30.0)
+# What the encoder has learnt from ImageNet changes slowly, and what stands on it is new.
+FINE_TUNED = dataclasses.replace(own_videos.FROM_PIXELS, rate_factors=("^encoder/=0.1",))
 # Frames spread over the whole video, their pixels as ResNet18 knows them.
 WHOLE_VIDEO = dataclasses.replace(preprocessing.kinetics(8, None, 224), **preprocessing.IMAGENET)
 
@@ -20,6 +22,9 @@ def _architecture(module, config, learning_rate):
                 module,
                 preprocessing.motion(),
                 recipes.Recipe(steps=500, batch_size=32, learning_rate=learning_rate),
+            ),
+            "small": preset.Preset(
+                config.small, module, own_videos.pixels(8, **preprocessing.IMAGENET), FINE_TUNED
             ),
             "base": preset.Preset(config.base, module, WHOLE_VIDEO, FROM_PIXELS),
         }

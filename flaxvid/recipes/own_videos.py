@@ -1,7 +1,9 @@
-"""Models over embeddings on videos of one's own: real, and often few.
+"""Training on videos of one's own: real, and often few.
 
-What a hand or a body does is told by a middle stage of the encoder, averaged in a grid so that
-place is kept; standardised, and the scene apart from what changes in it.
+Over embeddings: what a hand or a body does is told by a middle stage of the encoder, averaged in a
+grid so that place is kept; standardised, and the scene apart from what changes in it. From pixels:
+frames of 112 pixels spread over the video, varied in colour and geometry, never mirrored, as left
+and right may be what tells two classes apart.
 """
 
 import dataclasses
@@ -9,6 +11,7 @@ import functools
 
 from flaxvid.recipes import preprocessing, preset
 from flaxvid.recipes import recipe as recipes
+from flaxvid.video import transform
 
 RECIPE = recipes.Recipe(
     batch_size=32,
@@ -20,6 +23,7 @@ RECIPE = recipes.Recipe(
     # The rate has come down by then; the best of ten on a few videos is so by luck.
     keep="last",
 )
+FROM_PIXELS = dataclasses.replace(RECIPE, batch_size=16, epochs=30.0, augment=2)
 INPUTS = dict(center="mean-token", standardise=True, input_dropout=0.3)
 
 
@@ -36,3 +40,9 @@ def of(for_motion: preset.Preset, **model) -> preset.Preset:
         views=None if learnt else 0,
     )
     return dataclasses.replace(for_motion, own=own)
+
+
+def pixels(num_frames: int, **changes) -> transform.Preprocessing:
+    """Clips for a small model from pixels; `changes` are fields of the preprocessing."""
+    spread = dict(num_frames=num_frames, crop_size=112, resize=112, jitter=(112, 128))
+    return transform.Preprocessing(**spread | changes)

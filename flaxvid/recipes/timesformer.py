@@ -1,7 +1,9 @@
 """TimeSformer: the published sizes by the authors' training, and two others."""
 
+import dataclasses
+
 from flaxvid.models import timesformer, timesformer_schemes, timesformer_writeup
-from flaxvid.recipes import preprocessing, preset
+from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 from flaxvid.video import transform
 
@@ -53,6 +55,14 @@ def _squeezed(**changes):
 TIMESFORMER = preset.Architecture(
     {
         "tiny": preset.Preset(_Config.tiny, _TimeSformer, preprocessing.motion(), TINY),
+        "small": preset.Preset(
+            _Config.small,
+            _TimeSformer,
+            own_videos.pixels(8, center="clip"),
+            dataclasses.replace(
+                own_videos.FROM_PIXELS, learning_rate=5e-4, rate_factors=TINY.rate_factors
+            ),
+        ),
         "base": preset.Preset(
             _Config.base, _TimeSformer, preprocessing.kinetics(8, 32, 224), AUTHORS
         ),

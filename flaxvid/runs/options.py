@@ -153,7 +153,8 @@ class TrainOptions(Generic[Model]):
     arch: str = "timesformer"
     """Architecture; its recipe gives the defaults shown here."""
     size: str = "tiny"
-    """Preset of the architecture: `tiny` for a laptop, `base` as published."""
+    """Preset of the architecture: `tiny` for a laptop, `small` for videos of one's own on two cores
+    or a small GPU, `base` as published."""
     config: Annotated[Path | None, ranges.File()] = None
     """Options from a file: TOML, or the config.json of a run. Those of the command line come
     first."""

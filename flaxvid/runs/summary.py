@@ -148,6 +148,8 @@ def _pixels(shown):
         "half of the clips are mirrored (--no-flip)" if shown.flip else "not mirrored (--flip)"
     )
     changes = f"; {shown.augment} random changes each (--augment)" if shown.augment else ""
+    if shown.center == "clip":
+        changes += "; less the mean over the frames of each clip (--center)"
     return f"{size}, {seen}; {mirrored}{changes}"
 
 
