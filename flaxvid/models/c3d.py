@@ -16,7 +16,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors, ranges
-from flaxvid.models import convolution, layers
+from flaxvid.models import convnet, convolution, layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,13 +147,40 @@ AUTHORS_DEVIATION = 0.01  # of every other layer
 WITHOUT_BIAS = ("conv1", "fc8")  # at the start; every other bias is 1
 
 
+def start_as_the_authors(model: nnx.Module, rngs: nnx.Rngs) -> None:
+    """Draws the weights of a C3D anew, as its authors' own training started."""
+    for name in (layer.name for layer in shape_walk(model.config) if layer.parameters):
+        layer = getattr(model, name)
+        shape = layer.kernel.shape
+        rows = (math.prod(shape[:-1]), shape[-1])
+        deviation = AUTHORS_DEVIATIONS.get(name, AUTHORS_DEVIATION)
+        kernel = deviation * jax.random.normal(rngs.params(), rows)
+        layer.kernel[...] = kernel.reshape(shape)
+        if layer.bias is not None and not name.startswith(WITHOUT_BIAS):
+            layer.bias[...] = jnp.ones_like(layer.bias[...])
+
+
 class C3D(nnx.Module):
-    """Clips to logits. Layers have the names that they have in Caffe: conv1 to conv5b, fc6-8."""
+    """Clips to logits: stages of convolutions, each of which ends in a pool, then three linear
+    layers.
+
+    Its attributes have the names that the layers have in Caffe: the convolutions
+    (convolution.Conv3D) those of `config.stages()`; `fc6`, `fc7` and `fc8` (nnx.Linear). With
+    `config.batch_norm` no convolution has a bias, and each has a norm (convnet.batch_norm) of its
+    number: `norm3a` for `conv3a`. And `config`, which says what it is made of.
+    """
 
     def __init__(self, config: C3DConfig, *, rngs: nnx.Rngs):
+        """Linear layers start as LINEAR_INIT says, convolutions and norms as they do by themselves;
+        if `config.start` is "authors", `start_as_the_authors` has the last word. `config.dtype` is
+        the type of the arithmetic up to fc7.
+
+        Raises:
+            UserError: if a clip is too short or too small to be pooled so often.
+        """
         self.config = config
         dtype, walk = jnp.dtype(config.dtype), shape_walk(config)
-        channels = walk[0].shape[-1]
+        channels = 3
         for names, filters in zip(config.stages(), config.widths, strict=True):
             for name in names:
                 conv = convolution.Conv3D(
@@ -161,10 +188,8 @@ class C3D(nnx.Module):
                 )
                 setattr(self, name, conv)
                 if config.batch_norm:
-                    norm = nnx.BatchNorm(
-                        filters, momentum=0.9, use_fast_variance=False, dtype=dtype, rngs=rngs
-                    )
-                    setattr(self, name.replace("conv", "norm"), norm)
+                    norm = convnet.batch_norm(filters, dtype=dtype, rngs=rngs)
+                    setattr(self, _norm_of(name), norm)
                 channels = filters
         settings = dict(kernel_init=LINEAR_INIT, rngs=rngs)
         features = math.prod(walk[-4].shape)
@@ -173,18 +198,7 @@ class C3D(nnx.Module):
         self.fc8 = nnx.Linear(config.fc_dim, config.num_classes, **settings)
         self.dropout = layers.Dropout(config.dropout)
         if config.start == "authors":
-            self._start_as_the_authors(walk, rngs)
-
-    def _start_as_the_authors(self, walk, rngs):
-        for name in (layer.name for layer in walk if layer.parameters):
-            layer = getattr(self, name)
-            shape = layer.kernel.shape
-            rows = (math.prod(shape[:-1]), shape[-1])
-            deviation = AUTHORS_DEVIATIONS.get(name, AUTHORS_DEVIATION)
-            kernel = deviation * jax.random.normal(rngs.params(), rows)
-            layer.kernel[...] = kernel.reshape(shape)
-            if layer.bias is not None and not name.startswith(WITHOUT_BIAS):
-                layer.bias[...] = jnp.ones_like(layer.bias[...])
+            start_as_the_authors(self, rngs)
 
     def __call__(
         self,
@@ -192,10 +206,13 @@ class C3D(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of normalised clips.
+        """Logits of normalised clips, in float32: all stages, then fc6 and fc7, each with ReLU and
+        dropout behind it, then fc8.
 
-        The mask is ignored: a convolution sees whole stretches of time. Frames that pad a short
-        clip repeat its last one, so that they are seen as a clip that has come to rest.
+        What the last pool leaves of a clip is one vector for fc6, place after place, the channels
+        of a place together. The mask is ignored: a convolution sees whole stretches of time. Frames
+        that pad a short clip repeat its last one, so that they are seen as a clip that has come to
+        rest.
 
         Raises:
             UserError: if the clip is not `num_frames` long or not `image_size` pixels wide and
@@ -204,38 +221,32 @@ class C3D(nnx.Module):
         del mask
         layers.check_clip(inputs, self.config.num_frames, self.config.image_size)
         video = inputs
-        for stage, names in enumerate(self.config.stages(), start=1):
-            for name in names[:-1]:
-                video = self.convolve(name, video)
-            window, padding = self.config.pool(stage, video.shape[2])
-            video = self.convolve_and_pool(names[-1], video, window, padding)
+        for number in range(1, len(self.config.widths) + 1):
+            video = self.stage(number, video)
         features = video.reshape(video.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             features = self.dropout(jax.nn.relu(layer(features)), rngs=rngs)
         return self.fc8(features.astype(jnp.float32))
 
-    def convolve(
-        self, name: str, video: Float[Array, "batch time height width channel"]
-    ) -> Float[Array, "batch time height width filter"]:
-        """The convolution of that name, its norm if there is one, and ReLU."""
-        return jax.nn.relu(self._normalise(name, getattr(self, name)(video)))
-
-    def convolve_and_pool(
-        self,
-        name: str,
-        video: Float[Array, "batch time height width channel"],
-        window: tuple[int, int, int],
-        padding: convolution.Padding,
+    def stage(
+        self, number: int, video: Float[Array, "batch time height width channel"]
     ) -> Float[Array, "batch new_time new_height new_width filter"]:
-        """`max_pool` of `convolve`, with bias and ReLU after the pool, of fewer numbers.
-
-        The largest stays the largest when all get the same bias, and through ReLU. A norm may turn
-        the order round, and comes before the pool.
+        """The convolutions of a stage, the first stage being 1, each with its norm, if there is
+        one, and ReLU; then the pool, `config.pool`.
         """
-        layer = getattr(self, name)
-        filtered = self._normalise(name, layer.filter(video))
+        *before, last = self.config.stages()[number - 1]
+        for name in before:
+            video = jax.nn.relu(self._normalise(name, getattr(self, name)(video)))
+        window, padding = self.config.pool(number, video.shape[2])
+        # Bias and ReLU come after the pool, of fewer numbers: the largest stays the largest when
+        # all get the same bias, and through ReLU. A norm may turn the order round: it comes first.
+        layer = getattr(self, last)
+        filtered = self._normalise(last, layer.filter(video))
         return jax.nn.relu(layer.shift(convolution.max_pool(filtered, window, padding)))
 
     def _normalise(self, name, video):
-        norm = name.replace("conv", "norm")
-        return getattr(self, norm)(video) if self.config.batch_norm else video
+        return getattr(self, _norm_of(name))(video) if self.config.batch_norm else video
+
+
+def _norm_of(conv):
+    return conv.replace("conv", "norm")

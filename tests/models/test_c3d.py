@@ -116,33 +116,11 @@ def test_clips_that_pools_use_up_are_refused(overrides, message):
         fresh(small(**overrides))
 
 
-def test_another_length_is_refused():
-    """fc6 is made for one length: a longer clip is an error that names both."""
-    with pytest.raises(errors.UserError, match=r"\(3, 10, 10\).*\(4, 10, 10\)"):
-        random(small())(clips(2, 4, 10, 10, 3))
-
-
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("last_padding", ["around", "end"])
-def test_logits_shape(batch_norm, last_padding):
-    """Two clips give two rows of logits."""
-    model = random(small(batch_norm=batch_norm, last_padding=last_padding))
-    assert logits_of(model, clips(2, 3, 10, 10, 3)).shape == (2, 5)
-
-
 def test_paddings_differ():
     """Padded around or at the end, the last pool sees other windows: the logits tell."""
     around, end = (random(small(last_padding=name)) for name in ("around", "end"))
     video = clips(2, 3, 10, 10, 3)
     assert jnp.abs(logits_of(around, video) - logits_of(end, video)).max() > 1e-3
-
-
-def test_convolutions_start_as_he_drew_them():
-    """Kernels with variance 2 / fan_in; biases at zero."""
-    model = fresh(small(widths=(32, 32)))
-    for layer, channels in ((model.conv1, 3), (model.conv2a, 32), (model.conv2b, 32)):
-        assert abs(float(layer.kernel[...].var()) * 27 * channels / 2 - 1) < 0.1
-        assert not layer.bias[...].any()
 
 
 def test_a_fresh_model_sees_order():
@@ -180,30 +158,6 @@ def test_batch_norm_learns_and_is_used():
     np.testing.assert_allclose(before[1:2], use(parts.stats, video[1:2]), atol=1e-4)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_every_parameter_learns(batch_norm):
-    """A gradient reaches every leaf."""
-    parts = states.split(random(small(batch_norm=batch_norm)))
-    video = clips(2, 3, 10, 10, 3)
-
-    @jax.jit
-    @jax.grad
-    def gradient(params):
-        model = states.merge(parts.train_def, params, parts.stats)
-        return jnp.sum(model(video) ** 2)
-
-    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient(parts.params)):
-        assert jnp.abs(leaf).max() > 0, f"no gradient for {jax.tree_util.keystr(path)}"
-
-
-def test_dropout_needs_rngs_to_act():
-    """fc6 and fc7 drop in training only, where rngs are given."""
-    model, video = random(small()), clips(2, 3, 10, 10, 3)
-    np.testing.assert_array_equal(logits_of(model, video), logits_of(model, video))
-    first, second = (logits_of(model, video, jax.random.key(seed)) for seed in (0, 1))
-    assert jnp.abs(first - second).max() > 1e-3
-
-
 def test_bfloat16_stays_close():
     """Arithmetic in bfloat16 moves the logits by a few hundredths, and leaves them float32."""
     exact, coarse = random(small()), random(small(dtype="bfloat16"))
@@ -217,7 +171,7 @@ def test_bfloat16_stays_close():
 def test_pooling_before_the_bias_is_pooling_after_it(batch_norm):
     """Bias and ReLU keep the order of numbers; a norm whose scale is below zero does not."""
     model = random(small(batch_norm=batch_norm))
-    video, window = clips(2, 3, 6, 6, 3), ((1, 2, 2), ((0, 0), (0, 1), (0, 1)))
+    video, window = clips(2, 3, 6, 6, 3), ((1, 2, 2), ((0, 0), (0, 0), (0, 0)))
     if batch_norm:
         model.norm1.scale[...] = -model.norm1.scale[...]
         model.eval()
@@ -225,20 +179,10 @@ def test_pooling_before_the_bias_is_pooling_after_it(batch_norm):
 
     def both(values):
         model = nnx.merge(graphdef, values)
-        apart = convolution.max_pool(model.convolve("conv1", video), *window)
-        return model.convolve_and_pool("conv1", video, *window), apart
+        filtered = model.conv1(video)
+        filtered = model.norm1(filtered) if batch_norm else filtered
+        apart = convolution.max_pool(jax.nn.relu(filtered), *window)
+        return model.stage(1, video), apart
 
     found, expected = jax.jit(both)(values)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_the_authors_start():
-    """Normal, 0.01 wide and 0.005 for fc6 and fc7; biases 1 but for conv1 and fc8, which have 0."""
-    model = fresh(small(widths=(32, 32), fc_dim=64, start="authors"))
-    for name, deviation in (("conv1", 0.01), ("conv2b", 0.01), ("fc6", 0.005), ("fc8", 0.01)):
-        assert abs(float(getattr(model, name).kernel[...].std()) / deviation - 1) < 0.1
-    biases = {n: set(np.unique(getattr(model, n).bias[...])) for n in ("conv1", "conv2a", "conv2b")}
-    assert biases == {"conv1": {0}, "conv2a": {1}, "conv2b": {1}}
-    assert (model.fc6.bias[...] == 1).all()
-    assert (model.fc7.bias[...] == 1).all()
-    assert not model.fc8.bias[...].any()

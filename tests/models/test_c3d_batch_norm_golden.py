@@ -48,8 +48,7 @@ def statistics():
     }
 
 
-@pytest.fixture(scope="module")
-def results():
+def run_both():
     """Logits in use, logits while learning, and the running statistics after that."""
     parts = states.split(nnx.eval_shape(lambda: c3d.C3D(CONFIG, rngs=nnx.Rngs(0))))
 
@@ -68,6 +67,11 @@ def results():
         return states.merge(parts.eval_def, params, stats)(VIDEO), learnt, moved
 
     return run(params, stats)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return run_both()
 
 
 def test_use_is_that_of_pytorch(results):
