@@ -250,3 +250,8 @@ class C3D(nnx.Module):
 
 def _norm_of(conv):
     return conv.replace("conv", "norm")
+
+
+def create(config: C3DConfig, *, rngs: nnx.Rngs) -> nnx.Module:
+    """A fresh model: of the class that bears the name C3D when this is called, a learner's too."""
+    return C3D(config, rngs=rngs)

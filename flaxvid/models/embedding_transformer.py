@@ -104,9 +104,20 @@ class EncoderBlock(nnx.Module):
 
 
 class EmbeddingTransformer(nnx.Module):
-    """Embeddings to logits: positions, blocks, max over time, dropout, linear head."""
+    """Embeddings to logits: prepared, projected, each told its place; blocks, max over time,
+    dropout, linear head.
+
+    Its attributes are those that weights are put under: `prepare`
+    (embedding_inputs.EmbeddingInputs); `project` (layers.Linear), unless `config.dim` is None and
+    embeddings keep their width; `position_embed`, an nnx.Param of shape (positions, dim); `blocks`
+    (an nnx.List of EncoderBlock) and `head` (nnx.Linear). There are positions for `num_frames`
+    frames and for the tokens that `prepare` puts before them (embedding_inputs.extra_tokens). And
+    `config`, which says what it is made of.
+    """
 
     def __init__(self, config: EmbeddingTransformerConfig, *, rngs: nnx.Rngs):
+        """Positions start from a normal distribution of standard deviation `config.position_std`,
+        cut off at two of them."""
         self.config = config
         dim = config.dim or config.embedding_dim
         if config.dim is not None:
@@ -117,14 +128,9 @@ class EmbeddingTransformer(nnx.Module):
         positions = config.num_frames + embedding_inputs.extra_tokens(config.center)
         init = nnx.initializers.truncated_normal(config.position_std)
         self.position_embed = nnx.Param(init(rngs.params(), (positions, dim)))
+        sizes = dim, config.num_heads, config.dense_dim
         self.blocks = nnx.List(
-            EncoderBlock(
-                dim,
-                config.num_heads,
-                config.dense_dim,
-                attention_dropout=config.attention_dropout,
-                rngs=rngs,
-            )
+            EncoderBlock(*sizes, attention_dropout=config.attention_dropout, rngs=rngs)
             for _ in range(config.depth)
         )
         self.dropout = layers.Dropout(config.dropout)
@@ -136,7 +142,8 @@ class EmbeddingTransformer(nnx.Module):
         mask: Bool[Array, "batch time"] | None = None,
         rngs: nnx.Rngs | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits of sequences of embeddings; frames whose mask is False are ignored.
+        """Logits of sequences of embeddings; frames whose mask is False are ignored. `rngs` turn
+        on every dropout: of the inputs, of attention, and before the head.
 
         Raises:
             UserError: if a sequence is longer than `num_frames`.
@@ -160,3 +167,8 @@ class EmbeddingTransformer(nnx.Module):
                 "positions of the model: set num_frames to match"
             )
         return tokens + self.position_embed[None, :time]
+
+
+def create(config: EmbeddingTransformerConfig, *, rngs: nnx.Rngs) -> nnx.Module:
+    """A fresh model: of the class that bears the name when this is called, a learner's too."""
+    return EmbeddingTransformer(config, rngs=rngs)

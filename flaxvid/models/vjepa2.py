@@ -129,13 +129,12 @@ def place_angles(grid: tuple[int, int, int], dim: int) -> Float[Array, "token di
     2n numbers, number i is turned by place / 10000^((i mod n) / n): as the authors' code does, and
     not by one angle for each pair.
 
-    They are worked out where they are used: as constants, a program of 24 blocks over 64 frames
-    would hold 200 MB of them.
-
     Args:
-        grid: steps of time, patches down and across.
+        grid: steps of time, patches down and across; tokens run in this order, the last fastest.
         dim: width of a head, even.
     """
+    # Worked out where they are used: as constants, a program of 24 blocks over 64 frames would
+    # hold 200 MB of them.
     third = 2 * (dim // 3 // 2)
     half = third // 2
     waves = (1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))).astype(np.float32)[None]

@@ -36,7 +36,7 @@ C3D = preset.Architecture(
     {
         "tiny": preset.Preset(
             c3d.C3DConfig.tiny,
-            c3d.C3D,
+            c3d.create,
             preprocessing.motion(),
             recipes.Recipe(steps=500, learning_rate=1e-3),
         ),
@@ -48,14 +48,14 @@ C3D = preset.Architecture(
         ),
         "base": preset.Preset(
             c3d.C3DConfig.base,
-            c3d.C3D,
+            c3d.create,
             _sports1m(resize=(128, 171), channel_order="bgr", mean=(90.0, 98.0, 102.0)),
             PORT,
         ),
         # The same model, trained and fed as mmaction2 does: its frames are RGB.
         "mmaction2": preset.Preset(
             c3d.C3DConfig.base,
-            c3d.C3D,
+            c3d.create,
             _sports1m(resize=128, mean=(104.0, 117.0, 128.0)),
             MMACTION2,
         ),

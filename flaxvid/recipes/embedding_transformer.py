@@ -4,8 +4,7 @@ from flaxvid.models import embedding_transformer
 from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
 
-_Config = embedding_transformer.EmbeddingTransformerConfig
-_Model = embedding_transformer.EmbeddingTransformer
+_Config, _create = embedding_transformer.EmbeddingTransformerConfig, embedding_transformer.create
 
 WRITEUP = recipes.Recipe(
     batch_size=32,
@@ -23,7 +22,7 @@ EMBEDDING_TRANSFORMER = preset.Architecture(
         "tiny": own_videos.of(
             preset.Preset(
                 _Config.tiny,
-                _Model,
+                _create,
                 preprocessing.frames(8, 112),
                 recipes.Recipe(steps=2000, batch_size=32, learning_rate=5e-4),
                 encoder="lite0",
@@ -31,7 +30,7 @@ EMBEDDING_TRANSFORMER = preset.Architecture(
         ),
         "writeup": preset.Preset(
             _Config.writeup,
-            _Model,
+            _create,
             preprocessing.frames(20, 224),
             WRITEUP,
             encoder="densenet121",
@@ -39,7 +38,7 @@ EMBEDDING_TRANSFORMER = preset.Architecture(
         # The PyTorch notebook's: the same network and training on features of its own making.
         "writeup_pytorch": preset.Preset(
             _Config.writeup,
-            _Model,
+            _create,
             preprocessing.frames(20, 224),
             WRITEUP,
             encoder="densenet121_writeup",

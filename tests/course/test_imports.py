@@ -64,3 +64,40 @@ def missing(tree):
 def test_a_file_takes_what_is_there(path):
     """After a renaming, no `step.prepare` is left that nobody runs: each name is in its module."""
     assert missing(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def kept(tree):
+    """The exercises that a module keeps for later when it is imported, as `line 3: c3d.C3D`."""
+    modules = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("flaxvid."):
+            modules |= {
+                alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
+            }
+    found, waiting = [], list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.Lambda):  # runs later, and looks the name up then
+            waiting += node.args.defaults + [one for one in node.args.kw_defaults if one]
+            continue
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = f"{modules.get(node.value.id, '')}.{node.attr}".removeprefix("flaxvid.")
+            if name in catalogue.exercises():
+                found.append(f"line {node.lineno}: {name}")
+        waiting += [child for field, child in _children(node) if field != "annotation"]
+    return found
+
+
+def _children(node):
+    for field, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield field, child
+
+
+def test_no_exercise_is_kept_from_before():
+    """A table that holds the class itself would go on making flaxvid's in place of a learner's."""
+    for path in FILES:
+        assert kept(ast.parse(path.read_text(encoding="utf-8"))) == [], path
+    table = "from flaxvid.models import c3d\nKINDS = dict(c3d=c3d.C3D, later=lambda: c3d.C3D)"
+    assert kept(ast.parse(table)) == ["line 2: models.c3d.C3D"]

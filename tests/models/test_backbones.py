@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors
-from flaxvid.models import cost, layers, videomae, vjepa2
+from flaxvid.models import cost, layers, videomae
 from flaxvid.recipes import zoo
 from tests.golden import backbones, regenerate
 from tests.models import filled
@@ -134,36 +134,10 @@ def test_half_a_tubelet_is_refused():
 
 
 # ------------------------------------------------------------------ pieces
-def test_tubelets_are_patches_frame_after_frame():
-    """A tubelet is the patch of its first frame, then that of its second."""
-    video = jnp.asarray(regenerate.inputs("tubelets", (1, 4, 6, 9, 2)))
-    boxes, patches = layers.tubelets(video, 2, 3), layers.patchify(video, 3)
-    assert boxes.shape == (1, 2, 6, 36)
-    np.testing.assert_array_equal(boxes[0, 1, 4, :18], patches[0, 2, 4])
-    np.testing.assert_array_equal(boxes[0, 1, 4, 18:], patches[0, 3, 4])
-
-
 def test_a_tubelet_with_a_real_frame_is_real():
     """Three real frames of six are two real tubelets of three."""
     mask = jnp.asarray([[True, True, True, False, False, False]])
     assert layers.real_steps(mask, 2).tolist() == [[True, True, False]]
-
-
-def test_turning_by_hand():
-    """A pair (a, b) becomes (a cos - b sin, b cos + a sin), each by the angle of its number."""
-    vector = jnp.asarray([3.0, 4.0, 5.0, 6.0]).reshape(1, 1, 1, 4)
-    angles = jnp.asarray([[np.pi / 2, np.pi / 2, 0.0, np.pi]], jnp.float32)
-    turned = vjepa2.turn(vector, angles)[0, 0, 0]
-    np.testing.assert_allclose(turned, [-4, 3, 5, -6], atol=1e-5)
-
-
-def test_a_place_turns_its_own_third():
-    """Time turns the first third of a head's numbers, rows the second, columns the last."""
-    angles = vjepa2.place_angles((2, 3, 4), 20).reshape(2, 3, 4, 20)
-    assert not angles[0, 0, 0].any()
-    assert np.nonzero(angles[1, 0, 0])[0].tolist() == [0, 1, 2, 3, 4, 5]
-    assert np.nonzero(angles[0, 2, 0])[0].tolist() == [6, 7, 8, 9, 10, 11]
-    assert np.nonzero(angles[0, 0, 3])[0].tolist() == [12, 13, 14, 15, 16, 17]
 
 
 def test_videomae_s_table_is_resized_for_other_clips():

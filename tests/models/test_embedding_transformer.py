@@ -11,12 +11,13 @@ from flax import nnx
 
 from flaxvid import errors
 from flaxvid.models import cost, embedding_transformer
-from flaxvid.recipes import zoo
 from flaxvid.weights import embedding_transformer as weights
 from tests.golden import regenerate
+from tests.models import filled
 
 pooled = pytest.mark.exercise("models.embedding_transformer.masked_max")
 block = pytest.mark.exercise("models.embedding_transformer.EncoderBlock")
+whole = pytest.mark.exercise("models.embedding_transformer.EmbeddingTransformer")
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "embedding_transformer.npz")
 ABOUT = json.loads(str(GOLDEN["about"]))
@@ -159,6 +160,120 @@ def call(model, sequence, mask=None, key=None):
     return model(sequence, mask, None if key is None else nnx.Rngs(dropout=key))
 
 
+def shapes_of(module, kind=nnx.Param):
+    """The shape of every parameter, or of other variables, by its path."""
+    flat = nnx.to_flat_state(nnx.state(module, kind))
+    return {"/".join(map(str, path)): leaf.shape for path, leaf in flat}
+
+
+def linear(inputs, outputs):
+    return {"kernel": (inputs, outputs), "bias": (outputs,)}
+
+
+def shapes_of_a_block(dim, hidden):
+    norm = {"scale": (dim,), "bias": (dim,)}
+    named = {"attn/qkv": linear(dim, 3 * dim), "attn/proj": linear(dim, dim)}
+    named |= {"norm1": norm, "mlp/fc1": linear(dim, hidden), "mlp/fc2": linear(hidden, dim)}
+    named |= {"norm2": norm}
+    return {f"{name}/{leaf}": s for name, leaves in named.items() for leaf, s in leaves.items()}
+
+
+@whole
+@pytest.mark.parametrize(
+    ("changes", "dim", "positions"),
+    [(dict(), 12, 40), (dict(dim=None), 6, 40), (dict(center="mean-token"), 12, 41)],
+)
+def test_model_has_the_names_of_its_weights(changes, dim, positions):
+    """A projection unless dim is None, positions for frames and mean token, blocks, head."""
+    expected = {"project/kernel": (6, 12), "project/bias": (12,)} if dim == 12 else {}
+    expected |= {"position_embed": (positions, dim), "head/kernel": (dim, 7), "head/bias": (7,)}
+    for number in range(2):
+        own = shapes_of_a_block(dim, 4).items()
+        expected |= {f"blocks/{number}/{name}": shape for name, shape in own}
+    assert shapes_of(nnx.eval_shape(lambda: small(**changes))) == expected
+
+
+@whole
+def test_model_keeps_the_statistics_of_its_inputs():
+    """`prepare` standardises where the config says so, and has the statistics for it."""
+    model = nnx.eval_shape(lambda: small(standardise=True))
+    names = {f"prepare/{name}": (6,) for name in ("shift", "mean_scale", "frame_scale")}
+    assert shapes_of(model, nnx.BatchStat) == names
+
+
+@whole
+def test_model_says_what_it_is_made_of():
+    """`config` is the config that it was made from."""
+    config = Config(num_classes=7, num_frames=40, embedding_dim=6, dim=12, depth=2, num_heads=3)
+    assert nnx.eval_shape(small).config == config
+
+
+@whole
+def test_positions_start_as_the_config_says():
+    """Normal of deviation position_std, cut off at two of them."""
+    positions = np.asarray(small(position_std=0.5, num_frames=200, depth=1).position_embed[...])
+    assert abs(positions.std() - 0.88 * 0.5) < 0.02  # what is left of a normal that is cut so
+    assert 0.9 < np.abs(positions).max() <= 1.0
+
+
+@whole
+def test_position_t_is_added_to_frame_t():
+    """add_positions takes the first vectors, as many as there are frames."""
+    model, tokens = small(position_std=1.0, depth=1), sequences(2, 5, 12)
+    expected = np.asarray(tokens) + np.asarray(model.position_embed[...])[:5]
+    np.testing.assert_allclose(model.add_positions(tokens), expected, atol=1e-6)
+
+
+@whole
+@pytest.mark.parametrize("center", ["none", "mean-token"])
+def test_logits_equal_a_walk_through_the_parts(center):
+    """Projected, with positions, through both blocks, the largest real value, and the head."""
+    model = filled.random(lambda: small(num_frames=5, center=center))
+
+    @jax.jit
+    def both(model, sequence):
+        tokens, seen = model.prepare(sequence, MASK)
+        tokens = model.project(tokens) + model.position_embed[None]
+        for one in model.blocks:
+            tokens = one(tokens, seen)
+        return model(sequence, MASK), tokens, seen
+
+    logits, tokens, seen = both(model, sequences(2, 5, 6))
+    largest = np.where(np.asarray(seen)[:, :, None], tokens, -np.inf).max(axis=1)
+    head = jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(model.head, nnx.Param)))
+    np.testing.assert_allclose(logits, largest @ head["kernel"] + head["bias"], atol=1e-4)
+
+
+@whole
+@pytest.mark.parametrize("where", ["input_dropout", "attention_dropout", "dropout"])
+def test_every_dropout_needs_rngs(where):
+    """With rngs each of the three moves the logits; without, none does."""
+    none = dict(input_dropout=0.0, attention_dropout=0.0, dropout=0.0)
+    plain = filled.random(lambda: small(num_frames=5, depth=1, **none), spread=0.7)
+    dropping = filled.random(
+        lambda: small(num_frames=5, depth=1, **none | {where: 0.5}), spread=0.7
+    )
+    sequence = sequences(2, 5, 6)
+    np.testing.assert_allclose(call(dropping, sequence), call(plain, sequence), atol=1e-6)
+    learning = call(dropping, sequence, None, jax.random.key(0))
+    assert jnp.abs(learning - call(plain, sequence)).max() > 1e-3
+
+
+@whole
+@pytest.mark.parametrize("center", ["none", "mean-token"])
+def test_model_refuses_a_longer_sequence(center):
+    """The mean of a clip has a place of its own: 40 frames fit, and 41 do not."""
+    model = nnx.eval_shape(lambda: small(center=center, depth=1))
+
+    def shape_of(time):
+        return nnx.eval_shape(lambda model: model(jnp.zeros((2, time, 6))), model).shape
+
+    assert shape_of(40) == (2, 7)
+    with pytest.raises(errors.UserError):
+        shape_of(41)
+
+
+@whole
 @pytest.mark.parametrize("dim", [None, 12])
 def test_padding_never_changes_logits(dim):
     """13 frames padded to 40 give the logits of the 13 alone, whatever the padding holds."""
@@ -171,6 +286,7 @@ def test_padding_never_changes_logits(dim):
         assert jnp.abs(call(model, padded) - alone).max() > 1e-3
 
 
+@whole
 def test_positions_tell_order():
     """Reversed frames give other logits; without positions they would give the same."""
     model, sequence = small(), sequences(2, 5, 6)
@@ -186,14 +302,7 @@ def test_a_longer_sequence_is_refused():
         small()(sequences(1, 41, 6))
 
 
-def test_dropout_needs_rngs():
-    """Without rngs the same logits every time; with them, others."""
-    model, sequence = small(), sequences(2, 5, 6)
-    np.testing.assert_array_equal(call(model, sequence), call(model, sequence))
-    learning = call(model, sequence, None, jax.random.key(0))
-    assert jnp.abs(learning - call(model, sequence)).max() > 1e-3
-
-
+@whole
 def test_every_parameter_learns():
     """A gradient reaches every leaf."""
     graphdef, params = nnx.split(small(num_frames=5))
@@ -204,21 +313,17 @@ def test_every_parameter_learns():
         assert jnp.abs(leaf).max() > 0, f"no gradient for {jax.tree_util.keystr(path)}"
 
 
+@whole
 def test_the_writeups_parameters_to_the_digit():
     """20 frames of DenseNet121 and 5 classes: 4,237,321 parameters, as Keras prints."""
+    config = Config.writeup(num_classes=5, num_frames=20, embedding_dim=1024)
     model = cost.abstract_model(
-        lambda: zoo.create(
-            "embedding_transformer",
-            size="writeup",
-            num_classes=5,
-            num_frames=20,
-            embedding_dim=1024,
-            rngs=nnx.Rngs(0),
-        )
+        lambda: embedding_transformer.EmbeddingTransformer(config, rngs=nnx.Rngs(0))
     )
     assert cost.count_parameters(nnx.state(model, nnx.Param)) == 4_237_321
 
 
+@whole
 @pytest.mark.parametrize("case", ["model", "masked"])
 def test_logits_are_those_of_pytorch(case):
     """The write-up's classifier in PyTorch, whole, gives the same logits, padded or not."""

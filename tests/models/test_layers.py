@@ -11,6 +11,7 @@ from flax import nnx
 from flaxvid import errors
 from flaxvid.models import layers
 
+tubelets = pytest.mark.exercise("models.layers.tubelets")
 patchify = pytest.mark.exercise("models.layers.patchify")
 mlp = pytest.mark.exercise("models.layers.MLP")
 dropout = pytest.mark.exercise("models.layers.Dropout")
@@ -44,6 +45,40 @@ def test_patchify_equals_a_loop():
     for b, t, row, column in np.ndindex(2, 3, 2, 3):
         square = video[b, t, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
         np.testing.assert_array_equal(patches[b, t, 3 * row + column], np.ravel(square))
+
+
+@tubelets
+def test_tubelets_shape():
+    """6 frames of 4 x 6 pixels, 3 frames and 2 x 2 pixels a box: 2 steps of 6, 36 numbers each."""
+    assert layers.tubelets(video_of((2, 6, 4, 6, 3)), 3, 2).shape == (2, 2, 6, 36)
+
+
+@tubelets
+def test_a_tubelet_by_hand():
+    """Four frames of one pixel, two frames a box: 1 and 2 stand together, then 3 and 4."""
+    video = jnp.asarray([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1, 1, 1)
+    assert layers.tubelets(video, 2, 1).tolist() == [[[[1.0, 2.0]], [[3.0, 4.0]]]]
+
+
+@tubelets
+def test_tubelets_equal_a_loop():
+    """A box is the square of its first frame, flattened, then that of its second, and so on."""
+    video = np.asarray(video_of((2, 6, 4, 6, 3)))
+    boxes = np.asarray(layers.tubelets(jnp.asarray(video), 3, 2))
+    for b, t, row, column in np.ndindex(2, 2, 2, 3):
+        rows, columns = slice(2 * row, 2 * row + 2), slice(2 * column, 2 * column + 2)
+        box = video[b, 3 * t : 3 * t + 3, rows, columns]
+        np.testing.assert_array_equal(boxes[b, t, 3 * row + column], np.ravel(box))
+
+
+@tubelets
+def test_a_tubelet_of_one_frame_is_a_patch():
+    """With one frame a box, all is as without time."""
+    video = np.asarray(video_of((2, 3, 4, 6, 3)))
+    boxes = np.asarray(layers.tubelets(jnp.asarray(video), 1, 2))
+    for b, t, row, column in np.ndindex(2, 3, 2, 3):
+        square = video[b, t, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        np.testing.assert_array_equal(boxes[b, t, 3 * row + column], np.ravel(square))
 
 
 def test_patch_count_of_vit_base():

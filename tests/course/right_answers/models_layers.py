@@ -1,5 +1,6 @@
 """Right answers for the exercises of flaxvid.models.layers, in other ways."""
 
+import einops
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -99,3 +100,32 @@ class Dropout_by_uniform(nnx.Dropout):
             sizes[axis] = 1
         drawn = jax.random.uniform(rngs.dropout(), sizes)
         return jnp.where(drawn < self.rate, 0.0, inputs / (1 - self.rate)).astype(inputs.dtype)
+
+
+# --- tubelets ---------------------------------------------------------------------------
+def tubelets_from_patches(video, tubelet_size, patch_size):
+    patches = layers.patchify(video, patch_size)
+    return einops.rearrange(patches, "b (t f) s p -> b t s (f p)", f=tubelet_size)
+
+
+def tubelets_by_reshape_and_transpose(video, tubelet_size, patch_size):
+    batch, time, height, width, channel = video.shape
+    size, steps = patch_size, time // tubelet_size
+    split = video.reshape(
+        batch, steps, tubelet_size, height // size, size, width // size, size, channel
+    )
+    split = split.transpose(0, 1, 3, 5, 2, 4, 6, 7)
+    pixels = tubelet_size * size * size * channel
+    return split.reshape(batch, steps, (height // size) * (width // size), pixels)
+
+
+def tubelets_one_after_the_other(video, tubelet_size, patch_size):
+    boxes, size = [], patch_size
+    for t in range(0, video.shape[1], tubelet_size):
+        row = []
+        for y in range(0, video.shape[2], size):
+            for x in range(0, video.shape[3], size):
+                box = video[:, t : t + tubelet_size, y : y + size, x : x + size]
+                row.append(box.reshape(video.shape[0], -1))
+        boxes.append(jnp.stack(row, axis=1))
+    return jnp.stack(boxes, axis=1)

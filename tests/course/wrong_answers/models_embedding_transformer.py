@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from flax import nnx
 
-from flaxvid.models import attention, embedding_transformer, layers
+from flaxvid import errors
+from flaxvid.models import attention, embedding_inputs, embedding_transformer, layers
 
 
 # --- masked_max -------------------------------------------------------------------------
@@ -103,3 +104,291 @@ def masked_max_by_subtraction(sequence, mask=None):  # NaN and infinity get thro
 def masked_max_always_masked(sequence, mask=None):
     mask = jnp.any(sequence != 0, axis=-1) if mask is None else mask
     return jnp.max(jnp.where(mask[:, :, None], sequence, 0.0), axis=1)
+
+
+# --- EmbeddingTransformer ---------------------------------------------------------------
+class _Model(nnx.Module):
+    """A right one, in pieces that the wrong ones change."""
+
+    def __init__(self, config, *, rngs):
+        self.keep(config)
+        dim = config.dim or config.embedding_dim
+        self.projection(config, dim, rngs)
+        self.prepare = embedding_inputs.EmbeddingInputs(
+            config.embedding_dim, config.center, config.standardise, self.input_dropout(config)
+        )
+        positions = config.num_frames + self.extra(config)
+        self.position_embed = nnx.Param(self.places(config, rngs, (positions, dim)))
+        self.blocks = nnx.List([self.block(config, dim, rngs) for _ in range(self.depth(config))])
+        self.dropout = layers.Dropout(self.last_dropout(config))
+        self.head = nnx.Linear(dim, config.num_classes, rngs=rngs)
+
+    def keep(self, config):
+        self.config = config
+
+    def projection(self, config, dim, rngs):
+        if config.dim is not None:
+            self.project = layers.Linear(config.embedding_dim, dim, rngs=rngs)
+
+    def input_dropout(self, config):
+        return config.input_dropout
+
+    def attention_dropout(self, config):
+        return config.attention_dropout
+
+    def last_dropout(self, config):
+        return config.dropout
+
+    def extra(self, config):
+        return embedding_inputs.extra_tokens(config.center)
+
+    def places(self, config, rngs, shape):
+        return nnx.initializers.truncated_normal(config.position_std)(rngs.params(), shape)
+
+    def depth(self, config):
+        return config.depth
+
+    def block(self, config, dim, rngs):
+        return embedding_transformer.EncoderBlock(
+            dim,
+            config.num_heads,
+            config.dense_dim,
+            attention_dropout=self.attention_dropout(config),
+            rngs=rngs,
+        )
+
+    def __call__(self, inputs, mask=None, rngs=None):
+        tokens, seen = self.ready(inputs, mask, rngs)
+        tokens = self.narrowed(tokens)
+        tokens = self.add_positions(tokens)
+        tokens = self.through(tokens, self.of_blocks(mask, seen), rngs)
+        pooled = self.pooled(tokens, self.of_max(mask, seen))
+        return self.head(self.dropout(pooled, rngs=rngs))
+
+    def ready(self, inputs, mask, rngs):
+        return self.prepare(inputs, mask, rngs)
+
+    def narrowed(self, tokens):
+        return tokens if self.config.dim is None else self.project(tokens)
+
+    def of_blocks(self, mask, seen):
+        return seen
+
+    def of_max(self, mask, seen):
+        return seen
+
+    def through(self, tokens, mask, rngs):
+        for block in self.blocks:
+            tokens = block(tokens, mask, rngs)
+        return tokens
+
+    def pooled(self, tokens, mask):
+        return embedding_transformer.masked_max(tokens, mask)
+
+    def add_positions(self, tokens):
+        time, positions = tokens.shape[1], len(self.position_embed)
+        if time > positions:
+            raise errors.UserError(f"{time} tokens, and {positions} positions: set num_frames")
+        return tokens + self.position_embed[None, :time]
+
+
+def _model(name, **changes):
+    """A class of its own, as a check wants methods that the class itself defines."""
+    public = {key: value for key, value in vars(_Model).items() if not key.startswith("_")}
+    methods = {"__init__": _Model.__init__, "__call__": _Model.__call__}
+    return type(nnx.Module)(name, (_Model,), public | methods | changes)
+
+
+def _unprepared(self, inputs, mask, rngs):
+    extra = embedding_inputs.extra_tokens(self.config.center)
+    inputs = jnp.pad(inputs, ((0, 0), (extra, 0), (0, 0)))
+    if mask is not None:
+        mask = jnp.pad(mask, ((0, 0), (extra, 0)), constant_values=True)
+    return inputs, mask
+
+
+def _mean(self, tokens, mask):
+    return jnp.mean(tokens, axis=1, where=None if mask is None else mask[:, :, None])
+
+
+def _told_late(self, inputs, mask=None, rngs=None):
+    tokens, mask = self.prepare(inputs, mask, rngs)
+    tokens = self.through(self.narrowed(tokens), mask, rngs)
+    pooled = self.pooled(self.add_positions(tokens), mask)
+    return self.head(self.dropout(pooled, rngs=rngs))
+
+
+def _always_projecting(self, config, dim, rngs):
+    self.project = layers.Linear(config.embedding_dim, dim, rngs=rngs)
+
+
+def _one_block(self, config, *, rngs):
+    _Model.__init__(self, config, rngs=rngs)
+    self.blocks = nnx.List(self.blocks[:1])
+
+
+def _one_block_again_and_again(self, tokens, mask, rngs):
+    for _ in range(self.config.depth):
+        tokens = self.blocks[0](tokens, mask, rngs)
+    return tokens
+
+
+def _batch_of_places(self, config, rngs, shape):
+    return _Model.places(self, config, rngs, (1, *shape))
+
+
+def _added_from_a_batch(self, tokens):
+    if tokens.shape[1] > self.position_embed.shape[1]:
+        raise errors.UserError("too long: set num_frames")
+    return tokens + self.position_embed[:, : tokens.shape[1]]
+
+
+def _positions_for_frames_alone(self, tokens):
+    extra = tokens.shape[1] - len(self.position_embed)
+    if extra > embedding_inputs.extra_tokens(self.config.center):
+        raise errors.UserError("too long: set num_frames")
+    places = jnp.pad(self.position_embed[...], ((max(0, extra), 0), (0, 0)))
+    return tokens + places[None, : tokens.shape[1]]
+
+
+def _without_places(self, tokens):
+    if tokens.shape[1] > len(self.position_embed):
+        raise errors.UserError("too long: set num_frames")
+    return tokens + 0 * self.position_embed[None, : tokens.shape[1]]
+
+
+def _uncut(self, config, rngs, shape):
+    return nnx.initializers.normal(config.position_std)(rngs.params(), shape)
+
+
+def _as_many_as_there_are(self, tokens):
+    time = tokens.shape[1]
+    rows = jnp.minimum(jnp.arange(time), len(self.position_embed) - 1)
+    return tokens + self.position_embed[...][rows][None]
+
+
+def _cut(self, tokens):
+    tokens = tokens[:, : len(self.position_embed)]
+    return tokens + self.position_embed[None, : tokens.shape[1]]
+
+
+def _from_the_end(self, tokens):
+    if tokens.shape[1] > len(self.position_embed):
+        raise errors.UserError("too long: set num_frames")
+    return tokens + self.position_embed[None, len(self.position_embed) - tokens.shape[1] :]
+
+
+def _multiplied(self, tokens):
+    if tokens.shape[1] > len(self.position_embed):
+        raise errors.UserError("too long: set num_frames")
+    return tokens * self.position_embed[None, : tokens.shape[1]]
+
+
+def _first_mask_again(self, mask, seen):
+    if mask is None or seen.shape[1] == mask.shape[1]:
+        return seen
+    return jnp.pad(mask, ((0, 0), (0, 1)))  # so that it fits: at the wrong end
+
+
+EmbeddingTransformer_unprepared = _model("EmbeddingTransformer_unprepared", ready=_unprepared)
+EmbeddingTransformer_of_the_mean = _model("EmbeddingTransformer_of_the_mean", pooled=_mean)
+EmbeddingTransformer_of_its_first_block = _model(
+    "EmbeddingTransformer_of_its_first_block",
+    through=lambda self, tokens, mask, rngs: self.blocks[0](tokens, mask, rngs),
+)
+EmbeddingTransformer_told_behind_the_blocks = _model(
+    "EmbeddingTransformer_told_behind_the_blocks", __call__=_told_late
+)
+EmbeddingTransformer_without_places = _model(
+    "EmbeddingTransformer_without_places", add_positions=_without_places
+)
+EmbeddingTransformer_always_projecting = _model(
+    "EmbeddingTransformer_always_projecting",
+    projection=_always_projecting,
+    narrowed=lambda self, tokens: self.project(tokens),
+)
+EmbeddingTransformer_with_one_block_for_all = _model(
+    "EmbeddingTransformer_with_one_block_for_all",
+    __init__=_one_block,
+    through=_one_block_again_and_again,
+)
+EmbeddingTransformer_with_a_batch_of_positions = _model(
+    "EmbeddingTransformer_with_a_batch_of_positions",
+    places=_batch_of_places,
+    add_positions=_added_from_a_batch,
+)
+EmbeddingTransformer_with_positions_for_frames_alone = _model(
+    "EmbeddingTransformer_with_positions_for_frames_alone",
+    extra=lambda self, config: 0,
+    add_positions=_positions_for_frames_alone,
+)
+
+
+class EmbeddingTransformer_with_another_name_for_config(nnx.Module):
+    def __init__(self, config, *, rngs):
+        _Model.__init__(self, config, rngs=rngs)
+        del self.config
+        self.settings = config
+
+    keep, projection, input_dropout = _Model.keep, _Model.projection, _Model.input_dropout
+    attention_dropout, last_dropout = _Model.attention_dropout, _Model.last_dropout
+    extra, places, depth, block = _Model.extra, _Model.places, _Model.depth, _Model.block
+    add_positions = _Model.add_positions
+
+    def __call__(self, inputs, mask=None, rngs=None):
+        tokens, mask = self.prepare(inputs, mask, rngs)
+        tokens = tokens if self.settings.dim is None else self.project(tokens)
+        tokens = _Model.through(self, self.add_positions(tokens), mask, rngs)
+        pooled = embedding_transformer.masked_max(tokens, mask)
+        return self.head(self.dropout(pooled, rngs=rngs))
+
+
+EmbeddingTransformer_with_places_at_zero = _model(
+    "EmbeddingTransformer_with_places_at_zero",
+    places=lambda self, config, rngs, shape: jnp.zeros(shape),
+)
+EmbeddingTransformer_with_small_places = _model(
+    "EmbeddingTransformer_with_small_places",
+    places=lambda self, config, rngs, shape: layers.INIT(rngs.params(), shape),
+)
+EmbeddingTransformer_with_uncut_places = _model(
+    "EmbeddingTransformer_with_uncut_places", places=_uncut
+)
+EmbeddingTransformer_without_a_mask_in_blocks = _model(
+    "EmbeddingTransformer_without_a_mask_in_blocks", of_blocks=lambda self, mask, seen: None
+)
+EmbeddingTransformer_without_a_mask_in_the_max = _model(
+    "EmbeddingTransformer_without_a_mask_in_the_max", of_max=lambda self, mask, seen: None
+)
+EmbeddingTransformer_with_the_first_mask = _model(
+    "EmbeddingTransformer_with_the_first_mask",
+    of_blocks=_first_mask_again,
+    of_max=_first_mask_again,
+)
+EmbeddingTransformer_dropping_no_inputs = _model(
+    "EmbeddingTransformer_dropping_no_inputs", input_dropout=lambda self, config: 0.0
+)
+EmbeddingTransformer_dropping_no_attention = _model(
+    "EmbeddingTransformer_dropping_no_attention", attention_dropout=lambda self, config: 0.0
+)
+EmbeddingTransformer_dropping_nothing_before_the_head = _model(
+    "EmbeddingTransformer_dropping_nothing_before_the_head", last_dropout=lambda self, config: 0.0
+)
+EmbeddingTransformer_of_any_length = _model(
+    "EmbeddingTransformer_of_any_length", add_positions=_as_many_as_there_are
+)
+EmbeddingTransformer_cutting_what_is_too_long = _model(
+    "EmbeddingTransformer_cutting_what_is_too_long",
+    ready=lambda self, inputs, mask, rngs: self.prepare(
+        inputs[:, : self.config.num_frames],
+        None if mask is None else mask[:, : self.config.num_frames],
+        rngs,
+    ),
+    add_positions=_cut,
+)
+EmbeddingTransformer_with_places_from_the_end = _model(
+    "EmbeddingTransformer_with_places_from_the_end", add_positions=_from_the_end
+)
+EmbeddingTransformer_multiplying_by_places = _model(
+    "EmbeddingTransformer_multiplying_by_places", add_positions=_multiplied
+)

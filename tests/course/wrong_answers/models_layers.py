@@ -153,3 +153,44 @@ class Dropout_of_all_is_nan(nnx.Dropout):
             return inputs
         kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
         return jnp.where(kept, inputs / jnp.float32(1 - self.rate), 0)
+
+
+# --- tubelets ---------------------------------------------------------------------------
+def _boxes(video, tubelet_size, patch_size, pattern):
+    return einops.rearrange(video, pattern, f=tubelet_size, p=patch_size, q=patch_size)
+
+
+def tubelets_of_every_second_frame(video, tubelet_size, patch_size):  # the box strides through
+    pattern = "b (f t) (h p) (w q) c -> b t (h w) (f p q c)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_of_the_mean_of_frames(video, tubelet_size, patch_size):
+    pattern = "b (t f) (h p) (w q) c -> b t (h w) f (p q c)"
+    boxes = _boxes(video, tubelet_size, patch_size, pattern)
+    return jnp.tile(boxes.mean(axis=3), (1, 1, 1, tubelet_size))
+
+
+def tubelets_of_columns_and_rows(video, tubelet_size, patch_size):
+    pattern = "b (t f) (p h) (q w) c -> b t (h w) (f p q c)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_place_by_place(video, tubelet_size, patch_size):
+    boxes = _boxes(video, tubelet_size, patch_size, "b (t f) (h p) (w q) c -> b (h w) t (f p q c)")
+    return boxes.reshape(boxes.shape[0], boxes.shape[2], boxes.shape[1], boxes.shape[3])
+
+
+def tubelets_column_by_column(video, tubelet_size, patch_size):
+    pattern = "b (t f) (h p) (w q) c -> b t (w h) (f p q c)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_with_frames_of_a_pixel_together(video, tubelet_size, patch_size):
+    pattern = "b (t f) (h p) (w q) c -> b t (h w) (p q f c)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_channel_by_channel(video, tubelet_size, patch_size):  # as a convolution of PyTorch
+    pattern = "b (t f) (h p) (w q) c -> b t (h w) (c f p q)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
