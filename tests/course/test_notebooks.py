@@ -169,13 +169,35 @@ def test_its_cells_are_short(notebook):
 
 
 def test_it_begins_and_ends_as_all_do(notebook):
-    """A question first; at the end what was learnt, where to go on, and where it comes from."""
+    """A question and what one will do first; what to skip; at the end what was learnt, where it
+    comes from, two tasks to go further, and two papers to read on."""
     first, last = notebook.cells[0].source, notebook.cells[-1].source
     assert re.match(r"# \d+\. .*\n\n\*\*[^*]+\?", first)
-    assert "*Before you begin" in first
+    for part in ("In this lesson you ", "*Before you begin", "*If time is short, write `"):
+        assert part in " ".join(first.split()), part
     for part in ("## What you can do now", "**Sources.**", "**Go further.** (1) ", "**Read on.** "):
         assert last.count(part) == 1, part
+    further, read_on = (last.partition(part)[2] for part in ("**Go further.**", "**Read on.**"))
+    assert "(2)" in further.partition("\n\n")[0]
+    assert len(re.findall(r"\]\(http", read_on.partition("\n\n")[0])) >= 2
     assert re.search(r"\*\*(Next:|The end)\*\*", last)
+
+
+QUESTIONS = re.compile(r"\*\*(Predict first|Before you read on|Spot the bug)")
+# What may stand behind a question: what it asks of, a cell to run, a fold, or something else anew.
+NO_ANSWER = ("## ", "### Exercise", "<details>", "1. ", "```", "**Predict first")
+
+
+def test_no_answer_follows_its_question(notebook):
+    """What a question asks for is computed by the next cell, or folded until it is opened."""
+    for cell, after in zip(notebook.cells, notebook.cells[1:], strict=False):
+        if cell.cell_type == "code":
+            continue
+        paragraphs = cell.source.split("\n\n")
+        follows = [*paragraphs[1:], "```" if after.cell_type == "code" else after.source]
+        for paragraph, next_one in zip(paragraphs, follows, strict=True):
+            if QUESTIONS.search(paragraph):
+                assert next_one.startswith(NO_ANSWER), paragraph
 
 
 def test_pictures_beside_the_lessons_are_theirs():
