@@ -20,6 +20,8 @@ ON_THE_GPU_ALONE = {
         *("self, tokens, ~mask, rngs", "self, tokens, None, rngs"),
     )
 }
+NO_WAVE = "where half is 0 there is no wave to be divided"
+ALL_PLACES = "each axis has a number for every place"
 FLOAT32 = "a norm that is told no dtype gives float32 of bfloat16 by itself"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -110,6 +112,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "layers.run_block(block, tokens, mask, rngs=rngs)": (
             "the lesson leaves remat aside, which changes no number"
         ),
+    },
+    "models.vjepa2.place_angles": {
+        "16: third // 2 -> third / 2": "np.arange takes a float that is whole",
+        "17: (1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))).astype(np.float32) -> "
+        "1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))": "it meets a float32 of JAX",
+        "17: max(half, 1) -> half": NO_WAVE,
+        "17: 1 -> 0": NO_WAVE,
+        "17: 1 -> 2": "the first wave is 1, whatever its number 0 is divided by",
+        "20: 0 -> 1": ALL_PLACES,
+        "20: 0 -> -1": ALL_PLACES,
     },
     "data.views.reorder": {
         "19: int(mask.sum()) -> mask.sum()": "NumPy's whole numbers index as Python's do",
