@@ -4,6 +4,7 @@ import ast
 import contextlib
 import inspect
 import os
+import re
 import runpy
 import textwrap
 from collections.abc import Iterator
@@ -103,11 +104,19 @@ def stub(name: str) -> str:
     source = textwrap.dedent(inspect.getsource(own))
     emptied = _emptied(source)
     used, needed = _names(source), _names(emptied)
+    # A module that nothing speaks of would only tell how flaxvid's own goes about it.
+    set_as = catalogue.find(name)
+    told = f"{emptied} {catalogue.text(name)} {set_as.nudge} {set_as.way}"
     imports = []
     for line in ast.parse(inspect.getsource(module)).body:
         if isinstance(line, ast.Import | ast.ImportFrom):
             bound = {alias: (alias.asname or alias.name).partition(".")[0] for alias in line.names}
-            line.names = [alias for alias, name in bound.items() if name in used]
+            ours = isinstance(line, ast.ImportFrom) and line.module.startswith("flaxvid")
+            line.names = [
+                alias
+                for alias, short in bound.items()
+                if short in used and (not ours or re.search(rf"\b{short}\b", told))
+            ]
             needed -= set(bound.values())
             if line.names:
                 imports.append(ast.unparse(line))

@@ -14,6 +14,7 @@ import os
 import sys
 
 CLONE = {clone!r}
+os.environ.setdefault("FLAXVID_COPY", os.getcwd())  # where your own files lie, such as mine.py
 sys.path.insert(0, CLONE)
 os.chdir(os.path.join(CLONE, "course"))"""
 

@@ -20,9 +20,11 @@ ON_THE_GPU_ALONE = {
         *("self, tokens, ~mask, rngs", "self, tokens, None, rngs"),
     )
 }
+NAMED_DTYPE = "layers take the name of a dtype as well"
+SAME_LENGTH = "config.stages() has compared the lengths"
 NO_WAVE = "where half is 0 there is no wave to be divided"
 ALL_PLACES = "each axis has a number for every place"
-FLOAT32 = "a norm that is told no dtype gives float32 of bfloat16 by itself"
+FLOAT32 = "a layer that is told no dtype gives float32 of bfloat16 by itself"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "video.sample.interval_indices": {
@@ -101,7 +103,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "models.timesformer.TimeSformer": {
-        "25: jnp.dtype(config.dtype) -> config.dtype": "layers take the name of a dtype as well",
+        "25: jnp.dtype(config.dtype) -> config.dtype": NAMED_DTYPE,
         "34: float(r) -> r": FLOAT,
         **ON_THE_GPU_ALONE,
         "54: if cls is None: cls = self._after_blocks(tokens, mask, rngs)[:, 0] -> "
@@ -112,6 +114,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "layers.run_block(block, tokens, mask, rngs=rngs)": (
             "the lesson leaves remat aside, which changes no number"
         ),
+    },
+    "models.c3d.C3D": {
+        "20: jnp.dtype(config.dtype) -> config.dtype": NAMED_DTYPE,
+        "22: zip(config.stages(), config.widths, strict=True) -> "
+        "zip(config.stages(), config.widths)": SAME_LENGTH,
+        "22: True -> False": SAME_LENGTH,
+        "67: features.astype(jnp.float32) -> features": FLOAT32,
+        "78: 2 -> 3": "frames are as wide as high",
     },
     "models.vjepa2.place_angles": {
         "16: third // 2 -> third / 2": "np.arange takes a float that is whole",

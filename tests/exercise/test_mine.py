@@ -42,6 +42,8 @@ def test_a_stub_imports_the_module_whose_functions_it_may_use():
     assert "from flaxvid.models import attention\n" in mine.stub("models.attention.Attention")
     assert "from flaxvid.training import step\n" in mine.stub("training.step.make_train_step")
     assert "import layers" not in mine.stub("models.layers.patchify")
+    # Of what only flaxvid's own version uses, nobody has to wonder what it is for.
+    assert "divided_gpu" not in mine.stub("models.timesformer.TimeSformer")
 
 
 def test_names_in_a_file(write):
