@@ -42,7 +42,7 @@ C3D = preset.Architecture(
         ),
         "small": preset.Preset(
             c3d.C3DConfig.small,
-            c3d.C3D,
+            c3d.create,
             own_videos.pixels(16, center="clip"),
             own_videos.FROM_PIXELS,
         ),
