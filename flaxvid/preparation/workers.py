@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, files, ranges, stores
 from flaxvid.data import beam, lock
 from flaxvid.data import workers as data_workers
 
@@ -50,6 +50,11 @@ class Workers:
         if self.beam is None:
             yield None
             return
+        if out is not None and stores.is_store(out):
+            raise errors.UserError(
+                f"--beam {self.beam}: its workers need a file system that all of them share, and "
+                f"{out} is in an object store; mount it, or prepare elsewhere and copy"
+            )
         beam.open_beam(self.beam, self.beam_options)
         folder = Path(f"{out}.beam").absolute()
         files.make_folder(folder)

@@ -119,11 +119,13 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     warned = True
                     bar.say(said)
                 patience.saw(judged["accuracy"])
+                log.flush()
                 job.checkpoints.save(state, job.data.get_state(), judged["accuracy"])
                 if distributed.first():
                     curves.save(log.read(), folder / "curves.png")
                 window_began = time.monotonic()
             elif last:
+                log.flush()
                 job.checkpoints.save(state, job.data.get_state(), checkpoint.NOT_JUDGED)
             if last:
                 break

@@ -1,0 +1,456 @@
+"""Object stores, as `s3://bucket/key` and `gs://bucket/key`: the one place that reaches them.
+
+A store has no folders, no append, no rename and no lock, and much of what reads files (ArrayRecord,
+memory maps, Orbax in any store but Google's) takes none. So what is small is read and written whole
+(manifests, journals, pictures, a video at a time), and the rest is a copy on this machine
+(`Mirror`), brought up to date before it is read and after it is written.
+
+fsspec reaches the stores, with s3fs and gcsfs behind it. Not `etils.epath`: its paths are no
+`pathlib.Path`, and where TensorFlow is installed it asks that for s3://, which can't.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import os
+import pathlib
+import posixpath
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from flaxvid import errors
+
+SCHEMES = ("s3", "gs")
+# Seconds and tries after which a store counts as out of reach: a minute for one that hangs.
+CONNECT, READ, TRIES = 5, 20, 3
+IN_MEMORY = 2**26  # bytes of an object; a larger one is read from a temporary file
+AT_ONCE = 16  # objects that are copied side by side
+INDEX = "index.json"  # of a mirror
+INSTALL = "pip install 'flaxvid[stores]'"
+
+
+class StoreError(errors.UserError):
+    """A store that can't be reached, or does not allow it. No video and no file is to blame."""
+
+
+def is_elsewhere(path: Path | str) -> bool:
+    """Whether a path names an object store or a server, as gs://bucket/x does: no local folder."""
+    # A `Path` has one slash of the two; a letter alone is a drive of Windows.
+    return re.match("[a-zA-Z][a-zA-Z0-9+.-]+:/", str(path)) is not None
+
+
+def is_store(path: Path | str) -> bool:
+    """Whether a path is in a store that can be reached from here."""
+    return is_elsewhere(path) and str(path).partition(":")[0] in SCHEMES
+
+
+def path(name: Path | str) -> Path:
+    """A path from outside, which may be in a store: the one way from a text to either."""
+    return StorePath(name) if is_store(name) else Path(name)
+
+
+def shown(path: Path | str) -> str:
+    """A path as it was given: a `Path` has one slash of the two of s3://."""
+    return re.sub("^([a-zA-Z0-9+.-]{2,}):/+", r"\1://", str(path))
+
+
+def joined(root: Path, name: str) -> Path:
+    """The path of a name that starts from `root`, or stands for itself."""
+    if is_elsewhere(name):
+        return path(name)
+    if not is_store(root):
+        return root / name
+    if name.startswith("/"):
+        return Path(name)
+    # No store knows `..`.
+    return StorePath(posixpath.normpath(f"/{str(root).replace('://', ':/', 1)}/{name}")[1:])
+
+
+def absolute(place: Path | str) -> Path:
+    """As `os.path.abspath`; in a store every path is."""
+    return path(place) if is_store(place) else Path(os.path.abspath(place))
+
+
+class StorePath(pathlib.PosixPath):
+    """A name in a store, that is used as a path is: to be read, listed and named from.
+
+    Whatever would hand it to the operating system is refused in one line, so that nothing takes it
+    for a local file that is not there. Written it is by `files`.
+    """
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
+
+    def __fspath__(self) -> str:
+        raise errors.NotLocalError(
+            f"{self}: can't be used where it lies, in an object store; copy it here"
+        )
+
+    def __bytes__(self) -> bytes:
+        return str(self).encode()
+
+    def absolute(self) -> "StorePath":
+        """Itself."""
+        return self
+
+    def resolve(self, strict: bool = False) -> "StorePath":
+        """Itself: a store has no links."""
+        return self
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Kind, bytes and no more; a name that others begin with is a folder.
+
+        Raises:
+            FileNotFoundError: if there is no such object.
+        """
+        with reached(self) as store:
+            found = store.info(str(self))
+        kind = stat.S_IFDIR if found["type"] == "directory" else stat.S_IFREG
+        return os.stat_result((kind | 0o644, 0, 0, 1, 0, 0, found.get("size") or 0, 0, 0, 0))
+
+    def _mode(self):
+        try:
+            return self.stat().st_mode
+        except FileNotFoundError:
+            return 0
+
+    def exists(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether there is such an object, or one below it."""
+        return self._mode() != 0
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether it is an object."""
+        return stat.S_ISREG(self._mode())
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether objects begin with this name and a slash."""
+        return stat.S_ISDIR(self._mode())
+
+    def iterdir(self) -> Iterator["StorePath"]:
+        """What is in it, by name."""
+        with reached(self) as store:
+            found = store.ls(str(self), detail=False) if store.exists(str(self)) else []
+        names = sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+        return iter([self / name for name in names if name and self / name != self])
+
+    def objects(self) -> dict[str, tuple[int, str]]:
+        """Bytes and tag of every object below it, by its name from here; its own name is "".
+
+        The tag differs if the content does.
+        """
+        with reached(self) as store:
+            found = store.find(str(self), detail=True)
+        start = len(str(self).partition("://")[2]) + 1
+        return {
+            name[start:]: (about["size"], str(about.get("ETag") or about.get("etag")))
+            for name, about in found.items()
+            if not name.endswith("/")
+        }
+
+    def open(self, mode="r", buffering=-1, encoding=None, errors=None, newline=None) -> io.IOBase:
+        """The whole object, to be read: in memory, or a temporary file if it is large.
+
+        Raises:
+            FileNotFoundError: if there is no such object.
+        """
+        if mode not in ("r", "rt", "rb"):
+            raise StoreError(f"{self}: is written whole or not at all, by `flaxvid.files`")
+        file = self._fetched()
+        return file if mode == "rb" else io.TextIOWrapper(file, encoding, errors, newline)
+
+    def _fetched(self):
+        if self.stat().st_size <= IN_MEMORY:
+            with reached(self) as store:
+                return io.BytesIO(store.cat_file(str(self)))
+        with tempfile.NamedTemporaryFile(delete=False) as taken:
+            try:
+                with reached(self) as store:
+                    store.get_file(str(self), taken.name)
+                return open(taken.name, "rb")
+            finally:
+                os.unlink(taken.name)
+
+    def read_bytes(self) -> bytes:
+        """The object."""
+        with self.open("rb") as file:
+            return file.read()
+
+    def read_text(self, encoding=None, errors=None, newline=None) -> str:
+        """The object as a text."""
+        with self.open("r", encoding=encoding, errors=errors, newline=newline) as file:
+            return file.read()
+
+    def write_bytes(self, data: bytes) -> None:
+        """Puts the object: others see all of it, or the one before."""
+        with reached(self) as store:
+            store.pipe_file(str(self), data)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Removes the object."""
+        with reached(self) as store, contextlib.suppress(*[FileNotFoundError] * missing_ok):
+            store.rm_file(str(self))
+
+
+# ------------------------------------------------------------------ reaching
+@contextlib.contextmanager
+def reached(path: StorePath) -> Iterator[Any]:
+    """The store of a path; what it refuses, or that it is out of reach, is said in one line.
+
+    Raises:
+        FileNotFoundError: if there is no such object.
+        StoreError: for everything else.
+    """
+    try:
+        yield _store(str(path).partition(":")[0])
+    except errors.UserError:
+        raise
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "No such file or directory") from None
+    except ImportError as error:
+        raise StoreError(f"{path}: needs {error.name}; {INSTALL}") from None
+    except Exception as error:  # of botocore, aiohttp, gcsfs or the system, as it happens
+        raise StoreError(f"{path}: {_why(error)}") from None
+
+
+def _why(error):
+    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    said = said if len(said) <= 200 else f"{said[:200]}..."
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "credential" in said.lower():
+        return (
+            f"no credentials ({said}); log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS"
+        )
+    if "PermissionError" in names or any(word in said for word in ("Forbidden", "Denied")):
+        return f"the store refuses it ({said}); check the key, and what it may do with this bucket"
+    return (
+        f"the store can't be reached ({said}); check the network and AWS_ENDPOINT_URL, and try "
+        "again: what is whole is kept"
+    )
+
+
+@functools.cache
+def _store(scheme):
+    """fsspec's file system, with an end to waiting, and no listing kept from before."""
+    import fsspec
+
+    if scheme == "s3":
+        waits = {"connect_timeout": CONNECT, "read_timeout": READ, "retries": {"max_attempts": 0}}
+        store = fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=waits)
+        store.retries = TRIES
+        return store
+    return fsspec.filesystem(scheme, use_listings_cache=False, requests_timeout=READ)
+
+
+def refusal(path: Path | str, *, write: bool = False, new: bool = False) -> str:
+    """Why a name in a store can't be had, asked before the work; or nothing.
+
+    Args:
+        path: the name.
+        write: something is to be written under it, which is tried.
+        new: nothing need be there.
+    """
+    place = StorePath(path)
+    if len(place.parts) < 2:
+        return "names no bucket; give s3://BUCKET/NAME"
+    try:
+        there = place.exists()
+        if not there and not StorePath(*place.parts[:2]).exists():
+            return f"there is no bucket {place.parts[1]!r}; check the name, or make it"
+        if write:
+            probe = place / ".flaxvid-may-write"
+            probe.write_bytes(b"")
+            probe.unlink()
+    except StoreError as error:
+        return str(error).removeprefix(f"{place}: ").removeprefix(f"{place}/.flaxvid-may-write: ")
+    return "" if there or new or write else "there is no such file or folder in the store"
+
+
+# ------------------------------------------------------------------ copies
+class Mirror:
+    """A copy, on this machine, of what is under a name in a store.
+
+    It lies in `$XDG_CACHE_HOME/flaxvid/stores`, as a rule `~/.cache/flaxvid/stores`, and is used
+    again as long as the store has not changed. What the store has is what counts.
+    """
+
+    def __init__(self, path: StorePath, use: str = "read"):
+        """Finds its place; nothing is copied yet.
+
+        Args:
+            path: in the store, a folder or an object.
+            use: a copy that is written must be another than one that is read meanwhile.
+        """
+        self.path = path
+        digest = hashlib.sha256(f"{use} {path}".encode()).hexdigest()[:16]
+        self._home = cache() / f"{digest}-{use}"
+        self.local = self._home / "copy" / path.name
+
+    def fetch(self) -> Path:
+        """Brings the copy up to date, says how much that takes, and returns where it is.
+
+        Raises:
+            StoreError: if the store can't be reached.
+        """
+        self._home.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self._home / "lock"):
+            found, index = self.path.objects(), self._index()
+            for name in set(index) - set(found):
+                self._place(name).unlink(missing_ok=True)
+            same = {n: i for n, i in index.items() if n in found and self._is_as(n, i, found[n])}
+            self._write_index(same)
+            lacking = sorted(set(found) - set(same))
+            if lacking:
+                size = sum(found[name][0] for name in lacking)
+                print(f"{self.path}: copies {_count(lacking)}, {size:,} bytes, to {self.local}")
+                for name in lacking:
+                    self._place(name).parent.mkdir(parents=True, exist_ok=True)
+                with reached(self.path) as store:
+                    store.get(
+                        [self._remote(name) for name in lacking],
+                        [str(self._place(name)) for name in lacking],
+                        batch_size=AT_ONCE,
+                    )
+                self._write_index(same | {n: self._entry(n, found[n]) for n in lacking})
+            if set(found) != {""}:
+                self.local.mkdir(parents=True, exist_ok=True)
+                _prune(self.local, {self._place(name) for name in found})
+        return self.local
+
+    def publish(self, last: tuple[str, ...] = ()) -> None:
+        """Brings the store up to date with the copy: what has changed here, and what is gone.
+
+        Deeper files go first and come off last, so that the file that makes a folder whole is
+        never there without the others.
+
+        Args:
+            last: names of files that make a folder whole.
+
+        Raises:
+            StoreError: if the store can't be reached; what is written here stays.
+        """
+        with filelock.FileLock(self._home / "lock"):
+            index = self._index()
+            here = _files_in(self.local)
+            changed = {n for n, path in here.items() if index.get(n, (0, 0, 0))[2] != _time(path)}
+            for whole in (False, True):
+                names = sorted(n for n in changed if (n.rpartition("/")[2] in last) is whole)
+                _put({name: here[name] for name in names}, self.path)
+            gone = sorted(set(index) - set(here), key=lambda n: n.rpartition("/")[2] not in last)
+            for name in gone:
+                (self.path / name).unlink(missing_ok=True)
+            found = self.path.objects()
+            if lost := [n for n in here if n not in found or found[n][0] != here[n].stat().st_size]:
+                raise StoreError(
+                    f"{self.path / lost[0]}: is not as it was written; does another process write "
+                    "there?"
+                )
+            self._write_index({name: self._entry(name, found[name]) for name in here})
+
+    def _remote(self, name):
+        return str(self.path / name) if name else str(self.path)
+
+    def _place(self, name):
+        place = self.local / name if name else self.local
+        if self._home not in pathlib.Path(os.path.abspath(place)).parents:
+            raise StoreError(f"{self.path}: the name {name!r} leads out of it; rename it")
+        return place
+
+    def _entry(self, name, found):
+        return (*found, _time(self._place(name)))
+
+    def _is_as(self, name, entry, found):
+        return tuple(entry[:2]) == tuple(found) and _time(self._place(name)) == entry[2]
+
+    def _index(self):
+        try:
+            return json.loads((self._home / INDEX).read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def _write_index(self, index):
+        partial = self._home / f"{INDEX}.partial"
+        partial.write_text(json.dumps(index))
+        os.replace(partial, self._home / INDEX)
+
+
+def local(path: Path | str) -> Path:
+    """The path, or a copy here of what a store has under it, brought up to date and said.
+
+    Raises:
+        StoreError: if the store can't be reached.
+    """
+    if not is_store(path):
+        return Path(path)
+    mirror = Mirror(StorePath(path))
+    return mirror.fetch()
+
+
+@contextlib.contextmanager
+def written(folder: Path) -> Iterator[Path]:
+    """A folder here in which to write what is to be in `folder`: itself, or its copy of a store's.
+
+    When the block ends, the store has it. What a kill left here is gone on with.
+    """
+    if not is_store(folder):
+        yield folder
+        return
+    mirror = Mirror(StorePath(folder), "write")
+    yield mirror.fetch()
+    mirror.publish()
+
+
+def put(folder: Path, path: StorePath) -> None:
+    """Puts what is in a folder here under a name in a store.
+
+    Raises:
+        StoreError: if the store can't be reached; some may be there then.
+    """
+    _put(_files_in(folder), path)
+
+
+def _files_in(folder):
+    return {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+
+
+def _put(found, path):
+    if found:
+        there = [str(path / name) for name in found]
+        with reached(path) as store:
+            store.put(list(map(str, found.values())), there, batch_size=AT_ONCE)
+
+
+def cache() -> Path:
+    """The folder of all copies."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "flaxvid" / "stores"
+
+
+def _time(path):
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
+
+
+def _count(names):
+    return "1 file" if len(names) == 1 else f"{len(names):,} files"
+
+
+def _prune(folder, kept):
+    """Removes what the store does not have, as a run that was trained elsewhere meanwhile."""
+    for place in folder.rglob("*"):
+        if place.is_file() and place not in kept:
+            place.unlink()
+    for place in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        if not any(place.iterdir()):
+            shutil.rmtree(place)
