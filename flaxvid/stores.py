@@ -14,11 +14,11 @@ import functools
 import hashlib
 import io
 import json
+import logging
 import os
 import pathlib
 import posixpath
 import re
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -233,7 +233,7 @@ def _why(error):
     if "PermissionError" in names or any(word in said for word in ("Forbidden", "Denied")):
         return f"the store refuses it ({said}); check the key, and what it may do with this bucket"
     return (
-        f"the store can't be reached ({said}); check the network and AWS_ENDPOINT_URL, and try "
+        f"the store can't be reached ({said}); check the network, and AWS_ENDPOINT_URL, and try "
         "again: what is whole is kept"
     )
 
@@ -248,6 +248,7 @@ def _store(scheme):
         store = fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=waits)
         store.retries = TRIES
         return store
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs a traceback for each try
     return fsspec.filesystem(scheme, use_listings_cache=False, requests_timeout=READ)
 
 
@@ -295,18 +296,23 @@ class Mirror:
         self._home = cache() / f"{digest}-{use}"
         self.local = self._home / "copy" / path.name
 
-    def fetch(self) -> Path:
+    def fetch(self, *, keep: bool = False) -> Path:
         """Brings the copy up to date, says how much that takes, and returns where it is.
+
+        Args:
+            keep: leave what was written here since, and is not in the store: else the copy is as
+                the store is.
 
         Raises:
             StoreError: if the store can't be reached.
         """
-        self._home.mkdir(parents=True, exist_ok=True)
+        self.local.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self._home / "lock"):
             found, index = self.path.objects(), self._index()
             for name in set(index) - set(found):
                 self._place(name).unlink(missing_ok=True)
-            same = {n: i for n, i in index.items() if n in found and self._is_as(n, i, found[n])}
+            known = {n: i for n, i in index.items() if n in found and tuple(i[:2]) == found[n]}
+            same = {n: i for n, i in known.items() if keep or _time(self._place(n)) == i[2]}
             self._write_index(same)
             lacking = sorted(set(found) - set(same))
             if lacking:
@@ -321,8 +327,7 @@ class Mirror:
                         batch_size=AT_ONCE,
                     )
                 self._write_index(same | {n: self._entry(n, found[n]) for n in lacking})
-            if set(found) != {""}:
-                self.local.mkdir(parents=True, exist_ok=True)
+            if not keep and self.local.is_dir():
                 _prune(self.local, {self._place(name) for name in found})
         return self.local
 
@@ -368,9 +373,6 @@ class Mirror:
     def _entry(self, name, found):
         return (*found, _time(self._place(name)))
 
-    def _is_as(self, name, entry, found):
-        return tuple(entry[:2]) == tuple(found) and _time(self._place(name)) == entry[2]
-
     def _index(self):
         try:
             return json.loads((self._home / INDEX).read_text())
@@ -405,7 +407,7 @@ def written(folder: Path) -> Iterator[Path]:
         yield folder
         return
     mirror = Mirror(StorePath(folder), "write")
-    yield mirror.fetch()
+    yield mirror.fetch(keep=True)
     mirror.publish()
 
 
@@ -451,6 +453,6 @@ def _prune(folder, kept):
     for place in folder.rglob("*"):
         if place.is_file() and place not in kept:
             place.unlink()
-    for place in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+    for place in sorted((p for p in [folder, *folder.rglob("*")] if p.is_dir()), reverse=True):
         if not any(place.iterdir()):
-            shutil.rmtree(place)
+            place.rmdir()

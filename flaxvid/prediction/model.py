@@ -115,7 +115,7 @@ def create(
 ) -> Model:
     """See `flaxvid.create`."""
     if labels is None and weights is not None:
-        named = pretrained.labels_of(os.fspath(weights))
+        named = pretrained.labels_of(str(weights))
         if named is not None and num_classes in (None, len(named)):
             labels = named
     if labels is None:
@@ -125,7 +125,7 @@ def create(
     elif num_classes not in (None, len(labels)):
         raise errors.UserError(f"num_classes is {num_classes}, but there are {len(labels)} labels")
     config = zoo.configure(arch, size, num_classes=len(labels), **overrides)
-    start = None if weights is None else os.fspath(weights)
+    start = None if weights is None else str(weights)
     return Model(trained_model.fresh(arch, size, config, tuple(labels), seed=seed, weights=start))
 
 
