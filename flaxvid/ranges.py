@@ -221,7 +221,7 @@ def check(chosen: Any, prefix: str = "", kept: Any = None) -> None:
         for value in option.value if isinstance(option.value, tuple) else (option.value,):
             problem = "" if value is None else _refuse(value, option)
             if problem:
-                shown = errors.printable(stores.shown(value))
+                shown = errors.printable(stores.shown(str(value)))
                 shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
                 raise errors.UserError(f"{option.flag} {shown}: {problem}")
 

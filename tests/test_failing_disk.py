@@ -257,6 +257,7 @@ ELSEWHERE = {
     "data/lock.py",  # tests/data/test_lock.py
     "preparation/workers.py",  # takes away what is over, when all is done; tests/data/test_beam.py
     "evaluation/mistakes.py",  # takes an old picture away
+    "stores.py",  # copies of what a store has, made anew; tests/test_stores.py
     "runs/model_folder.py",  # as files.whole_folder makes it
     "training/checkpoint.py",  # tests/training/test_checkpoint.py
 }

@@ -28,7 +28,8 @@ class Data:
 
     data: Annotated[str, ranges.Source(("motion", "tfds:"), stores=True)] = "motion"
     """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
-    `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`."""
+    `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`. Files, folders, runs and weights may
+    be in an object store: s3://BUCKET/NAME, gs://BUCKET/NAME."""
     num_frames: Annotated[int, ranges.FRAMES] = 8
     """Frames of a clip."""
     stride: Annotated[int | None, ranges.FRAMES] = None
