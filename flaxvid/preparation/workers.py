@@ -22,7 +22,8 @@ class Workers:
     """Instead: workers of Apache Beam (pip install -e ".[beam]"), one element a video, of a packed
     set one a shard: DirectRunner, FlinkRunner, SparkRunner or DataflowRunner. They read videos and
     write results under the names given here: on a file system that all machines share, or, for
-    videos, in an object store. Videos that can't be read never fail the pipeline: all are named at the end."""
+    videos, in an object store. Videos that can't be read never fail the pipeline: all are named at
+    the end."""
     beam_options: tuple[str, ...] = ()
     """Of the runner, as its documentation names them: direct_num_workers=4
     direct_running_mode=multi_processing."""
