@@ -60,7 +60,8 @@ def path(name: Path | str) -> Path:
 
 def shown(path: Path | str) -> str:
     """A path as it was given: a `Path` has one slash of the two of s3://."""
-    return re.sub("^([a-zA-Z0-9+.-]{2,}):/+", r"\1://", str(path))
+    text = str(path)  # of millions of rows, nearly none is in a store
+    return re.sub("^([a-zA-Z0-9+.-]{2,}):/+", r"\1://", text) if ":/" in text else text
 
 
 def joined(root: Path, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Object stores: data, runs and weights on a real server of S3's protocol, on this machine."""
 
+import dataclasses
 import os
 import pickle
 import time
@@ -425,6 +426,10 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
         again = sources.open_data(bucket / "videos" / name)
         assert again.rows == known.rows
         assert str(again.path(again.rows[0])) == f"{bucket}/videos/{again.rows[0].path}"
+    whole = manifest.Manifest(here, (manifest.Row(f"{bucket}/a/../b.avi", "x"),), ("x",))
+    for root, path in ((here, f"{bucket}/b.avi"), (bucket, "b.avi")):
+        rooted = manifest.with_plain_paths(dataclasses.replace(whole, root=root))
+        assert rooted.rows[0].path == path
     manifest.write(folders, bucket / "list.csv")
     assert manifest.read(bucket / "list.csv").rows[0].path == f"videos/{known.rows[0].path}"
     manifest.write(folders, here / "list.csv")

@@ -270,8 +270,8 @@ def rerooted(manifest: Manifest, folder: Path) -> Manifest:
 
 def with_plain_paths(manifest: Manifest) -> Manifest:
     """The same manifest with one name for a file: `a`, where `./a` or `b/../a` stood."""
-    root = os.path.join(os.path.abspath(manifest.root), "")
-    plain = (os.path.normpath(row.path).removeprefix(root) for row in manifest.rows)
+    root = os.path.join(str(stores.absolute(manifest.root)), "")
+    plain = (stores.shown(os.path.normpath(row.path)).removeprefix(root) for row in manifest.rows)
     rows = tuple(
         row if row.path == path else dataclasses.replace(row, path=path)
         for row, path in zip(manifest.rows, plain, strict=True)
