@@ -74,7 +74,7 @@ class File:
     """A file that is there."""
 
     stores: bool = False
-    """It may lie in an object store, here and below: whoever takes the option reads it there."""
+    """Whether it may lie in an object store, as with the others below."""
 
     def refuse(self, value: Path | str, _owner: Any) -> str:
         return _standing(value, stat.S_ISREG, "a file")
@@ -147,7 +147,7 @@ def _in_a_store(value, rule):
     """Why what a rule asks for is not to be had of an object store or server; or nothing."""
     if not rule.stores or not stores.is_store(value):
         return ELSEWHERE
-    return stores.refusal(value, new=isinstance(rule, NewFolder))
+    return stores.refusal(value, write=isinstance(rule, NewFolder))
 
 
 def _standing(value, right, wanted):

@@ -96,6 +96,12 @@ class StorePath(pathlib.PosixPath):
             f"{self}: can't be used where it lies, in an object store; copy it here"
         )
 
+    def glob(self, *_pattern, **_options):
+        """Refused: some releases of Python would find nothing, without a word."""
+        self.__fspath__()
+
+    rglob = walk = glob
+
     def __bytes__(self) -> bytes:
         return str(self).encode()
 
@@ -253,13 +259,12 @@ def _store(scheme):
     return fsspec.filesystem(scheme, use_listings_cache=False, requests_timeout=READ)
 
 
-def refusal(path: Path | str, *, write: bool = False, new: bool = False) -> str:
+def refusal(path: Path | str, *, write: bool = False) -> str:
     """Why a name in a store can't be had, asked before the work; or nothing.
 
     Args:
         path: the name.
-        write: something is to be written under it, which is tried.
-        new: nothing need be there.
+        write: something is to be written under it, which is tried; nothing need be there.
     """
     place = StorePath(path)
     if len(place.parts) < 2:
@@ -274,7 +279,7 @@ def refusal(path: Path | str, *, write: bool = False, new: bool = False) -> str:
             probe.unlink()
     except StoreError as error:
         return str(error).removeprefix(f"{place}: ").removeprefix(f"{place}/.flaxvid-may-write: ")
-    return "" if there or new or write else "there is no such file or folder in the store"
+    return "" if there or write else "there is no such file or folder in the store"
 
 
 # ------------------------------------------------------------------ copies
@@ -321,12 +326,18 @@ class Mirror:
                 print(f"{self.path}: copies {_count(lacking)}, {size:,} bytes, to {self.local}")
                 for name in lacking:
                     self._place(name).parent.mkdir(parents=True, exist_ok=True)
-                with reached(self.path) as store:
-                    store.get(
-                        [self._remote(name) for name in lacking],
-                        [str(self._place(name)) for name in lacking],
-                        batch_size=AT_ONCE,
-                    )
+                try:
+                    with reached(self.path) as store:
+                        store.get(
+                            [self._remote(name) for name in lacking],
+                            [str(self._place(name)) for name in lacking],
+                            batch_size=AT_ONCE,
+                        )
+                except FileNotFoundError:
+                    raise StoreError(
+                        f"{self.path}: changes while it is copied, as a run in training does; try "
+                        "again"
+                    ) from None
                 self._write_index(same | {n: self._entry(n, found[n]) for n in lacking})
             if not keep and self.local.is_dir():
                 _prune(self.local, {self._place(name) for name in found})

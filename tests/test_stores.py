@@ -20,7 +20,7 @@ import flaxvid
 from flaxvid import compare, errors, evaluate, files, predict, prepare, stores, train
 from flaxvid.data import batches, content_hash, embeddings, manifest, sources
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
-from flaxvid.training import saved
+from flaxvid.training import checkpoint, saved
 from flaxvid.video import decode, transform, write
 from flaxvid.weights import read
 
@@ -127,7 +127,11 @@ def test_names_are_joined_wherever_they_lie(root, name, joined):
     assert str(stores.joined(stores.path(root), name)) == joined
 
 
-@pytest.mark.parametrize("use", [os.path.exists, os.listdir, os.stat, open, np.load, os.mkdir])
+USES = [os.path.exists, os.path.isdir, os.listdir, os.stat, open, np.load, os.mkdir, Path.mkdir]
+USES += [lambda path: path.glob("*"), lambda path: path.rglob("*"), lambda path: path.touch()]
+
+
+@pytest.mark.parametrize("use", USES)
 def test_what_takes_a_path_of_the_machine_is_refused(use):
     """And never finds that there is no such file, or makes one of that name here."""
     with pytest.raises(errors.NotLocalError, match="s3://bucket/a: can't be used where it lies"):
@@ -288,6 +292,29 @@ def test_a_checkpoint_that_is_half_in_the_store_is_none(bucket, monkeypatch):
     assert len(puts[0]) == len(checkpoint)
     copy = stores.local(bucket / "checkpoints")
     assert saved.damaged_file(copy / "5") == saved.NEEDED[0]
+
+
+def test_a_store_that_goes_while_a_run_is_trained_is_told(bucket, monkeypatch):
+    """With how to go on."""
+
+    def gone(last):
+        raise stores.StoreError("the store can't be reached")
+
+    monkeypatch.setattr(stores.Mirror, "publish", lambda _mirror, last: gone(last))
+    checkpoints = checkpoint.Checkpoints(bucket / "run" / "checkpoints")
+    with pytest.raises(checkpoint.CheckpointError, match=f"go on with --resume {bucket}/run"):
+        checkpoints.wait()
+    checkpoints.__exit__(KeyError, None, None)
+
+
+def test_what_changes_while_it_is_copied_is_told(bucket, monkeypatch):
+    """As a run in training takes its older checkpoints away."""
+    filled(bucket / "set", {"a": b"one"})
+    found = stores.path(bucket / "set").objects()
+    (bucket / "set" / "a").unlink()
+    monkeypatch.setattr(stores.StorePath, "objects", lambda _path: found)
+    with pytest.raises(stores.StoreError, match="changes while it is copied"):
+        stores.local(bucket / "set")
 
 
 # ------------------------------------------------------------------ videos

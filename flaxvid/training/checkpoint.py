@@ -87,15 +87,18 @@ class Checkpoints:
         """Returns when everything saved is on disk, and has its checksums; or is in the store.
 
         Raises:
-            CheckpointError: if it can't be written.
-            StoreError: if the store can't be reached.
+            CheckpointError: if it can't be written, or the store can't be reached.
         """
         self._or_say_why(self._orbax.wait)
         if distributed.first():
             for found in self._orbax.checkpoints:
                 self._or_say_why(saved.seal, self.folder / str(found.step))
         if self._mirror:
-            self._mirror.publish(last=saved.NEEDED[:1])
+            try:
+                self._mirror.publish(last=saved.NEEDED[:1])
+            except stores.StoreError as error:
+                run = self._mirror.path.parent
+                raise CheckpointError(f"{error}; go on with --resume {run}") from None
 
     def _or_say_why(self, write, *arguments, **more):
         try:
