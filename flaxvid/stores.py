@@ -29,13 +29,15 @@ import filelock
 
 from flaxvid import errors
 
-SCHEMES = ("s3", "gs")
 # Seconds and tries after which a store counts as out of reach: a minute for one that hangs.
 CONNECT, READ, TRIES = 5, 20, 3
 IN_MEMORY = 2**26  # bytes of an object; a larger one is read from a temporary file
 AT_ONCE = 16  # objects that are copied side by side
 INDEX = "index.json"  # of a mirror
-INSTALL = "pip install 'flaxvid[stores]'"
+NEEDS = {
+    "s3": "needs s3fs; pip install 'flaxvid[stores]'",
+    "gs": "needs gcsfs; pip install 'flaxvid[gcs]'",
+}
 
 
 class StoreError(errors.UserError):
@@ -50,7 +52,7 @@ def is_elsewhere(path: Path | str) -> bool:
 
 def is_store(path: Path | str) -> bool:
     """Whether a path is in a store that can be reached from here."""
-    return is_elsewhere(path) and str(path).partition(":")[0] in SCHEMES
+    return is_elsewhere(path) and _scheme(path) in NEEDS
 
 
 def path(name: Path | str) -> Path:
@@ -217,15 +219,19 @@ def reached(path: StorePath) -> Iterator[Any]:
         StoreError: for everything else.
     """
     try:
-        yield _store(str(path).partition(":")[0])
+        yield _store(_scheme(path))
     except errors.UserError:
         raise
     except FileNotFoundError:
         raise FileNotFoundError(2, "No such file or directory") from None
-    except ImportError as error:
-        raise StoreError(f"{path}: needs {error.name}; {INSTALL}") from None
+    except ImportError:
+        raise StoreError(f"{path}: {NEEDS[_scheme(path)]}") from None
     except Exception as error:  # of botocore, aiohttp, gcsfs or the system, as it happens
         raise StoreError(f"{path}: {_why(error)}") from None
+
+
+def _scheme(path):
+    return str(path).partition(":")[0]
 
 
 def _why(error):

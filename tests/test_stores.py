@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pickle
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -405,14 +406,21 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(bucket, mon
         files.refuse_unwritable(bucket / "run", "--out")
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch):
-    """`flaxvid[stores]`, and what is missing."""
-
-    def missing(_scheme):
-        raise ImportError("no s3fs", name="s3fs")
-
-    monkeypatch.setattr(stores, "_store", missing)
-    assert "needs s3fs; pip install 'flaxvid[stores]'" in stores.refusal("s3://bucket/a")
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3://bucket/a", "needs s3fs; pip install 'flaxvid[stores]'"),
+        ("gs://bucket/a", "needs gcsfs; pip install 'flaxvid[gcs]'"),
+    ],
+)
+def test_without_the_extra_it_says_what_to_install(address, said, monkeypatch):
+    """And what is missing, as fsspec says it only at length."""
+    module = {"s3": "s3fs", "gs": "gcsfs"}[address[:2]]
+    stores._store.cache_clear()
+    known = sys.modules["fsspec.registry"]._registry
+    monkeypatch.delitem(known, address[:2], raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    assert stores.refusal(address) == said
 
 
 @pytest.mark.parametrize(
