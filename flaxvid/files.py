@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, stores
+from flaxvid import errors, store_copies, stores
 
 TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.[0-9]+\.partial(\.[^.]*)?", re.DOTALL)  # of `whole`
 LARGEST = 2**28  # bytes of a text: the manifest of a million videos has half of that
@@ -257,7 +257,7 @@ def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[P
     if stores.is_store(folder):
         with tempfile.TemporaryDirectory() as partial:
             yield Path(partial)
-            stores.put(Path(partial), stores.path(folder))
+            store_copies.put(Path(partial), stores.path(folder))
         return
     folder = Path(folder)
     partial = partial_name(folder, partials)

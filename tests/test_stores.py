@@ -18,7 +18,7 @@ from moto import server as moto_server
 from moto.s3 import models as moto_s3
 
 import flaxvid
-from flaxvid import compare, errors, evaluate, files, predict, prepare, stores, train
+from flaxvid import compare, errors, evaluate, files, predict, prepare, store_copies, stores, train
 from flaxvid.data import batches, content_hash, embeddings, manifest, sources
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
@@ -201,14 +201,14 @@ def test_a_listing_of_thousands_is_whole(bucket):
 def test_a_copy_takes_what_has_changed_and_no_more(bucket, capsys):
     """Said with its bytes; what the store has no more is gone."""
     filled(bucket / "set", {"a": b"one", "b/c": b"three"})
-    copy = stores.local(bucket / "set")
+    copy = store_copies.local(bucket / "set")
     assert ((copy / "a").read_text(), (copy / "b" / "c").read_text()) == ("one", "three")
     assert f"{bucket}/set: copies 2 files, 8 bytes, to {copy}" in capsys.readouterr().out
-    stores.local(bucket / "set")
+    store_copies.local(bucket / "set")
     assert capsys.readouterr().out == ""
     filled(bucket / "set", {"a": b"two", "d": b""})
     (bucket / "set" / "b" / "c").unlink()
-    stores.local(bucket / "set")
+    store_copies.local(bucket / "set")
     assert "copies 2 files, 3 bytes" in capsys.readouterr().out
     assert sorted(path.name for path in copy.rglob("*")) == ["a", "d"]
     assert (copy / "a").read_text() == "two"
@@ -217,21 +217,21 @@ def test_a_copy_takes_what_has_changed_and_no_more(bucket, capsys):
 def test_a_copy_that_was_changed_here_is_made_anew(bucket):
     """What the store has is what counts."""
     filled(bucket / "set", {"a": b"one"})
-    copy = stores.local(bucket / "set")
+    copy = store_copies.local(bucket / "set")
     (copy / "a").write_text("two")
     (copy / "b").write_text("")
-    assert (stores.local(bucket / "set") / "a").read_text() == "one"
+    assert (store_copies.local(bucket / "set") / "a").read_text() == "one"
     assert not (copy / "b").exists()
 
 
 def test_what_a_kill_left_here_is_gone_on_with(bucket):
     """Of a folder that takes hours to make; but what the store has since counts."""
     filled(bucket / "set", {"a": b"one", "b": b"one"})
-    killed = stores.written(bucket / "set").__enter__()
+    killed = store_copies.written(bucket / "set", "a").__enter__()
     for name in ("a", "b", "c"):
         (killed / name).write_text("here")
     filled(bucket / "set", {"b": b"there"})
-    with stores.written(bucket / "set") as folder:
+    with store_copies.written(bucket / "set", "a") as folder:
         found = {name: (folder / name).read_text() for name in ("a", "b", "c")}
     assert found == {"a": "here", "b": "there", "c": "here"}
     assert (bucket / "set" / "a").read_text() == "here"
@@ -239,17 +239,25 @@ def test_what_a_kill_left_here_is_gone_on_with(bucket):
 
 def test_a_new_folder_is_not_there_before_it_is_made(bucket):
     """What makes one looks for it."""
-    with stores.written(bucket / "set") as folder:
+    with store_copies.written(bucket / "set", "a") as folder:
         assert not folder.exists()
         folder.mkdir()
         (folder / "a").write_text("")
     assert list(bucket.objects()) == ["set/a"]
 
 
+def test_what_others_have_put_there_is_not_copied(bucket, here):
+    """A name too short would else bring a whole bucket here."""
+    filled(bucket, {"theirs": b""})
+    with pytest.raises(stores.StoreError, match="was not made by this command"):
+        store_copies.written(bucket, "ours").__enter__()
+    assert not (here.parent / "cache").exists()
+
+
 def test_what_is_written_here_is_then_in_the_store(bucket):
     """New and changed files; those that are gone; and no file that is another's."""
     for name, text in (("a", "one"), ("b", "two")):
-        with stores.written(bucket / "set") as folder:
+        with store_copies.written(bucket / "set", "a") as folder:
             folder.mkdir(exist_ok=True)
             (folder / name).write_text(text)
             (folder / "same").write_text(text)
@@ -258,7 +266,7 @@ def test_what_is_written_here_is_then_in_the_store(bucket):
         "b": "two",
         "same": "two",
     }
-    with stores.written(bucket / "set") as folder:
+    with store_copies.written(bucket / "set", "b") as folder:
         (folder / "a").unlink()
         filled(bucket / "set", {"anothers": b""})
     assert sorted(bucket.joinpath("set").objects()) == ["anothers", "b", "same"]
@@ -268,30 +276,30 @@ def test_a_name_that_leads_out_of_the_copy_is_refused(bucket, here):
     """`../../x` is a fine name for an object, and none for a file here."""
     backend().put_object(bucket.name, "set/../../../x", b"")
     with pytest.raises(stores.StoreError, match="leads out of it"):
-        stores.local(bucket / "set")
+        store_copies.local(bucket / "set")
 
 
 def test_a_checkpoint_that_is_half_in_the_store_is_none(bucket, monkeypatch):
     """Its last file is what makes it whole, and the first to go."""
     checkpoint = dict.fromkeys(saved.NEEDED[:-1], b"") | {"state/d/1": b"0"}
-    mirror = stores.Mirror(bucket / "checkpoints", "write")
+    mirror = store_copies.Mirror(bucket / "checkpoints", "write")
     folder = mirror.fetch() / "5"
     for name, data in checkpoint.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     saved.seal(folder)
-    puts, put = [], stores._put
+    puts, put = [], store_copies._put
 
     def put_once(found, path):
         put(found, path)
         puts.append(sorted(found))
         raise stores.StoreError("gone")
 
-    monkeypatch.setattr(stores, "_put", put_once)
+    monkeypatch.setattr(store_copies, "_put", put_once)
     with pytest.raises(stores.StoreError):
         mirror.publish(last=saved.NEEDED[:1])
     assert len(puts[0]) == len(checkpoint)
-    copy = stores.local(bucket / "checkpoints")
+    copy = store_copies.local(bucket / "checkpoints")
     assert saved.damaged_file(copy / "5") == saved.NEEDED[0]
 
 
@@ -301,7 +309,7 @@ def test_a_store_that_goes_while_a_run_is_trained_is_told(bucket, monkeypatch):
     def gone(last):
         raise stores.StoreError("the store can't be reached")
 
-    monkeypatch.setattr(stores.Mirror, "publish", lambda _mirror, last: gone(last))
+    monkeypatch.setattr(store_copies.Mirror, "publish", lambda _mirror, last: gone(last))
     checkpoints = checkpoint.Checkpoints(bucket / "run" / "checkpoints")
     with pytest.raises(checkpoint.CheckpointError, match=f"go on with --resume {bucket}/run"):
         checkpoints.wait()
@@ -315,7 +323,7 @@ def test_what_changes_while_it_is_copied_is_told(bucket, monkeypatch):
     (bucket / "set" / "a").unlink()
     monkeypatch.setattr(stores.StorePath, "objects", lambda _path: found)
     with pytest.raises(stores.StoreError, match="changes while it is copied"):
-        stores.local(bucket / "set")
+        store_copies.local(bucket / "set")
 
 
 # ------------------------------------------------------------------ videos
@@ -323,7 +331,7 @@ def test_a_video_is_read_from_the_store_as_from_the_disk(bucket, here):
     """The same frames and times, and errors that name it."""
     root = videos(here / "videos", each=1)
     local, place = root / "left" / "0.avi", bucket / "videos" / "left" / "0.avi"
-    stores.put(root, bucket / "videos")
+    store_copies.put(root, bucket / "videos")
     np.testing.assert_array_equal(
         decode.read_clip(place, np.arange), decode.read_clip(local, np.arange)
     )
@@ -345,7 +353,7 @@ def test_a_store_that_has_gone_is_no_bad_video(monkeypatch, here):
     fresh(monkeypatch, place)
     backend().create_bucket(name := f"bucket-{uuid.uuid4().hex}", "us-east-1")
     bucket = stores.path(f"s3://{name}")
-    stores.put(videos(here / "videos", each=1), bucket)
+    store_copies.put(videos(here / "videos", each=1), bucket)
     rows = manifest.of_rows(bucket, [manifest.Row("left/0.avi", "left")])
     shown = transform.Preprocessing(num_frames=2, stride=None, resize=32, crop_size=32)
     loader = batches.VideoRows(rows, shown, "skip", batches.Skipped())
@@ -453,7 +461,7 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
     """As CSV, as JSON, and as class folders; the same rows as of the folder here."""
     root = videos(here / "videos")
     known = sources.open_data(root)
-    stores.put(root, bucket / "videos")
+    store_copies.put(root, bucket / "videos")
     folders = sources.open_data(bucket / "videos")
     assert (folders.rows, folders.labels) == (known.rows, known.labels)
     for name in ("list.csv", "list.json"):
@@ -474,7 +482,7 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
 
 def test_other_videos_of_the_same_names_are_told(bucket, here):
     """By the store's tags: nothing is read."""
-    stores.put(videos(here / "videos", each=2), bucket)
+    store_copies.put(videos(here / "videos", each=2), bucket)
     rows = sources.open_data(bucket)
     before = content_hash.fingerprint(rows)
     assert all(content_hash.are_there(rows))
@@ -489,7 +497,7 @@ def test_other_videos_of_the_same_names_are_told(bucket, here):
 def test_what_is_prepared_in_a_store_is_what_is_prepared_here(kind, bucket, here):
     """From videos in the store, into the store, read from there: the same files and clips."""
     root = videos(here / "videos", each=3)
-    stores.put(root, bucket / "videos")
+    store_copies.put(root, bucket / "videos")
     for data, out in ((root, here / "made"), (bucket / "videos", bucket / "made")):
         chosen = prepare.parse([kind, str(data), str(out)])
         prepare.COMMANDS[kind][1](chosen)
@@ -523,7 +531,7 @@ def test_a_log_in_a_store_is_whole_with_every_checkpoint(bucket):
 
 def test_a_run_in_a_store_from_its_data_to_predictions(bucket, here, tmp_path, capsys):
     """Trained, gone on with on another machine, judged; a video in the store predicted."""
-    stores.put(videos(here / "videos", each=4), bucket / "videos")
+    store_copies.put(videos(here / "videos", each=4), bucket / "videos")
     data, run = f"{bucket}/videos", bucket / "run"
     began = parsing.parse(["--data", data, "--out", str(run), *SMALL, "--steps", "1"], "")
     train.train(began)

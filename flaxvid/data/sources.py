@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
-from flaxvid import stores
+from flaxvid import store_copies, stores
 from flaxvid.data import embeddings, frames, groups, manifest, packed, scan, splits
 from flaxvid.video import endings
 
@@ -23,7 +23,7 @@ def place(name: Path | str) -> Path:
     """
     path = stores.path(name)
     if stores.is_store(path) and any((path / beside).exists() for beside in PREPARED):
-        return stores.local(path)
+        return store_copies.local(path)
     return path
 
 

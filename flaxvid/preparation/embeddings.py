@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import errors, ranges, stores
+from flaxvid import errors, ranges, store_copies
 from flaxvid.data import embeddings, lock
 from flaxvid.preparation import estimate, workers
 from flaxvid.runs import datasets, embed, encoding
@@ -90,7 +90,7 @@ def prepare(options: Embeddings) -> Path | None:
         return None
     about = embed.describe(videos, encoder, options.dtype, options.views)
     shown = options.out or embed.cache_folder(options.manifest, about)
-    with stores.written(shown) as folder, lock.exclusive(folder):
+    with store_copies.written(shown, embeddings.INDEX) as folder, lock.exclusive(folder):
         if embeddings.is_stored(folder):  # whole, as after a kill in the last moment
             stored = embeddings.read(folder)
             embeddings.check(stored, about)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import errors, ranges, stores
+from flaxvid import errors, ranges, store_copies, stores
 from flaxvid.data import frames, lock, sources
 from flaxvid.preparation import estimate, workers
 
@@ -53,7 +53,7 @@ def prepare(options: Frames) -> None:
         estimate.say(estimate.once_each(videos), options.work.threads, write)
         return
     with (
-        stores.written(options.out) as folder,
+        store_copies.written(options.out, frames.ABOUT) as folder,
         lock.exclusive(folder),
         options.work.each(options.out) as each,
     ):

@@ -6,8 +6,8 @@ from typing import Literal
 
 import tyro
 
-from flaxvid import stores
-from flaxvid.data import lock, packed_writer, sources
+from flaxvid import store_copies, stores
+from flaxvid.data import lock, packed, packed_writer, sources
 from flaxvid.preparation import estimate, frames, workers
 
 
@@ -42,7 +42,7 @@ def prepare(options: Packed) -> None:
         estimate.say(videos, options.work.threads, pack)
         return
     with (
-        stores.written(options.out) as folder,
+        store_copies.written(options.out, packed.PROGRESS) as folder,
         lock.exclusive(folder),
         options.work.each(options.out) as each,
     ):

@@ -18,7 +18,7 @@ import safetensors.numpy
 from flax import nnx
 from jaxtyping import PyTree
 
-from flaxvid import files, stores
+from flaxvid import files, store_copies, stores
 from flaxvid.runs import config
 from flaxvid.training import state as states
 from flaxvid.weights import read as weights
@@ -124,7 +124,7 @@ def read(folder: Path, params: PyTree, stats: PyTree) -> tuple[PyTree, PyTree, i
         WeightsError: if the weights are missing, damaged, or not those that its `config.json` is
             about.
     """
-    folder = stores.local(folder)
+    folder = store_copies.local(folder)
     path, about = folder / WEIGHTS, _about(folder / config.NAME)
     arrays = weights.read(path)
     if _sha256(path) != about.get("sha256"):

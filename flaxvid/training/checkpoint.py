@@ -12,7 +12,7 @@ from typing import Any, Literal
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as orbax
 
-from flaxvid import stores
+from flaxvid import store_copies, stores
 from flaxvid.training import distributed, saved
 from flaxvid.training import state as states
 
@@ -33,7 +33,7 @@ class Checkpoints:
         damaged, and otherwise when it would be taken.
         """
         # Orbax writes to no store but Google's: to a folder here, which is copied there.
-        self._mirror = stores.Mirror(folder, "write") if stores.is_store(folder) else None
+        self._mirror = store_copies.Mirror(folder, "write") if stores.is_store(folder) else None
         self.folder = self._mirror.fetch() if self._mirror else Path(folder).absolute()
         self._saved = saved.Saved(self.folder, when_damaged=self._put_aside)
         with distributed.first_alone():
