@@ -241,7 +241,7 @@ def _train(chosen, began, at_end):
         print(introduce(start=int(state.step)), flush=True)
         state = loop.learn(job, state)
         last_screen.list_skipped(skipped, folder)
-        if interrupted() and int(state.step) < total:
+        if loop.asked_to_stop(job) and int(state.step) < total:
             print(f"stopped after step {state.step}; go on with\n  {COMMAND} --resume {folder}")
             return folder
 
