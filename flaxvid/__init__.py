@@ -74,8 +74,8 @@ def load(source: str | os.PathLike[str]) -> "models.Model":
 
     Args:
         source: a run directory that `flaxvid.train` left; a folder that `flaxvid.export --format
-            flaxvid` made; or weights with a head, as a file or a folder. Folders may be on the hub:
-            `hf:owner/name[@revision]`.
+            flaxvid` made; or weights with a head, as a file or a folder. Folders may be on the hub,
+            `hf:owner/name[@revision]`, and all of them in an object store, `s3://bucket/name`.
 
     Raises:
         UserError: if there is neither, or it can't be used; WeightsError, one of them, for weights.

@@ -50,7 +50,7 @@ def parse(
             f"{in_one_line(said.getvalue())}; see {prog} --help"
         ) from None
     ranges.check(chosen, kept=default)
-    return chosen
+    return ranges.placed(chosen)
 
 
 def names(arguments: Sequence[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, ranges
+from flaxvid import commandline, errors, files, ranges, stores
 from flaxvid.evaluation import leaderboard, paired, predictions
 from flaxvid.figures import leaderboard as figure
 from flaxvid.runs import earlier_versions
@@ -26,10 +26,13 @@ class CompareOptions:
     """What to compare."""
 
     runs: Annotated[
-        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN..."), ranges.Folder()
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="RUN..."),
+        ranges.Folder(stores=True),
     ]
     """Run directories, each with the report.json that `flaxvid.evaluate` left."""
-    out: Annotated[Path | None, ranges.NewFolder()] = None
+    out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
 
 
@@ -153,7 +156,7 @@ def read_report(folder: Path) -> dict:
     Raises:
         UserError: if it was not judged yet, or the report is damaged.
     """
-    path = Path(folder) / "report.json"
+    path = stores.path(folder) / "report.json"
     if not path.exists():
         raise errors.UserError(
             f"{folder}: has no report.json; make it with "

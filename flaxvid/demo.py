@@ -26,7 +26,9 @@ LONGEST = 600  # seconds: what is decoded while somebody waits
 class DemoOptions:
     """Which model, and where the page is."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()]
+    run: Annotated[
+        Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder(stores=True)
+    ]
     """Run directory that `flaxvid.train` left; its best checkpoint is shown."""
     host: Annotated[str, ranges.Text(r"[\w.:-]{1,253}", "an address, as 0.0.0.0")] = "127.0.0.1"
     """Address to listen on: this machine alone sees the page; 0.0.0.0 shows it to the network."""

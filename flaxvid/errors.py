@@ -23,6 +23,11 @@ class UserError(ValueError):
     """A mistake in what was asked or given; the message names the thing and the remedy."""
 
 
+class NotLocalError(RuntimeError):
+    """A use that a path in an object store has not. No ValueError: `os.path.exists` takes those
+    for a file that is not there."""
+
+
 class VideoError(UserError):
     """A video that cannot be read as asked; `path` says which."""
 
@@ -67,7 +72,7 @@ def printable(text: str | os.PathLike[str]) -> str:
 
     What would command a terminal becomes `\x1b`, and a byte of a name that is no UTF-8 `\xe9`.
     """
-    return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(text))
+    return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
 
 
 def argument(path: str | os.PathLike[str]) -> str:
@@ -95,7 +100,7 @@ def one_line_errors() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except UserError as error:
+    except (UserError, NotLocalError) as error:
         message = printable(" ".join(str(error).split()))
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)

@@ -35,14 +35,17 @@ class EvaluateOptions:
     """What to judge, and how."""
 
     run: Annotated[
-        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Source(("hf:",))
+        Path | None,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="RUN"),
+        ranges.Source(("hf:",), stores=True),
     ] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is judged. Or a model that
     `flaxvid.export --format flaxvid` made, here or as hf:owner/name[@revision]."""
-    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
     """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]; they
     need --data and --out."""
-    data: Annotated[str | None, ranges.Source(("motion", "tfds:"))] = None
+    data: Annotated[str | None, ranges.Source(("motion", "tfds:"), stores=True)] = None
     """Other data than the run's, named as for train."""
     split: Literal["train", "validation", "test"] = "test"
     """Part of the data to judge on."""
@@ -56,7 +59,7 @@ class EvaluateOptions:
     """Clips at a time, over all devices together. Changes no number."""
     threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
-    out: Annotated[Path | None, ranges.NewFolder()] = None
+    out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for the report; None: the run's, if there is one."""
 
 

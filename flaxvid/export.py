@@ -22,7 +22,7 @@ import jax.export
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, ranges
+from flaxvid import commandline, errors, files, ranges, stores
 from flaxvid.prediction import published
 from flaxvid.runs import model_card, model_folder, onnx_file, trained_model
 
@@ -32,19 +32,22 @@ class ExportOptions:
     """What to export, and where to."""
 
     run: Annotated[
-        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder()
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder(stores=True)
     ] = None
     """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
     folder: Annotated[
-        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="DIR"), ranges.NewFolder()
+        Path | None,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="DIR"),
+        ranges.NewFolder(stores=True),
     ] = None
     """Where to; the same as --out."""
     format: Literal["stablehlo", "onnx", "flaxvid"] = "stablehlo"
     """One file that JAX alone runs, or ONNX Runtime; or what flaxvid opens again, with a model
     card."""
-    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
     """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]."""
-    out: Annotated[Path | None, ranges.NewFolder()] = None
+    out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for the files; None: export/ in the run's, or here, and for flaxvid's model/."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
     """What a file of StableHLO can run on."""
@@ -187,7 +190,8 @@ def _hand_on(trained, run, folder):
     about = settings.embedding
     if about is not None:
         print(f"  {about.encoder}, whose embeddings it sees, is not in it: {about.weights}")
-    print(f"to pass it on:  hf upload OWNER/NAME {folder}   and then hf:OWNER/NAME opens it")
+    if not stores.is_store(folder):
+        print(f"to pass it on:  hf upload OWNER/NAME {folder}   and then hf:OWNER/NAME opens it")
     return folder
 
 

@@ -15,13 +15,14 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors
+from flaxvid import errors, store_copies, stores
 
 TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.[0-9]+\.partial(\.[^.]*)?", re.DOTALL)  # of `whole`
 LARGEST = 2**28  # bytes of a text: the manifest of a million videos has half of that
@@ -42,6 +43,12 @@ def whole(path: Path | str) -> Iterator[Path]:
     Raises:
         FileError: if it can't be written, or something stands there that is no file.
     """
+    if stores.is_store(path):
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder, Path(path).name)
+            yield made
+            stores.path(path).write_bytes(made.read_bytes())
+        return
     place = Path(os.path.realpath(path))
     with or_say_why(path):
         _refuse_protected(place)
@@ -140,6 +147,11 @@ def append(path: Path | str, text: str) -> None:
     Raises:
         FileError: if it can't be written.
     """
+    if stores.is_store(path):  # which appends nothing
+        place = stores.path(path)
+        before = place.read_bytes() if place.exists() else b""
+        place.write_bytes(before + text.encode())
+        return
     with or_say_why(path), Path(path).open("a", encoding="utf-8") as file:
         file.write(text)
 
@@ -151,6 +163,8 @@ def make_folder(folder: Path | str) -> None:
     Raises:
         FileError: if it can't be made.
     """
+    if stores.is_store(folder):  # which has none
+        return
     with or_say_why(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
 
@@ -166,7 +180,10 @@ def refuse_occupied(folder: Path | str, made: str) -> None:
         FileError: naming one of the things in it.
     """
     with or_say_why(folder, "read"):
-        found = sorted(os.listdir(folder)) if os.path.lexists(folder) else []
+        if stores.is_store(folder):
+            found = sorted(entry.name for entry in stores.path(folder).iterdir())
+        else:
+            found = sorted(os.listdir(folder)) if os.path.lexists(folder) else []
     # What a kill left of a first file is nobody's.
     found = [name for name in found if not TEMPORARY.fullmatch(name)]
     if found:
@@ -182,18 +199,22 @@ def refuse_strangers(folder: Path | str, ours: str, names: Sequence[str]) -> Non
     Raises:
         FileError: naming the first of them.
     """
-    if os.path.exists(Path(folder, ours)):
+    folder = stores.path(folder)
+    if (folder / ours).exists():
         return
+    there = os.path.lexists if not stores.is_store(folder) else stores.StorePath.exists
     for name in names:
-        if os.path.lexists(Path(folder, name)):
+        if there(folder / name):
             raise FileError(
-                f"{Path(folder, name)}: is there already, and flaxvid did not make it; move it "
+                f"{folder / name}: is there already, and flaxvid did not make it; move it "
                 "away, or choose another --out"
             )
 
 
 def why_unwritable(path: Path | str) -> str:
     """Why nothing can be made under a name, as far as can be told without doing it; or nothing."""
+    if stores.is_store(path):
+        return stores.refusal(path, write=True)
     try:
         os.lstat(path)
     except OSError as error:
@@ -233,6 +254,11 @@ def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[P
     Raises:
         FileError: if it can't be made, or `folder` is there and not empty.
     """
+    if stores.is_store(folder):
+        with tempfile.TemporaryDirectory() as partial:
+            yield Path(partial)
+            store_copies.put(Path(partial), stores.path(folder))
+        return
     folder = Path(folder)
     partial = partial_name(folder, partials)
     with or_say_why(folder):
@@ -269,7 +295,7 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
     """
     with or_say_why(path, "read", "check the path"):
         _refuse_unreadable(path, largest)
-        data = Path(path).read_bytes()
+        data = stores.path(path).read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -279,7 +305,7 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
 
 
 def _refuse_unreadable(path, largest):
-    about = os.stat(path)
+    about = stores.path(path).stat()
     if not stat.S_ISREG(about.st_mode):
         raise FileError(f"{path}: is {kind(path)}, and no file that could be read")
     if about.st_size > largest:
@@ -320,7 +346,7 @@ def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictRe
     """
     with or_say_why(path, "read", "check the path"):
         _refuse_unreadable(path, largest)
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with stores.path(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             try:
                 yield reader
@@ -336,7 +362,7 @@ def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictRe
 
 def kind(path: Path | str) -> str:
     """What stands under a name, in words."""
-    mode = os.stat(path).st_mode
+    mode = stores.path(path).stat().st_mode
     names = {
         stat.S_IFDIR: "a folder",
         stat.S_IFREG: "a file",

@@ -40,12 +40,12 @@ class PredictOptions:
         tuple[Path, ...],
         tyro.conf.Positional,
         tyro.conf.arg(metavar="[RUN] VIDEO..."),
-        ranges.Source(("camera", "hf:", *"0123456789")),
+        ranges.Source(("camera", "hf:", *"0123456789"), stores=True),
     ]
     """Run directory that `flaxvid.train` left, or a model that `flaxvid.export --format flaxvid`
     made, here or as hf:owner/name[@revision]; not with --weights. Then video files,
     folders of them, or `camera` (`0`, `1`, ... for a certain one)."""
-    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
     """Weights with a head, of TimeSformer, VideoMAE, ViViT or V-JEPA 2: a file, a folder or
     hf:owner/name[@revision]."""
     top: Annotated[int, ranges.between(1, 2**20)] = 5

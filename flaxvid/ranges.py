@@ -23,7 +23,7 @@ from typing import Any
 import annotated_types as bounds
 import tyro
 
-from flaxvid import errors, files
+from flaxvid import errors, files, stores
 
 LONGEST = 4096  # letters of a text: the longest path of Linux
 
@@ -73,6 +73,9 @@ class Text:
 class File:
     """A file that is there."""
 
+    stores: bool = False
+    """Whether it may lie in an object store, as with the others below."""
+
     def refuse(self, value: Path | str, _owner: Any) -> str:
         return _standing(value, stat.S_ISREG, "a file")
 
@@ -80,6 +83,8 @@ class File:
 @dataclasses.dataclass(frozen=True)
 class Folder:
     """A folder that is there."""
+
+    stores: bool = False
 
     def refuse(self, value: Path | str, _owner: Any) -> str:
         return _standing(value, stat.S_ISDIR, "a folder")
@@ -92,6 +97,7 @@ class Source:
     words: tuple[str, ...] = ()
     start: bool = False
     """Only a start is made from it: a run that goes on does without it."""
+    stores: bool = False
 
     def refuse(self, value: Path | str, _owner: Any) -> str:
         if str(value).startswith(self.words or ("\0",)) and not os.path.exists(value):
@@ -107,6 +113,7 @@ class NewFile:
     """One of which its name must have; empty: any."""
     kept: bool = False
     """One that is there is kept, so that there is no harm."""
+    stores = False
 
     def refuse(self, value: Path, owner: Any) -> str:
         if self.endings and value.suffix.lower() not in self.endings:
@@ -124,6 +131,8 @@ class NewFile:
 class NewFolder:
     """A folder to be written into; it and those above it are made if they are not there."""
 
+    stores: bool = False
+
     def refuse(self, value: Path, _owner: Any) -> str:
         if os.path.exists(value) and not os.path.isdir(value):
             return f"is {files.kind(value)}; give the name of a folder"
@@ -131,13 +140,14 @@ class NewFolder:
 
 
 PLACES = (File, Folder, Source, NewFile, NewFolder)
-ELSEWHERE = "is no path of this machine, and no other is supported; copy it here, or mount it"
+ELSEWHERE = "is no path of this machine, and no other is taken here; copy it here, or mount it"
 
 
-def is_elsewhere(path: Path | str) -> bool:
-    """Whether a path names an object store or a server, as gs://bucket/x does: no local folder."""
-    # A `Path` has one slash of the two; a letter alone is a drive of Windows.
-    return re.match("[a-zA-Z][a-zA-Z0-9+.-]+:/", str(path)) is not None
+def _in_a_store(value, rule):
+    """Why what a rule asks for is not to be had of an object store or server; or nothing."""
+    if not rule.stores or not stores.is_store(value):
+        return ELSEWHERE
+    return stores.refusal(value, write=isinstance(rule, NewFolder))
 
 
 def _standing(value, right, wanted):
@@ -211,7 +221,7 @@ def check(chosen: Any, prefix: str = "", kept: Any = None) -> None:
         for value in option.value if isinstance(option.value, tuple) else (option.value,):
             problem = "" if value is None else _refuse(value, option)
             if problem:
-                shown = errors.printable(str(value))
+                shown = errors.printable(stores.shown(str(value)))
                 shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
                 raise errors.UserError(f"{option.flag} {shown}: {problem}")
 
@@ -278,8 +288,8 @@ def _refuse(value, option):
         return f"must not be longer than {LONGEST} letters"
     for rule in option.metadata:
         problem = ""
-        if isinstance(rule, PLACES) and is_elsewhere(value):
-            return ELSEWHERE
+        if isinstance(rule, PLACES) and stores.is_elsewhere(value):
+            return _in_a_store(value, rule)
         if isinstance(rule, bounds.Interval) and not isinstance(value, str):
             problem = "" if _inside(value, rule) else f"must be {_in_words(rule)}"
         elif hasattr(rule, "refuse"):
@@ -302,3 +312,18 @@ def _in_words(rule):
     low = f"more than {rule.gt:,}" if rule.gt is not None else f"at least {rule.ge:,}"
     high = f"less than {rule.lt:,}" if rule.lt is not None else f"at most {rule.le:,}"
     return f"{low} and {high}"
+
+
+def placed(chosen: Any) -> Any:
+    """The dataclass with each path in an object store as what reads it there (`stores.path`)."""
+    found = {}
+    for field in dataclasses.fields(chosen):
+        value = getattr(chosen, field.name)
+        if dataclasses.is_dataclass(value):
+            found[field.name] = placed(value)
+        elif isinstance(value, tuple) and any(isinstance(one, Path) for one in value):
+            found[field.name] = tuple(map(stores.path, value))
+        elif isinstance(value, Path):
+            found[field.name] = stores.path(value)
+    changed = {name: v for name, v in found.items() if v is not getattr(chosen, name)}
+    return dataclasses.replace(chosen, **changed) if changed else chosen

@@ -104,6 +104,7 @@ def _train(chosen, began, at_end):
         chosen = resolve.batch_size(chosen, videos)
         stored = embed.for_training(chosen, videos)
     settings = resolve.settings(chosen, videos, stored)
+    directory.refuse_unfit(settings)
     settings = from_weights.prepared(settings, chosen)
     encoder = None
     if settings.run.resume is None:
@@ -240,7 +241,7 @@ def _train(chosen, began, at_end):
         print(introduce(start=int(state.step)), flush=True)
         state = loop.learn(job, state)
         last_screen.list_skipped(skipped, folder)
-        if interrupted() and int(state.step) < total:
+        if loop.asked_to_stop(job) and int(state.step) < total:
             print(f"stopped after step {state.step}; go on with\n  {COMMAND} --resume {folder}")
             return folder
 
@@ -259,6 +260,7 @@ def _train(chosen, began, at_end):
         )
         found = {f"{final}_{name}": value for name, value in judged.items()}
         log.write(int(state.step), best_step=best, **found)
+        log.flush()
         if tracked:
             shown = tracked_pictures.figures(loaders[final], settings.labels, logits, truth)
             for name, figure in shown.items():

@@ -257,6 +257,8 @@ ELSEWHERE = {
     "data/lock.py",  # tests/data/test_lock.py
     "preparation/workers.py",  # takes away what is over, when all is done; tests/data/test_beam.py
     "evaluation/mistakes.py",  # takes an old picture away
+    "store_copies.py",  # what a store has, copied anew; tests/test_stores.py
+    "stores.py",  # an object that tells whether one may write; tests/test_stores.py
     "runs/model_folder.py",  # as files.whole_folder makes it
     "training/checkpoint.py",  # tests/training/test_checkpoint.py
 }

@@ -16,11 +16,10 @@ import collections
 import dataclasses
 import functools
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
-from flaxvid import errors, progress
+from flaxvid import errors, progress, stores
 from flaxvid.data import manifest, packed, workers
 from flaxvid.video import decode, endings, examine, frame_folder
 
@@ -59,7 +58,7 @@ def check(
         parts[row.path].append(row)
 
     items = [
-        (str(videos.root / path), path, max(row.end or row.start for row in rows))
+        (str(stores.joined(videos.root, path)), path, max(row.end or row.start for row in rows))
         for path, rows in parts.items()
     ]
     found = each(functools.partial(_check_file, num_frames=num_frames), items)
@@ -73,7 +72,7 @@ def _check_file(item, num_frames):
     """A file's digest, and what is wrong with it as the fields of findings."""
     place, name, end = item
     try:
-        path = Path(place)
+        path = stores.path(place)
         findings = _findings(path, name, end, num_frames)
         return _digest(path), [dataclasses.astuple(finding) for finding in findings]
     except OSError as error:
@@ -232,7 +231,7 @@ def table(findings: list[Finding], total: int) -> str:
 def to_json(findings: list[Finding], videos: manifest.Manifest) -> dict:
     """The same for programs."""
     return {
-        "root": str(Path(videos.root)),
+        "root": str(videos.root),
         "videos": len({row.path for row in videos.rows}),
         "findings": [dataclasses.asdict(finding) for finding in findings],
     }

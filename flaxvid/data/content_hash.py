@@ -3,9 +3,11 @@
 import functools
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 
+from flaxvid import stores
 from flaxvid.data import manifest, packed
 from flaxvid.video import frame_folder
 
@@ -21,7 +23,8 @@ def fingerprint(videos: manifest.Manifest, threads: int = 4, *, sample: int = SA
     Of each file its name in the manifest, its size, and its beginning, middle and end count: a
     video that was encoded anew, or another one of the same name, differs in those. A file of up to
     three times `sample` bytes is read whole. Of a folder of images every image counts, of a packed
-    set its shards. A file that is not there counts as missing.
+    set its shards. A file that is not there counts as missing. Of an object store no file is read:
+    its size and the store's tag count, so that a copy on this machine has another fingerprint.
 
     Args:
         videos: whose files.
@@ -29,10 +32,15 @@ def fingerprint(videos: manifest.Manifest, threads: int = 4, *, sample: int = SA
         sample: bytes that are read at each of the three places.
     """
     paths = sorted({row.path for row in videos.rows})
+    listed = videos.root.objects() if stores.is_store(videos.root) else {}
     shards = functools.cache(lambda folder: _of_shards(folder, sample))
 
     def of_row(path):
-        place = videos.root / path
+        if path in listed:
+            return listed[path]
+        place = stores.joined(videos.root, path)
+        if stores.is_store(place):
+            return place.objects().get("")
         if packed.is_address(place):
             return shards(place.parent)
         if place.is_dir():
@@ -43,6 +51,14 @@ def fingerprint(videos: manifest.Manifest, threads: int = 4, *, sample: int = SA
         found = list(pool.map(of_row, paths))
     text = json.dumps(list(zip(paths, found, strict=True)), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def are_there(videos: manifest.Manifest) -> Iterator[bool]:
+    """Of each row, whether its file is there, or its record of a packed set."""
+    listed = videos.root.objects() if stores.is_store(videos.root) else {}
+    for row in videos.rows:
+        place = videos.path(row)
+        yield row.path in listed or place.exists() or packed.is_address(place)
 
 
 def by_split(videos: manifest.Manifest) -> dict[str, str]:

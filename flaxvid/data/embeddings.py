@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, files, ranges, stores
 from flaxvid.data import batches, manifest
 from flaxvid.video import transform
 
@@ -270,7 +270,7 @@ def _manifest(index):
         for number, entry in enumerate(index["data"])
         if "view" not in entry
     )
-    return manifest.Manifest(root=Path(index["root"]), rows=rows, labels=labels)
+    return manifest.Manifest(root=stores.path(index["root"]), rows=rows, labels=labels)
 
 
 def _place(number, labels):

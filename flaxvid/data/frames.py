@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from flaxvid import errors, files, progress
+from flaxvid import errors, files, progress, stores
 from flaxvid.data import manifest, workers
 from flaxvid.video import decode, endings, frame_folder, transform
 
@@ -70,7 +70,7 @@ def write(
 
     each = each or workers.Threads(threads)
     missing = [path for path, folder in folders.items() if not (out / folder).is_dir()]
-    places = [(str(videos.root / path), str(out / folders[path])) for path in missing]
+    places = [(str(stores.joined(videos.root, path)), str(out / folders[path])) for path in missing]
     write_one = functools.partial(
         _write_video,
         fps=fps,

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, files, ranges, stores
 from flaxvid.data import scan
 
 SPLITS = ("train", "validation", "test")
@@ -70,7 +70,7 @@ class Manifest:
 
     def path(self, row: Row) -> Path:
         """Where the row's file is."""
-        return self.root / row.path
+        return stores.joined(self.root, row.path)
 
     def label_index(self, row: Row) -> int:
         """The row's class number."""
@@ -101,7 +101,7 @@ def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
     for row in rows:
         _refuse_unprintable(row.label, root)
     labels = tuple(sorted({row.label for row in rows}))
-    return Manifest(root=Path(root), rows=tuple(rows), labels=labels)
+    return Manifest(root=stores.path(root), rows=tuple(rows), labels=labels)
 
 
 def read(path: Path) -> Manifest:
@@ -113,7 +113,7 @@ def read(path: Path) -> Manifest:
         ManifestError: with the file and the line for a missing column, an empty or unknown
             value, or a label outside the stated vocabulary.
     """
-    path = Path(path)
+    path = stores.path(path)
     readers = {".json": _read_json, ".csv": _read_csv}
     try:
         if path.suffix != ".csv":  # first of all, whether there is such a file
@@ -202,7 +202,7 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> Row:
         _refuse_unprintable(row.label, f"{path}, row {number}")
     if not row.path or not row.label:
         raise ManifestError(f"{path}, row {number}: path and label must not be empty")
-    if ranges.is_elsewhere(row.path):
+    if stores.is_elsewhere(row.path) and not stores.is_store(row.path):
         raise ManifestError(f"{path}, row {number}: {row.path} {ranges.ELSEWHERE}")
     if row.split not in SPLITS:
         raise ManifestError(f"{path}, row {number}: split {row.split!r} is not one of {SPLITS}")
@@ -243,7 +243,7 @@ def write(manifest: Manifest, path: Path) -> None:
         ManifestError: for a name that is not in UTF-8.
         FileError: if it can't be written.
     """
-    path = Path(path)
+    path = stores.path(path)
     rows = rerooted(manifest, path.parent).rows
     odd = next((row.path for row in rows if not scan.is_utf8(row.path)), None)
     if odd is not None:
@@ -259,19 +259,19 @@ def write(manifest: Manifest, path: Path) -> None:
 
 def rerooted(manifest: Manifest, folder: Path) -> Manifest:
     """The same manifest with paths that start from `folder`: absolute for videos outside it."""
-    root, folder, rows = os.path.abspath(manifest.root), os.path.abspath(folder), []
+    root, folder, rows = stores.absolute(manifest.root), stores.absolute(folder), []
     for row in manifest.rows if root != folder else ():
-        path = os.path.normpath(os.path.join(root, row.path))
-        inside = path.startswith(os.path.join(folder, ""))
-        place = Path(os.path.relpath(path, folder)).as_posix() if inside else path
+        path = str(stores.absolute(stores.joined(root, row.path)))
+        inside = path.startswith(os.path.join(str(folder), ""))
+        place = Path(path).relative_to(Path(str(folder))).as_posix() if inside else path
         rows.append(dataclasses.replace(row, path=place))
-    return Manifest(Path(folder), tuple(rows) or manifest.rows, manifest.labels)
+    return Manifest(folder, tuple(rows) or manifest.rows, manifest.labels)
 
 
 def with_plain_paths(manifest: Manifest) -> Manifest:
     """The same manifest with one name for a file: `a`, where `./a` or `b/../a` stood."""
-    root = os.path.join(os.path.abspath(manifest.root), "")
-    plain = (os.path.normpath(row.path).removeprefix(root) for row in manifest.rows)
+    root = os.path.join(str(stores.absolute(manifest.root)), "")
+    plain = (stores.shown(os.path.normpath(row.path)).removeprefix(root) for row in manifest.rows)
     rows = tuple(
         row if row.path == path else dataclasses.replace(row, path=path)
         for row, path in zip(manifest.rows, plain, strict=True)

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
-from flaxvid import errors, files, progress, ranges
+from flaxvid import errors, files, progress, ranges, stores
 from flaxvid.data import frames as frame_files
 from flaxvid.data import manifest, packed, workers
 from flaxvid.video import decode
@@ -157,13 +157,13 @@ def _write_shard(item, labels, settings, threads, skip, partials):
     from array_record.python import array_record_module
     from tensorflow_datasets.core import example_serializer
 
-    path, root, rows = Path(item[0]), Path(item[1]), [manifest.Row(*row) for row in item[2]]
+    path, root, rows = Path(item[0]), stores.path(item[1]), [manifest.Row(*row) for row in item[2]]
     features = _features(labels)
     serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
 
     def encoded(row):
         try:
-            return _jpegs(root / row.path, row, settings)
+            return _jpegs(stores.joined(root, row.path), row, settings)
         except decode.VideoError as error:
             if not skip:
                 raise

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from flaxvid import errors
+from flaxvid import errors, stores
 from flaxvid.video import endings, frame_folder, sample
 
 # What stands beside videos and is none: flaxvid's own files, and those of the systems.
@@ -51,9 +51,19 @@ def scan(folder: Path) -> Found:
         UserError: for a name that is not in UTF-8, which no manifest can hold.
     """
     videos, left_out = [], []
-    for path, is_video in _walk(Path(folder)):
+    found = _objects(folder) if stores.is_store(folder) else _walk(Path(folder))
+    for path, is_video in found:
         (videos if is_video else left_out).append(path)
     return Found(tuple(videos), tuple(left_out))
+
+
+def _objects(folder) -> Iterator[tuple[Path, bool]]:
+    """As `_walk`, of an object store: where images beside each other are no video."""
+    folder = stores.path(folder)
+    for name in sorted(folder.objects(), key=sample.natural_key):
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        if not hidden and Path(name).name.lower() not in COMPANIONS:
+            yield folder / name, is_video_name(Path(name).name)
 
 
 def _walk(folder, above=()) -> Iterator[tuple[Path, bool]]:

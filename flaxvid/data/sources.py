@@ -4,10 +4,27 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
-from flaxvid.data import frames, groups, manifest, packed, scan, splits
+from flaxvid import store_copies, stores
+from flaxvid.data import embeddings, frames, groups, manifest, packed, scan, splits
 from flaxvid.video import endings
 
+PREPARED = (embeddings.INDEX, frames.ABOUT, packed.PROGRESS)
 HELD_OUT = 0.2  # of a folder's videos for testing, and of the rest for validation
+
+
+def place(name: Path | str) -> Path:
+    """Where data of this name are read.
+
+    What was prepared is mapped into memory or read by libraries that know no object store: of
+    that, it is a copy on this machine, brought up to date.
+
+    Raises:
+        StoreError: if the store can't be reached.
+    """
+    path = stores.path(name)
+    if stores.is_store(path) and any((path / beside).exists() for beside in PREPARED):
+        return store_copies.local(path)
+    return path
 
 
 def open_data(
@@ -24,7 +41,7 @@ def open_data(
     Raises:
         ManifestError: naming the file or folder, what is wrong with it and the way out.
     """
-    path = Path(path)
+    path = place(path)
     if not path.exists():
         raise manifest.ManifestError(
             f"{path}: no such file or folder; give --data a manifest or a folder"
@@ -61,7 +78,7 @@ def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -
         ManifestError: for a folder without classes, or a class folder without videos.
         UserError: for a regular expression that does not fit.
     """
-    root = Path(root)
+    root = stores.path(root)
     given = [split for split in manifest.SPLITS if (root / split).is_dir()]
     if given:
         rows = [row for split in given for row in _class_rows(root, root / split, split)]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
+from flaxvid import stores
 from flaxvid.data import batches, manifest
 from flaxvid.runs import trained_model
 from flaxvid.training import metrics
@@ -84,7 +85,7 @@ def whole_videos(
     """
     settings = trained.settings
     rows = tuple(
-        manifest.Row(path=str(Path(path).absolute()), label=settings.labels[0], split="test")
+        manifest.Row(path=str(stores.absolute(path)), label=settings.labels[0], split="test")
         for path in paths
     )
     videos = manifest.Manifest(root=Path(), rows=rows, labels=settings.labels)
@@ -98,7 +99,7 @@ def whole_videos(
         for path, row in zip(itertools.islice(left, size), range(size), strict=False):
             if batch["weight"][row] > 0:
                 clip = Clip(batch["video"][row], batch["mask"][row])
-                yield Prediction(Path(path), 0.0, None, odds[row], settings.labels), clip
+                yield Prediction(stores.path(path), 0.0, None, odds[row], settings.labels), clip
 
 
 def windows(
@@ -127,7 +128,7 @@ def windows(
         video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
         odds = probabilities(trained, video, mask)
         for ((start, end), _), clip, row in zip(several, clips, odds, strict=False):
-            yield Prediction(Path(path), start, end, row, trained.settings.labels), clip
+            yield Prediction(stores.path(path), start, end, row, trained.settings.labels), clip
 
 
 def of_frames(trained: trained_model.Trained, frames: decode.Frames) -> Prediction:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from flaxvid import errors
+from flaxvid import errors, stores
 from flaxvid.data import scan
 from flaxvid.video import endings, frame_folder
 
@@ -18,7 +18,7 @@ def videos(paths: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: for a folder without videos.
     """
-    return [video for path in paths for video in _under(Path(path))]
+    return [video for path in paths for video in _under(stores.path(path))]
 
 
 def camera(paths: Sequence[Path]) -> int | None:
@@ -30,7 +30,7 @@ def camera(paths: Sequence[Path]) -> int | None:
 
 
 def _under(path):
-    if not path.is_dir() or frame_folder.is_frame_folder(path):
+    if not path.is_dir() or (not stores.is_store(path) and frame_folder.is_frame_folder(path)):
         return [path]
     found = scan.scan(path)
     if not found.videos:

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from flaxvid import errors
+from flaxvid import errors, stores
 from flaxvid.prediction import clips, inputs, published
 from flaxvid.recipes import zoo
 from flaxvid.runs import model_folder, trained_model
@@ -83,11 +82,11 @@ class Model:
         if isinstance(videos, np.ndarray):
             return self._of_frames(videos)
         if isinstance(videos, (str, os.PathLike)):
-            found = inputs.videos([Path(videos)])
+            found = inputs.videos([stores.path(videos)])
             said = [one for one, _ in clips.whole_videos(self.trained, found)]
-            return said if found != [Path(videos)] else said[0]
+            return said if found != [stores.path(videos)] else said[0]
         if all(isinstance(one, (str, os.PathLike)) for one in videos):
-            found = inputs.videos([Path(one) for one in videos])
+            found = inputs.videos([stores.path(one) for one in videos])
             return [one for one, _ in clips.whole_videos(self.trained, found)] if found else []
         several = []
         for one in videos:
@@ -116,7 +115,7 @@ def create(
 ) -> Model:
     """See `flaxvid.create`."""
     if labels is None and weights is not None:
-        named = pretrained.labels_of(os.fspath(weights))
+        named = pretrained.labels_of(str(weights))
         if named is not None and num_classes in (None, len(named)):
             labels = named
     if labels is None:
@@ -126,15 +125,15 @@ def create(
     elif num_classes not in (None, len(labels)):
         raise errors.UserError(f"num_classes is {num_classes}, but there are {len(labels)} labels")
     config = zoo.configure(arch, size, num_classes=len(labels), **overrides)
-    start = None if weights is None else os.fspath(weights)
+    start = None if weights is None else str(weights)
     return Model(trained_model.fresh(arch, size, config, tuple(labels), seed=seed, weights=start))
 
 
 def load(source: PathLike) -> Model:
     """See `flaxvid.load`."""
-    if (Path(source) / "checkpoints").is_dir() or model_folder.is_one(os.fspath(source)):
-        return Model(trained_model.open_best(os.fspath(source)))
-    return Model(published.open_weights(os.fspath(source)))
+    if (stores.path(source) / "checkpoints").is_dir() or model_folder.is_one(str(source)):
+        return Model(trained_model.open_best(str(source)))
+    return Model(published.open_weights(str(source)))
 
 
 def _checked(batch, settings):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, files, ranges, stores
 from flaxvid.data import check, sources
 from flaxvid.preparation import estimate, workers
 
@@ -18,7 +18,7 @@ class Check:
     """Read every video: unreadable, short, damaged, mislabelled, duplicate and leaking ones are
     listed."""
 
-    data: Annotated[str, tyro.conf.Positional, ranges.Source()]
+    data: Annotated[str, tyro.conf.Positional, ranges.Source(stores=True)]
     """A manifest, a folder of class folders, or a packed folder."""
     num_frames: Annotated[int, ranges.FRAMES] = 1
     """Frames that a clip takes: videos with fewer are short."""
@@ -42,7 +42,7 @@ def prepare(options: Check) -> None:
             f"--beam {options.work.beam}: its workers need a place for what they find; give "
             "--json FILE"
         )
-    videos = sources.open_data(Path(options.data), allow_leakage=True)
+    videos = sources.open_data(stores.path(options.data), allow_leakage=True)
     if options.work.dry_run:
         few = functools.partial(_check_few, options)
         estimate.say(estimate.once_each(videos), options.work.threads, few)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import errors, ranges
+from flaxvid import errors, ranges, store_copies
 from flaxvid.data import embeddings, lock
 from flaxvid.preparation import estimate, workers
 from flaxvid.runs import datasets, embed, encoding
@@ -17,15 +17,15 @@ from flaxvid.runs import options as run_options
 class Embeddings:
     """Every frame of every video to a vector, by an image network trained on ImageNet."""
 
-    manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",))]
+    manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",), stores=True)]
     """A manifest (.csv, .json), a folder of class folders, `motion`, `motion:hard` or
     `motion:scenes`."""
-    out: Annotated[Path | None, ranges.NewFolder()] = None
+    out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder to make; None: one under data/embeddings."""
     encoder: str = run_options.Data.encoder
     """lite0, resnet18, densenet121, or densenet121_writeup: fed pixels / 255 and pooled without the
     last ReLU, as the PyTorch notebook does."""
-    weights: Annotated[str | None, ranges.Source(("hf:",))] = None
+    weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
     """Of the encoder: a file or hf:owner/name; None: its usual ones."""
     num_frames: Annotated[int, ranges.FRAMES] = 16
     """Frames of a video, spread over it; a video with fewer gives all it has."""
@@ -89,23 +89,23 @@ def prepare(options: Embeddings) -> Path | None:
         )
         return None
     about = embed.describe(videos, encoder, options.dtype, options.views)
-    folder = options.out or embed.cache_folder(options.manifest, about)
-    with lock.exclusive(folder):
+    shown = options.out or embed.cache_folder(options.manifest, about)
+    with store_copies.written(shown, embeddings.INDEX) as folder, lock.exclusive(folder):
         if embeddings.is_stored(folder):  # whole, as after a kill in the last moment
             stored = embeddings.read(folder)
             embeddings.check(stored, about)
         else:
             threads = options.work.threads
-            with options.work.each(folder) as each:
+            with options.work.each(shown) as each:
                 stored = embed.make(
                     folder, videos, encoder, about, options.bad_videos, threads, each
                 )
     print(
-        f"{folder}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
+        f"{shown}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
         f"most, {about.dim} numbers a frame"
         f"{f', {about.views} views of each training video' if about.views else ''}: "
         f"{stored.array.nbytes:,} bytes; {len(stored.skipped)} could not be read\n"
         "try  python -m flaxvid.train --arch embedding_transformer "
-        f"--data {errors.argument(folder)}"
+        f"--data {errors.argument(shown)}"
     )
-    return folder
+    return shown

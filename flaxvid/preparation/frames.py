@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from flaxvid import errors, ranges
+from flaxvid import errors, ranges, store_copies, stores
 from flaxvid.data import frames, lock, sources
 from flaxvid.preparation import estimate, workers
 
-Data = Annotated[str, tyro.conf.Positional, ranges.Source()]
-Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
+Data = Annotated[str, tyro.conf.Positional, ranges.Source(stores=True)]
+Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder(stores=True)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Frames:
 
 def prepare(options: Frames) -> None:
     """Frame folders, and a manifest of them."""
-    videos = sources.open_data(Path(options.data), allow_leakage=True)
+    videos = sources.open_data(stores.path(options.data), allow_leakage=True)
     write = functools.partial(
         frames.write,
         fps=options.fps,
@@ -52,8 +52,12 @@ def prepare(options: Frames) -> None:
     if options.work.dry_run:
         estimate.say(estimate.once_each(videos), options.work.threads, write)
         return
-    with lock.exclusive(options.out), options.work.each(options.out) as each:
-        skipped = write(videos, options.out, each=each)
+    with (
+        store_copies.written(options.out, frames.ABOUT) as folder,
+        lock.exclusive(folder),
+        options.work.each(options.out) as each,
+    ):
+        skipped = write(videos, folder, each=each)
     say_written(options.out, skipped)
 
 
@@ -61,6 +65,9 @@ def say_written(out: Path, skipped: Mapping[str, str]) -> None:
     """Prints what a folder of decoded videos takes on disk, and what was left out of it."""
     for reason in skipped.values():
         print(f"left out: {reason}", file=sys.stderr)
-    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    if stores.is_store(out):
+        size = sum(size for size, _ in out.objects().values())
+    else:
+        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     left_out = f", {len(skipped)} videos left out" if skipped else ""
     print(f"{out}: {size / 1e6:.1f} MB{left_out}\ntry  --data {errors.argument(out)}")

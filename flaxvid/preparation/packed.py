@@ -2,12 +2,12 @@
 
 import dataclasses
 import functools
-from pathlib import Path
 from typing import Literal
 
 import tyro
 
-from flaxvid.data import lock, packed_writer, sources
+from flaxvid import store_copies, stores
+from flaxvid.data import lock, packed, packed_writer, sources
 from flaxvid.preparation import estimate, frames, workers
 
 
@@ -31,7 +31,7 @@ class Packed:
 
 def prepare(options: Packed) -> None:
     """A packed folder, ready for --data."""
-    videos = sources.open_data(Path(options.data))
+    videos = sources.open_data(stores.path(options.data))
     pack = functools.partial(
         packed_writer.pack,
         settings=options.settings,
@@ -41,6 +41,10 @@ def prepare(options: Packed) -> None:
     if options.work.dry_run:
         estimate.say(videos, options.work.threads, pack)
         return
-    with lock.exclusive(options.out), options.work.each(options.out) as each:
-        skipped = pack(videos, options.out, each=each)
+    with (
+        store_copies.written(options.out, packed.PROGRESS) as folder,
+        lock.exclusive(folder),
+        options.work.each(options.out) as each,
+    ):
+        skipped = pack(videos, folder, each=each)
     frames.say_written(options.out, skipped)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, files, ranges, stores
 from flaxvid.data import beam, lock
 from flaxvid.data import workers as data_workers
 
@@ -21,8 +21,9 @@ class Workers:
     beam: str | None = None
     """Instead: workers of Apache Beam (pip install -e ".[beam]"), one element a video, of a packed
     set one a shard: DirectRunner, FlinkRunner, SparkRunner or DataflowRunner. They read videos and
-    write results under the names given here: both must lie on a file system that all machines
-    share. Videos that can't be read never fail the pipeline: all are named at the end."""
+    write results under the names given here: on a file system that all machines share, or, for
+    videos, in an object store. Videos that can't be read never fail the pipeline: all are named at
+    the end."""
     beam_options: tuple[str, ...] = ()
     """Of the runner, as its documentation names them: direct_num_workers=4
     direct_running_mode=multi_processing."""
@@ -50,6 +51,11 @@ class Workers:
         if self.beam is None:
             yield None
             return
+        if out is not None and stores.is_store(out):
+            raise errors.UserError(
+                f"--beam {self.beam}: its workers need a file system that all of them share, and "
+                f"{out} is in an object store; mount it, or prepare elsewhere and copy"
+            )
         beam.open_beam(self.beam, self.beam_options)
         folder = Path(f"{out}.beam").absolute()
         files.make_folder(folder)

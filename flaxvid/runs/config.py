@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, files, ranges, stores
 from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -101,7 +101,7 @@ def load(folder: Path) -> Settings:
     Raises:
         UserError: if there is no run, or its `config.json` can't be understood.
     """
-    path = Path(folder) / NAME
+    path = stores.path(folder) / NAME
     if not path.exists():
         raise errors.UserError(f"{folder}: is not a run directory; it has no {NAME}")
     with errors.damage_in(path, "train it again"):
@@ -149,7 +149,7 @@ def _restore(field, value):
     if isinstance(value, list):
         return tuple(_restore(field, inner) for inner in value)
     if isinstance(value, str) and "Path" in str(field.type):
-        return Path(value)
+        return stores.path(value)
     return value
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files, option_aliases, ranges
+from flaxvid import errors, files, option_aliases, ranges, stores
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, options
 
@@ -209,7 +209,7 @@ def _converted(value, hint):
     elif hint is float and type(value) in (int, float):
         return float(value)
     elif hint is Path and isinstance(value, str):
-        return Path(value)
+        return stores.path(value)
     elif type(value) is hint:
         return value
     raise TypeError

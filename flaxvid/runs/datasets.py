@@ -19,10 +19,11 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
         return motion.open_or_draw(level or "easy")
     if name == "tfds":
         return from_tfds.open_tfds(level)
-    if embeddings.is_stored(Path(chosen.data)):
-        return embeddings.read(Path(chosen.data)).manifest
+    place = sources.place(chosen.data)
+    if embeddings.is_stored(place):
+        return embeddings.read(place).manifest
     return sources.open_data(
-        Path(chosen.data),
+        place,
         allow_leakage=chosen.allow_leakage,
         seed=seed,
         group_regex=chosen.group_regex,
@@ -49,9 +50,10 @@ def is_motion(data: str) -> bool:
     name, _, level = data.partition(":")
     if name == "motion" and not Path(data).exists():
         return not motion_scenes.is_named(level)
-    if not embeddings.is_stored(Path(data)):
+    place = sources.place(data)
+    if not embeddings.is_stored(place):
         return False
-    return set(embeddings.read(Path(data)).manifest.labels) == set(motion.CLASSES)
+    return set(embeddings.read(place).manifest.labels) == set(motion.CLASSES)
 
 
 def loaders(

@@ -4,7 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from flaxvid import errors, files
+import jax
+
+from flaxvid import errors, files, stores
 from flaxvid.data import lock
 from flaxvid.runs import config
 
@@ -41,12 +43,41 @@ def training(settings: config.Settings) -> Iterator[None]:
     if new:
         refuse_taken(folder)
     files.make_folder(folder)
+    if stores.is_store(folder):
+        print(f"{folder}: a store has no lock; see that no other process trains this run")
+        if new:
+            create(folder, settings)
+        yield
+        return
     refusal = f"{folder}: another process is training this run; wait until it ends, or stop it"
     with lock.held(folder / "training.lock", refusal):
         if new:
             create(folder, settings)
         files.remove_partial(folder)
         yield
+
+
+def refuse_unfit(settings: config.Settings) -> None:
+    """Refuses a run in an object store that needs more than one can do.
+
+    Raises:
+        UserError: naming the option, and what to do.
+    """
+    folder, named = settings.run.out, set(settings.run.track)
+    if not stores.is_store(folder):
+        return
+    writing = [f"--track {name}" for name in ("tensorboard", "wandb") if name in named]
+    writing += ["--profile"] * settings.machine.profile
+    if writing:
+        raise errors.UserError(
+            f"{writing[0]}: writes into the run directory, and --out {folder} is in an object "
+            "store; leave it out, or choose a folder"
+        )
+    if jax.process_count() > 1:
+        raise errors.UserError(
+            f"--out {folder}: is in an object store, and several processes need a folder that all "
+            "of them see; mount the bucket (gcsfuse, mountpoint-s3), or take a shared disk"
+        )
 
 
 def create(folder: Path, settings: config.Settings) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import grain
 import numpy as np
 
-from flaxvid import errors, progress
+from flaxvid import errors, progress, stores
 from flaxvid.data import (
     augmented_views,
     batches,
@@ -21,6 +21,7 @@ from flaxvid.data import (
     embeddings_writer,
     lock,
     manifest,
+    sources,
     workers,
 )
 from flaxvid.recipes import zoo
@@ -44,7 +45,8 @@ def for_training(
             kind than was asked for, or if they can't be made.
     """
     data, inputs = chosen.data, zoo.ARCHITECTURES[chosen.arch].inputs
-    given = embeddings.is_stored(Path(data.data))
+    place = sources.place(data.data)
+    given = embeddings.is_stored(place)
     if inputs == "video":
         if given:
             raise errors.UserError(
@@ -53,7 +55,7 @@ def for_training(
             )
         return None
     if given:
-        stored = embeddings.read(Path(data.data))
+        stored = embeddings.read(place)
         _refuse_changed_videos(stored)
         return stored
     encoder = encoding.open_encoder(
@@ -96,7 +98,7 @@ def _sizes(videos, about):
 def _refuse_changed_videos(stored):
     """Embeddings may stand without their videos; but if those are there, they must be the same."""
     videos, made_of = stored.manifest, stored.about.content
-    if not made_of or not all(videos.path(row).exists() for row in videos.rows):
+    if not made_of or not all(content_hash.are_there(videos)):
         return
     if content_hash.fingerprint(videos) != made_of:
         raise errors.UserError(
@@ -211,7 +213,7 @@ def _decode(item, root, shown, bad_videos):
     """The frames of a video or of views of it, as rows of a batch, and why it can't be read."""
     _, source, views, row = item
     row, skipped = manifest.Row(*row), batches.Skipped()
-    videos = manifest.Manifest(Path(root), (row,), (row.label,))
+    videos = manifest.Manifest(stores.path(root), (row,), (row.label,))
     loader = batches.VideoRows(videos, shown, bad_videos, skipped)
     if views:
         clips = augmented_views.clips(loader, 0, views, source)

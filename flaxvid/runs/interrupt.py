@@ -1,5 +1,6 @@
-"""Stopping politely: Ctrl-C, or the SIGTERM of a machine that is taken away, ends a run after the
-step it is in, with everything saved."""
+"""Stopping politely: Ctrl-C, the SIGTERM of a machine that is taken away, or the SIGUSR1 that SLURM
+is asked to send before the time is over, ends a run after the step it is in, with everything saved.
+"""
 
 import contextlib
 import signal
@@ -8,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+if hasattr(signal, "SIGUSR1"):  # not on Windows
+    SIGNALS += (signal.SIGUSR1,)
 
 
 @contextlib.contextmanager

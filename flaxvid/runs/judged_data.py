@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from flaxvid import errors
-from flaxvid.data import batches, content_hash, embeddings, manifest, packed
+from flaxvid.data import batches, content_hash, embeddings, manifest
 from flaxvid.runs import config, datasets, embed, parsing
 
 
@@ -90,7 +90,6 @@ def _refuse_other_embeddings(stored, trained_on, is_own):
 
 def content_of(videos: manifest.Manifest) -> str | None:
     """Fingerprint of the files judged; None if they are not there, as embeddings can do without."""
-    places = [videos.path(row) for row in videos.rows]
-    if not any(place.exists() or packed.is_address(place) for place in places):
+    if not any(content_hash.are_there(videos)):
         return None
     return content_hash.fingerprint(videos, sample=content_hash.BRIEF)

@@ -74,7 +74,8 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
 
             judging = number % eval_every == 0 or number == total
             logging = number % settings.run.log_every == 0 or judging
-            last = _asked_to_stop(job, logging)
+            # Several processes agree at the steps that are logged.
+            last = (logging or jax.process_count() == 1) and asked_to_stop(job)
             if logging or last:
                 mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
                 seconds = time.monotonic() - window_began
@@ -119,11 +120,13 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     warned = True
                     bar.say(said)
                 patience.saw(judged["accuracy"])
+                log.flush()
                 job.checkpoints.save(state, job.data.get_state(), judged["accuracy"])
                 if distributed.first():
                     curves.save(log.read(), folder / "curves.png")
                 window_began = time.monotonic()
             elif last:
+                log.flush()
                 job.checkpoints.save(state, job.data.get_state(), checkpoint.NOT_JUDGED)
             if last:
                 break
@@ -145,11 +148,12 @@ def _by_heart(job, log, accuracy):
     return overfitting.warning(learnt, job.watched, accuracy, job.chance, pixels=pixels)
 
 
-def _asked_to_stop(job, logging):
-    """Ctrl-C or SIGTERM to any process; several of them agree at the steps that are logged."""
-    if jax.process_count() == 1:
-        return job.interrupted()
-    return logging and parallel.any_process(job.interrupted())
+def asked_to_stop(job: Job) -> bool:
+    """Whether any process got a signal to end the run; all of them ask at once, and agree.
+
+    One that goes on alone would wait for the others for ever.
+    """
+    return parallel.any_process(job.interrupted())
 
 
 def _advice(settings, number, wrong, mean, newest):

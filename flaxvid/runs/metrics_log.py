@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flaxvid import files
+from flaxvid import files, stores
 from flaxvid.runs import tracking
 
 
@@ -26,25 +26,42 @@ class MetricsLog:
             writes: False for a process that keeps none.
             tracked: trackers that get each line too.
         """
-        self.path, self._writes, self._tracked = Path(path), writes, tracked
+        self.path, self._writes, self._tracked = stores.path(path), writes, tracked
+        self._text = ""
         self.rewind(-1 if resume_step is None else resume_step)
 
     def rewind(self, step: int) -> None:
         """Takes out what was written after `step`."""
         if self._writes:
-            kept = [row for row in self.read() if row["step"] <= step]
-            files.write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+            rows = read(self.path) if self.path.exists() else []
+            kept = [row for row in rows if row["step"] <= step]
+            self._text = "".join(json.dumps(row) + "\n" for row in kept)
+            files.write_text(self.path, self._text)
 
     def write(self, step: int, **values: int | float) -> None:
-        """Adds one line; it is on disk when this returns."""
+        """Adds one line; it is on disk when this returns, or in a store after `flush`."""
         if not self._writes:
             return
-        files.append(self.path, json.dumps({"step": step, **values}) + "\n")
+        line = json.dumps({"step": step, **values}) + "\n"
+        if stores.is_store(self.path):
+            self._text += line
+        else:
+            files.append(self.path, line)
         if self._tracked is not None:
             self._tracked.numbers(step, values)
 
+    def flush(self) -> None:
+        """Puts the log into a store, where each line would write all of it anew.
+
+        It goes there with every checkpoint: a run that goes on from one drops later lines anyway.
+        """
+        if self._writes and stores.is_store(self.path):
+            files.write_text(self.path, self._text)
+
     def read(self) -> list[dict[str, int | float]]:
         """All lines so far."""
+        if self._writes and stores.is_store(self.path):
+            return [json.loads(line) for line in self._text.splitlines()]
         return read(self.path) if self.path.exists() else []
 
 

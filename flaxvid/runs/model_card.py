@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files
+from flaxvid import errors, files, stores
 from flaxvid.data import manifest
 from flaxvid.evaluation import report as reports
 from flaxvid.runs import config, datasets, sampling
@@ -84,7 +84,7 @@ def licence(spec: str) -> str | None:
 
 
 def _shown(spec):
-    return spec if ":" in spec else Path(spec).name
+    return spec if ":" in spec and not stores.is_store(spec) else Path(spec).name
 
 
 # ------------------------------------------------------------------ the text

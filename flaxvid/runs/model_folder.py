@@ -18,7 +18,7 @@ import safetensors.numpy
 from flax import nnx
 from jaxtyping import PyTree
 
-from flaxvid import files
+from flaxvid import files, store_copies, stores
 from flaxvid.runs import config
 from flaxvid.training import state as states
 from flaxvid.weights import read as weights
@@ -90,7 +90,7 @@ def locate(source: Path | str) -> Path:
     """
     spec = str(source)
     if not spec.startswith(HUB):
-        return Path(source)
+        return stores.path(source)
     path = weights.locate(spec)
     if weights.fetch_beside(spec, path, config.NAME) is None:
         raise weights.WeightsError(f"{spec}: has no {config.NAME}; it is no model of flaxvid")
@@ -101,7 +101,7 @@ def is_one(source: Path | str) -> bool:
     """Whether a folder, or `hf:owner/name[@revision]`, is what `write` writes; only its
     `config.json` is looked at."""
     spec = str(source)
-    path = Path(source) / config.NAME
+    path = stores.path(source) / config.NAME
     if spec.startswith(HUB):
         path = weights.fetch_beside(spec, path, config.NAME)
     return path is not None and path.is_file() and _about(path).get("format") == FORMAT
@@ -124,7 +124,8 @@ def read(folder: Path, params: PyTree, stats: PyTree) -> tuple[PyTree, PyTree, i
         WeightsError: if the weights are missing, damaged, or not those that its `config.json` is
             about.
     """
-    path, about = Path(folder) / WEIGHTS, _about(Path(folder) / config.NAME)
+    folder = store_copies.local(folder)
+    path, about = folder / WEIGHTS, _about(folder / config.NAME)
     arrays = weights.read(path)
     if _sha256(path) != about.get("sha256"):
         raise weights.WeightsError(

@@ -26,9 +26,10 @@ RANDOM = "random"
 class Data:
     """What to learn from."""
 
-    data: Annotated[str, ranges.Source(("motion", "tfds:"))] = "motion"
+    data: Annotated[str, ranges.Source(("motion", "tfds:"), stores=True)] = "motion"
     """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
-    `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`."""
+    `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`. Files, folders, runs and weights may
+    be in an object store: s3://BUCKET/NAME, gs://BUCKET/NAME."""
     num_frames: Annotated[int, ranges.FRAMES] = 8
     """Frames of a clip."""
     stride: Annotated[int | None, ranges.FRAMES] = None
@@ -68,7 +69,7 @@ class Data:
     of whole clips: videomae, vivit, vjepa2, videoprism, timesformer, with --encoder-weights.
     densenet121_writeup is fed and pooled as the PyTorch notebook does, without ImageNet's mean."""
     encoder_weights: Annotated[
-        str | None, ranges.Source(("hf:", "package:", RANDOM), start=True)
+        str | None, ranges.Source(("hf:", "package:", RANDOM), start=True, stores=True)
     ] = None
     """Of --encoder, or of the --model.encoder that starts from them: a file, hf:owner/name, or
     `random`, so that --model.encoder starts from nothing; None: its usual ones."""
@@ -86,11 +87,11 @@ class Data:
 class Run:
     """Where to keep it, and how to go on."""
 
-    out: Annotated[Path | None, ranges.NewFolder()] = None
+    out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Run directory; None: a new one under runs/."""
-    resume: Annotated[Path | None, ranges.Folder()] = None
+    resume: Annotated[Path | None, ranges.Folder(stores=True)] = None
     """Run directory to go on with; its settings are the defaults."""
-    weights: Annotated[str | None, ranges.Source(("hf:",), start=True)] = None
+    weights: Annotated[str | None, ranges.Source(("hf:",), start=True, stores=True)] = None
     """Weights to start from: a file, a folder or hf:owner/name[@revision]. Another number of
     classes gets a fresh head."""
     probe: Literal["attention", "linear"] | None = None

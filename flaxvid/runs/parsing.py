@@ -5,7 +5,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from flaxvid import commandline, errors
+from flaxvid import commandline, errors, stores
 from flaxvid.recipes import zoo
 from flaxvid.runs import (
     clip_encoding,
@@ -44,7 +44,7 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
         )
         defaults = _shaped(defaults, given.encoder, given.encoder_weights)
     else:
-        defaults = from_run(Path(given.resume))
+        defaults = from_run(stores.path(given.resume))
     if {"steps", "epochs"} <= said:
         raise errors.UserError("--steps, --epochs: both say how long to train; give one of them")
     if "epochs" in said:  # what is said comes before the steps of the recipe, or of the run

@@ -3,11 +3,11 @@
 import shutil
 import textwrap
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import jax
 import numpy as np
 
+from flaxvid import stores
 from flaxvid.data import balance, embeddings, flip, groups, manifest
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -70,7 +70,11 @@ def _wrapped(line, indent):
 def _data(settings, videos):
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     names = ", ".join(videos.labels[:5]) + (", ..." if len(videos.labels) > 5 else "")
-    drawn = " (drawn; another --seed draws others)" if _is_drawn(Path(settings.data.data)) else ""
+    drawn = (
+        " (drawn; another --seed draws others)"
+        if _is_drawn(stores.path(settings.data.data))
+        else ""
+    )
     return f"{settings.data.data}: {len(videos.labels)} classes ({names}); videos: {counts}{drawn}"
 
 

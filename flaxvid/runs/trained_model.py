@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from flaxvid import errors
+from flaxvid import errors, store_copies, stores
 from flaxvid.models import cost, frame_encoders
 from flaxvid.recipes import zoo
 from flaxvid.runs import clip_encoding, config, encoding, model_folder, options
@@ -71,7 +71,7 @@ def open_best(folder: Path | str, mesh: jax.sharding.Mesh | None = None) -> Trai
 def _checkpoint(folder, settings, parts):
     """Parameters, statistics and step of a run's best checkpoint."""
     # Read, and nothing more: the run may be another's, or in training at this moment.
-    checkpoints = saved.Saved(Path(folder).absolute() / "checkpoints")
+    checkpoints = saved.Saved(store_copies.local(stores.path(folder) / "checkpoints").absolute())
     best = checkpoints.to_use(settings.recipe.keep)
     if best is None:
         if checkpoints.steps():

@@ -1,11 +1,10 @@
 """Options that would change nothing: refused, for whoever gives one believes that it does."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from flaxvid import errors
-from flaxvid.data import embeddings
+from flaxvid.data import embeddings, sources
 from flaxvid.models import frame_encoders
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -97,7 +96,7 @@ def _why_no_encoder_weights(options):
 
 
 def _is_folder_or_table(options):
-    path = Path(options.data.data)
+    path = sources.place(options.data.data)
     return path.exists() and not embeddings.is_stored(path)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as orbax
 
+from flaxvid import store_copies, stores
 from flaxvid.training import distributed, saved
 from flaxvid.training import state as states
 
@@ -31,7 +32,9 @@ class Checkpoints:
         `checkpoints.damaged`, and a line on stderr says so: here, if one of its small files is
         damaged, and otherwise when it would be taken.
         """
-        self.folder = Path(folder).absolute()
+        # Orbax writes to no store but Google's: to a folder here, which is copied there.
+        self._mirror = store_copies.Mirror(folder, "write") if stores.is_store(folder) else None
+        self.folder = self._mirror.fetch() if self._mirror else Path(folder).absolute()
         self._saved = saved.Saved(self.folder, when_damaged=self._put_aside)
         with distributed.first_alone():
             for step in self._saved.steps():
@@ -77,17 +80,25 @@ class Checkpoints:
             metrics={"accuracy": accuracy, "step": int(state.step)},
             custom_metadata={"position": position},
         )
+        if self._mirror:
+            self.wait()
 
     def wait(self) -> None:
-        """Returns when everything saved is on disk, and has its checksums.
+        """Returns when everything saved is on disk, and has its checksums; or is in the store.
 
         Raises:
-            CheckpointError: if it can't be written.
+            CheckpointError: if it can't be written, or the store can't be reached.
         """
         self._or_say_why(self._orbax.wait)
         if distributed.first():
             for found in self._orbax.checkpoints:
                 self._or_say_why(saved.seal, self.folder / str(found.step))
+        if self._mirror:
+            try:
+                self._mirror.publish(last=saved.NEEDED[:1])
+            except stores.StoreError as error:
+                run = self._mirror.path.parent
+                raise CheckpointError(f"{error}; go on with --resume {run}") from None
 
     def _or_say_why(self, write, *arguments, **more):
         try:

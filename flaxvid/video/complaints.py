@@ -7,11 +7,11 @@ even say there, is looked for here.
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator
 
 import av
 
+from flaxvid import stores
 from flaxvid.video import container
 
 FLV_TAGS = {8, 9, 18}  # sound, pictures, data
@@ -42,8 +42,9 @@ def unread(path: container.PathLike, form: str) -> str:
     walk = {"flv": _flv_end, "gif": _gif_end}.get(form)
     if walk is None:
         return ""
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
+    place = stores.path(path)
+    size = place.stat().st_size
+    with place.open("rb") as file:
         place = walk(file, size)
     if place < size:
         kind = form.upper()

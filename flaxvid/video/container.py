@@ -13,7 +13,7 @@ import av
 import numpy as np
 from jaxtyping import Int64
 
-from flaxvid import errors
+from flaxvid import errors, stores
 from flaxvid.video import times
 
 PathLike = str | os.PathLike[str]
@@ -187,10 +187,14 @@ def opened(path: PathLike) -> Iterator[File]:
     Raises:
         VideoError: if it is missing, empty, or no video that can be decoded here.
     """
+    if stores.is_store(path):
+        path = stores.path(path)
     _refuse_by_sight(path)
     try:
         # `file:` and the whole path, because FFmpeg takes 12:30.mp4 for an address.
-        container = av.open(f"file:{os.path.abspath(path)}", options=OPTIONS)
+        local = not stores.is_store(path)
+        place = f"file:{os.path.abspath(path)}" if local else path.open("rb")
+        container = av.open(place, options=OPTIONS)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise errors.VideoError(
             path,
@@ -202,15 +206,16 @@ def opened(path: PathLike) -> Iterator[File]:
 
 
 def _refuse_by_sight(path):
-    if not os.path.exists(path):
+    place = stores.path(path)
+    if not place.exists():
         raise errors.VideoError(path, "there is no such file: check the path")
     try:
-        os.fspath(path).encode()
+        str(path).encode()
     except UnicodeEncodeError:
         raise errors.VideoError(
             path, "its name is not in UTF-8, as in old archives: rename it"
         ) from None
-    if os.path.getsize(path) == 0:
+    if place.stat().st_size == 0:
         raise errors.VideoError(path, "the file is empty, 0 bytes: download or copy it again")
 
 

@@ -10,7 +10,6 @@ A folder of images is read as a video is (`frame_folder.py`).
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -62,12 +61,12 @@ def probe(path: PathLike) -> VideoInfo:
         if isinstance(source, frame_folder.FrameFolder):
             height, width = source.size()
             seconds = source.count / source.fps if source.fps else 0.0
-            return VideoInfo(os.fspath(path), width, height, source.fps, source.count, seconds)
+            return VideoInfo(str(path), width, height, source.fps, source.count, seconds)
         file, frame = source.file, source.first_frame()
         height, width = source.size(frame)
         start = (frame.pts or 0) * file.stream.time_base
         return VideoInfo(
-            path=os.fspath(path),
+            path=str(path),
             width=width,
             height=height,
             fps=file.fps,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import UInt8
 
-from flaxvid import errors
+from flaxvid import errors, stores
 from flaxvid.video import container, frame_folder, reading, times
 
 PathLike = container.PathLike
@@ -20,7 +20,7 @@ VideoError = errors.VideoError
 @contextlib.contextmanager
 def opened(path: PathLike) -> Iterator[Source]:
     """A video file or a folder of images, before its first frame; closed on the way out."""
-    if os.path.isdir(path):
+    if not stores.is_store(path) and os.path.isdir(path):
         yield frame_folder.FrameFolder(path)
         return
     with contextlib.ExitStack() as stack:

@@ -20,7 +20,7 @@ import safetensors
 import safetensors.numpy
 from huggingface_hub import errors as hub_errors
 
-from flaxvid import errors, files
+from flaxvid import errors, files, store_copies, stores
 from flaxvid.weights import keras_files, pickles, torch_files
 
 # Where training scripts keep the weights in what they save, the likeliest first.
@@ -60,7 +60,7 @@ def locate(spec: str) -> Path:
     """
     if spec.startswith("hf:"):
         return fetched(spec)
-    path = Path(spec).expanduser()
+    path = store_copies.local(spec) if stores.is_store(spec) else Path(spec).expanduser()
     if path.is_dir():
         if any((path / name).exists() for name in ORBAX):
             return path
@@ -77,6 +77,9 @@ def fetch_beside(spec: str, path: Path, name: str) -> Path | None:
     beside = path.with_name(name)
     if beside.is_file():  # of the same revision, where it came from the hub
         return beside
+    if stores.is_store(spec):
+        there = stores.path(spec).with_name(name)
+        return store_copies.local(there) if there.is_file() else None
     if not spec.startswith("hf:"):
         return None
     return fetched(spec, (name,))
