@@ -214,7 +214,7 @@ def test_predictions_that_are_missing_stale_or_of_other_videos(runs):
     with pytest.raises(errors.UserError, match="was judged on other videos than"):
         versus(first, second)
     (second / "predictions.csv").write_text(table.replace("wrong", "right"))
-    with pytest.raises(errors.UserError, match=r"is right about 100.0% of 3 videos, and report"):
+    with pytest.raises(errors.UserError, match=r"has a top-1 of 100.0% over 3 videos, and report"):
         versus(first, second)
     (second / "predictions.csv").write_text("a,b\n")
     with pytest.raises(errors.UserError, match="has no column 'path'; evaluate the run again"):

@@ -29,6 +29,9 @@ class Data:
     data: Annotated[str, ranges.Source(("motion", "tfds:"))] = "motion"
     """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
     `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`."""
+    multi_label: bool = False
+    """A video may have several labels: `run|jump` in a manifest, and `|` alone for none of them.
+    Each class is decided by itself, above a threshold chosen on the validation videos."""
     num_frames: Annotated[int, ranges.FRAMES] = 8
     """Frames of a clip."""
     stride: Annotated[int | None, ranges.FRAMES] = None

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy import special
 
 from flaxvid import errors
 
@@ -40,6 +41,22 @@ def summarise(
         "accuracy": top_k_accuracy(logits, labels, 1),
         "top5": top_k_accuracy(logits, labels, 5),
     }
+
+
+def probabilities(
+    logits: Float[np.ndarray, "*clips classes"], multi_label: bool = False
+) -> Float[np.ndarray, "*clips classes"]:
+    """Of every class, 0 to 1: the softmax; where a clip may have several labels, each sigmoid."""
+    logits = np.asarray(logits, np.float64)
+    return special.expit(logits) if multi_label else special.softmax(logits, axis=-1)
+
+
+def binary_loss(
+    logits: Float[np.ndarray, "clips classes"], targets: Float[np.ndarray, "clips classes"]
+) -> float:
+    """`step.binary_cross_entropy` over the clips of an evaluation, in nats a class."""
+    logits = np.asarray(logits, np.float64)
+    return float(np.mean(np.logaddexp(0, logits) - targets * logits))
 
 
 def not_finite(mean: dict[str, float]) -> str | None:

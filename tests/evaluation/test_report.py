@@ -3,7 +3,7 @@
 import numpy as np
 
 from flaxvid.data import manifest
-from flaxvid.evaluation import report
+from flaxvid.evaluation import report, wording
 
 
 def predictions(labels, predicted):
@@ -23,20 +23,20 @@ def test_a_large_class_does_not_hide_the_small_ones():
     assert found["mean_recall"] == 0.5
     assert round(found["mean_f1"], 4) == round((18 / 19) / 2, 4)
     assert found["uneven"]
-    assert report.by_class(found).startswith("mean over classes: recall 50.0%, F1 47.4%")
-    assert "they have 1 to 9 videos" in report.by_class(found)
+    assert wording.by_class(found).startswith("mean over classes: recall 50.0%, F1 47.4%")
+    assert "they have 1 to 9 videos" in wording.by_class(found)
 
 
 def test_of_even_classes_nothing_is_said():
     """Top-1 is the mean then."""
     found = report.summarise(predictions([0, 0, 1, 1], [0, 0, 1, 0]), ("a", "b", "c"), {})
-    assert report.by_class(found) is None
+    assert wording.by_class(found) is None
     assert found["mean_recall"] == found["top1"] == 0.75
 
 
 def test_one_group_is_one_and_top_5_of_five_is_not_told():
     """`1 group`; where there are five classes, one of the five likeliest is right always."""
     few = {"groups": 1, "top5": 1.0, "confusion": [[0] * 5] * 5}
-    assert (report.groups(few), report.top5(few)) == ("1 group", "")
+    assert (wording.groups(few), wording.top5(few)) == ("1 group", "")
     more = {"groups": 12, "top5": 0.875, "confusion": [[0] * 6] * 6}
-    assert (report.groups(more), report.top5(more)) == ("12 groups", "top-5 87.5%, ")
+    assert (wording.groups(more), wording.top5(more)) == ("12 groups", "top-5 87.5%, ")
