@@ -71,7 +71,7 @@ def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
         names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
         files.refuse_strangers(chosen.out, names[0], names[1:])
         files.make_folder(chosen.out)
-        files.write_text(chosen.out / "leaderboard.md", f"{title}\n\n{page}")
+        files.write_text(chosen.out / "leaderboard.md", f"# {title}\n\n{page}")
         header = [field.name for field in dataclasses.fields(leaderboard.Line)]
         rows = [dataclasses.asdict(line).values() for line in lines]
         files.write_csv(chosen.out / "leaderboard.csv", header, rows)
@@ -221,7 +221,8 @@ def _refuse_unlike(reports):
         for key, value in own.items():
             if value != its[key]:
                 raise errors.UserError(
-                    f"{folder}: its {key} is {value}, and that of {first} is {its[key]}: runs on different data or views can't be ranked"
+                    f"{folder}: its {key} is {value}, and that of {first} is {its[key]}: runs on "
+                    "different data or views can't be ranked"
                 )
         contents = [reports[one].get("content") for one in (folder, first)]
         if None not in contents and contents[0] != contents[1]:

@@ -11,7 +11,7 @@ import pytest
 import flaxvid
 from flaxvid import compare, errors, evaluate, export, predict, train
 from flaxvid.data import manifest
-from flaxvid.evaluation import average_precision, predictions
+from flaxvid.evaluation import average_precision, leaderboard, predictions
 from flaxvid.runs import config, metrics_log, parsing, trained_model
 from tests.benchmarks import multi_label
 
@@ -146,10 +146,19 @@ def test_a_resumed_run_goes_on_with_several_labels(run, report, tmp_path):
     train.train(parsing.parse(["--resume", str(folder), "--steps", "10"], ""))
     rows = metrics_log.read(folder / "metrics.jsonl")
     assert [row["step"] for row in rows if "validation_map" in row] == [4, 8, 10]
-    evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
-    found = compare.against_the_first({one: compare.read_report(one) for one in (run, folder)})
+
+
+def test_two_models_are_compared_by_map(run, report, tmp_path):
+    """By a bootstrap over groups; a model is not better than itself."""
+    copy = shutil.copytree(run, tmp_path / "copy")
+    first = compare.read_report(run)
+    reports = {run: first, copy: first | {"model": "another"}}
+    found = compare.against_the_first(reports)
     assert "a bootstrap over groups of videos" in found
-    assert "mAP +" in found
+    assert "- not shown to be better than another: mAP +0.0%, p = 1\n" in found
+    (line, _) = leaderboard.rank(list(reports.values()))
+    assert (line.measure, line.top1) == ("mAP", report["map"])
+    assert "| mAP " in leaderboard.markdown([line])
 
 
 @pytest.mark.parametrize(
