@@ -150,7 +150,9 @@ def page(gradio: ModuleType, models: Sequence[trained_model.Trained], place: Pat
                         label="an example of each class",
                         examples_per_page=EXAMPLES,
                     )
-            player = gradio.Video(label="the video", interactive=False, autoplay=True, loop=True)
+            player = gradio.Video(
+                label="the video", height=320, interactive=False, autoplay=True, loop=True
+            )
         with gradio.Row():
             columns = [_Column.made(gradio, trained, len(models)) for trained in models]
         outputs = [player, *(part for column in columns for part in column.parts())]
@@ -172,7 +174,7 @@ class _Column:
     @classmethod
     def made(cls, gradio, trained, models):
         """Inside of a row of the page."""
-        strip = dict(columns=8 // models, object_fit="contain", preview=False, height="auto")
+        strip = dict(columns=8 // models, height=200, object_fit="contain", preview=False)
         with gradio.Column(min_width=280):
             gradio.Markdown(trained_on(trained.settings))
             return cls(
