@@ -16,6 +16,7 @@ import tyro
 
 from flaxvid import commandline, errors, ranges
 from flaxvid.data import packed
+from flaxvid.evaluation import wording
 from flaxvid.prediction import answer as answers
 from flaxvid.runs import compile_cache, config, datasets, trained_model
 from flaxvid.video import playable
@@ -197,7 +198,7 @@ class _Column:
 
 def trained_on(settings: config.Settings) -> str:
     """The model and its data in words; where the data lies on this machine is nobody's business."""
-    data = Path(settings.data.data).absolute().name
+    data = wording.data_name(settings.data.data)
     return (
         f"{settings.arch} {settings.size}, trained on {data}: {len(settings.labels)} classes, "
         f"{_some(settings.labels)}"

@@ -96,7 +96,7 @@ def _train(chosen, began, at_end):
     tracking.refuse_missing(chosen.run.track)
     if chosen.run.mine is not None:
         names = exercise.install_from(chosen.run.mine)
-        print(f"{chosen.run.mine}: training with your {', '.join(names)}")
+        print(f"{chosen.run.mine}: training with your {', '.join(names)}, where the run calls them")
 
     # ------------------------------------------------------------------ data
     chosen = from_weights.sampled(chosen)

@@ -98,7 +98,9 @@ def over_views(
     for batch in progress.track(clips, number, order or "as they are", "step"):
         row, weight = batch.pop("row"), batch["weight"]
         out = np.asarray(logits(parallel.put_batch(batch, mesh)))
-        metrics.refuse_no_numbers(out[weight > 0])
+        counts = weight > 0
+        paths = [rows[number].path for number in row[counts]]
+        metrics.refuse_no_numbers(out[counts], paths)
         odds = metrics.probabilities(out, thresholds is not None)
         np.add.at(total, row, weight[:, None] * odds)
         np.add.at(counted, row, weight)

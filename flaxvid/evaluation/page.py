@@ -43,7 +43,7 @@ def write(
         FileError: if it can't be written.
     """
     page = string.Template(files.read_text(TEMPLATE)).substitute(
-        title=_text(f"{report['model']} on the {report['split']} split of {report['data']}"),
+        title=_text(wording.title(report)),
         about=_text(
             f"{report['videos']} videos of {wording.groups(report)}, {report['views']}; "
             f"checkpoint of step {report['step']}, {report['parameters']:,} parameters, sees "

@@ -233,7 +233,7 @@ def markdown(report: dict, mistakes: str | None = None) -> str:
     pictures = ["confusion"] if "confusion" in report else []
     measure, score = wording.measure(report), wording.score(report)
     lines = [
-        f"# {report['model']} on the {report['split']} split of {report['data']}",
+        f"# {wording.title(report)}",
         "",
         f"{report['videos']} videos of {wording.groups(report)}, {report['views']}; "
         f"checkpoint of step {report['step']}.",

@@ -1,7 +1,24 @@
 """The numbers of a report in words and tables, wherever they are shown: terminal, pages, cards."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+
+def data_name(data: str) -> str:
+    """What `--data` named, without the folders above it, which are nobody's business on a page.
+
+    `my_videos` of `/home/ann/my_videos/manifest.csv`; `motion:hard` stays.
+    """
+    place = Path(data)
+    if place.suffix in (".csv", ".json") and place.stem == "manifest":
+        place = place.absolute().parent
+    return place.name or data
+
+
+def title(report: Mapping[str, Any]) -> str:
+    """Which model was judged on what."""
+    return f"{report['model']} on the {report['split']} split of {data_name(report['data'])}"
 
 
 def measure(report: Mapping[str, Any]) -> str:

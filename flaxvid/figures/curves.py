@@ -29,7 +29,7 @@ def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right" if quantity == "loss" else "lower right")
+    axes.legend(loc="best")  # where it covers no line
     return axes
 
 

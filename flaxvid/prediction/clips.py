@@ -103,9 +103,11 @@ def whole_videos(
     left = iter(paths)
     size = min(BATCH, len(paths))
     for batch in batches.test_batches(loader, size, threads=threads):
-        odds = probabilities(trained, batch["video"], batch["mask"])
+        several = list(itertools.islice(left, size))
+        named = [str(path) for path in several + several[-1:] * (size - len(several))]
+        odds = probabilities(trained, batch["video"], batch["mask"], named)
         # The rows that fill the last batch stand after all paths.
-        for path, row in zip(itertools.islice(left, size), range(size), strict=False):
+        for path, row in zip(several, range(size), strict=False):
             if batch["weight"][row] > 0:
                 clip = Clip(batch["video"][row], batch["mask"][row])
                 yield prediction_of(trained, Path(path), 0.0, None, odds[row]), clip
@@ -135,7 +137,7 @@ def windows(
         clips = [Clip(*selection.pad_clip(frames, shown)) for _, frames in several]
         filled = clips + clips[-1:] * (BATCH - len(clips))
         video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
-        odds = probabilities(trained, video, mask)
+        odds = probabilities(trained, video, mask, [str(path)] * BATCH)
         for ((start, end), _), clip, row in zip(several, clips, odds, strict=False):
             yield prediction_of(trained, Path(path), start, end, row), clip
 
@@ -165,14 +167,15 @@ def probabilities(
     trained: trained_model.Trained,
     video: UInt8[np.ndarray, "batch time height width 3"],
     mask: Bool[np.ndarray, "batch time"],
+    videos: Sequence[str] = (),
 ) -> Float[np.ndarray, "batch classes"]:
     """Of every class, as `metrics.probabilities` has them.
 
     Raises:
-        UserError: if the logits are NaN or infinite.
+        UserError: if the logits are NaN or infinite, with that of `videos`, paths of each.
     """
     logits = np.asarray(trained.logits({"video": video, "mask": mask}))
-    metrics.refuse_no_numbers(logits)
+    metrics.refuse_no_numbers(logits, videos)
     return metrics.probabilities(logits, trained.settings.data.multi_label)
 
 

@@ -114,7 +114,8 @@ class Run:
     track: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()
     """Write metrics, confusion and a few predictions for these trackers too: in the run directory,
     for TensorBoard and, offline unless WANDB_MODE says otherwise, W&B; in TRACKIO_DIR; in mlflow.db
-    or MLFLOW_TRACKING_URI."""
+    or MLFLOW_TRACKING_URI. A resumed run is one more run there, of the same name, with its steps
+    counted on."""
     dry_run: bool = False
     """Print shapes, parameters, multiply-adds, memory and step time; train nothing. Videos or
     embeddings that are to be made are made first."""

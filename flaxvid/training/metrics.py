@@ -1,5 +1,7 @@
 """Numbers about learning: loss and accuracies over the rows that count."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -65,15 +67,24 @@ def not_finite(mean: dict[str, float]) -> str | None:
     return next((key for key in watched if not np.isfinite(mean[key])), None)
 
 
-def refuse_no_numbers(outputs: Float[np.ndarray, "..."]) -> None:
+def refuse_no_numbers(
+    outputs: Float[np.ndarray, "clips classes"], videos: Sequence[str | None] = ()
+) -> None:
     """Refuses logits or probabilities that hold NaN: the largest of them would be the first class.
 
+    Args:
+        outputs: of the model.
+        videos: the path of each clip's video, where there is one.
+
     Raises:
-        UserError: saying what may be the matter.
+        UserError: saying of which video, and what may be the matter.
     """
-    if not np.isfinite(outputs).all():
+    (spoilt,) = np.nonzero(~np.isfinite(outputs).all(axis=-1))
+    if len(spoilt):
+        path = videos[spoilt[0]] if videos else None
+        of = "" if path is None else f"{errors.printable(path)}: "
         raise errors.UserError(
-            "the model gives NaN or infinite numbers, and no class: its weights are spoilt, or "
-            "these videos or embeddings are nothing like those it learnt from; take another "
+            f"{of}the model gives NaN or infinite numbers, and no class: its weights are spoilt, "
+            "or these videos or embeddings are nothing like those it learnt from; take another "
             "checkpoint"
         )

@@ -1,6 +1,7 @@
 """Means over classes, which come first where classes have unlike numbers of videos."""
 
 import numpy as np
+import pytest
 
 from flaxvid.data import manifest
 from flaxvid.evaluation import report, wording
@@ -40,3 +41,18 @@ def test_one_group_is_one_and_top_5_of_five_is_not_told():
     assert (wording.groups(few), wording.top5(few)) == ("1 group", "")
     more = {"groups": 12, "top5": 0.875, "confusion": [[0] * 6] * 6}
     assert (wording.groups(more), wording.top5(more)) == ("12 groups", "top-5 87.5%, ")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("/home/ann/secret/videos", "videos"),
+        ("/home/ann/videos/manifest.csv", "videos"),
+        ("../videos/mine.csv", "mine.csv"),
+        ("motion:hard", "motion:hard"),
+    ],
+)
+def test_a_page_names_the_data_and_not_where_they_lie(data, name):
+    """In its title, and in that of the demo."""
+    about = {"model": "tcn tiny", "split": "test", "data": data}
+    assert wording.title(about) == f"tcn tiny on the test split of {name}"
