@@ -175,13 +175,14 @@ class _Column:
     @classmethod
     def made(cls, gradio, trained, models):
         """Inside of a row of the page."""
-        strip = dict(columns=8 // models, height=200, object_fit="contain", preview=False)
+        height = 200 if models == 1 else 320  # two rows of eight frames, where there is less room
+        strip = dict(columns=8 // models, height=height, object_fit="contain", preview=False)
         with gradio.Column(min_width=280):
             gradio.Markdown(trained_on(trained.settings))
             return cls(
                 gradio.Label(label="the likeliest classes", num_top_classes=5),
                 gradio.Markdown(),
-                gradio.Image(label="from beginning to end", interactive=False),
+                gradio.Image(label="over the time", show_label=False, interactive=False),
                 gradio.Gallery(label="the frames the model saw", **strip),
                 gradio.Gallery(label=answers.heat_of(trained), **strip),
             )

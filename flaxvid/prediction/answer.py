@@ -109,7 +109,8 @@ def _timeline(trained, path, info):
     edges = np.array([[one.start, one.end] for one in said])
     odds = np.stack([one.probabilities for one in said])
     limits = None if said[0].thresholds is None else np.array(said[0].thresholds)
-    axes = timeline.draw(edges, odds, trained.settings.labels, thresholds=limits)
+    title = "from beginning to end"
+    axes = timeline.draw(edges, odds, trained.settings.labels, title=title, thresholds=limits)
     drawn = Image.open(io.BytesIO(files.png(axes.figure, dpi=100)))
     return np.asarray(drawn.convert("RGB"))
 

@@ -131,10 +131,10 @@ def visit(page, video: Path, letter: Path, name: str, pictures: Path | None) -> 
     shot("example")
 
     page.get_by_role("tab", name="record").click()
-    page.get_by_role("button", name="webcam").or_(page.get_by_text("Access Webcam")).first.click()
-    page.get_by_role("button", name="Record", exact=False).last.click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_label("start recording").click()
     page.wait_for_timeout(3000)
-    page.get_by_role("button", name="Stop", exact=False).last.click()
+    page.get_by_label("stop recording").click()
     page.get_by_text("pixels, wide").first.wait_for()
     check("the camera's film is answered", page.get_by_text("pixels, wide").count() == 2)
     shot("camera")
