@@ -1,6 +1,7 @@
-"""Judge a trained model: accuracy with its interval, by class, calibration, confusion, and what is
-left of it when the frames are shuffled, reversed, frozen, or only one of them is shown. All of it
-is in report.html too, one file that opens in a browser without a network."""
+"""Judge a trained model: accuracy (of several labels a video, mAP) with its interval, by class,
+calibration, confusion, and what is left of it when the frames are shuffled, reversed, frozen, or
+only one of them is shown. All of it is in report.html too, one file that opens in a browser without
+a network."""
 
 import dataclasses
 import functools

@@ -147,6 +147,22 @@ def test_one_run_or_two():
         demo.parse([".", "..", "/"])
 
 
+def test_the_page_of_two_models(trained, tmp_path):
+    """Everything twice but for the player; what is no video is told once, and nothing is left."""
+    gradio = pytest.importorskip("gradio")
+    blocks = demo.page(gradio, [trained, trained], tmp_path)
+    kinds = [type(part).__name__ for part in blocks.blocks.values()]
+    assert [kinds.count(kind) for kind in ("Label", "Gallery", "Image")] == [2, 4, 2]
+    show = next(iter(blocks.fns.values())).fn
+    filled = show(upload(tmp_path / "film.avi", 32, 32, num_frames=70))
+    assert len(filled) == 11
+    assert all(value is not None for value in filled.values())
+    (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
+    said = [value for value in show(str(tmp_path / "letter.mp4")).values() if value is not None]
+    assert len(said) == 1
+    assert "letter.mp4: " in said[0]
+
+
 def test_without_gradio(monkeypatch, capsys, tmp_path):
     """One line that names the extra."""
     monkeypatch.setitem(sys.modules, "gradio", None)

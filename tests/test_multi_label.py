@@ -10,9 +10,9 @@ import pytest
 
 import flaxvid
 from flaxvid import compare, errors, evaluate, export, predict, train
-from flaxvid.data import manifest
+from flaxvid.data import batches, manifest
 from flaxvid.evaluation import average_precision, leaderboard, predictions
-from flaxvid.runs import config, metrics_log, parsing, trained_model
+from flaxvid.runs import config, dry_run, metrics_log, parsing, trained_model
 from tests.benchmarks import multi_label
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes_throughout")
@@ -53,6 +53,17 @@ def test_a_run_is_watched_by_map(run):
     judged = {row["step"]: row["validation_map"] for row in rows if "validation_map" in row}
     assert rows[-1]["best_step"] == max(judged, key=judged.get)
     assert 0 < rows[-1]["test_map"] <= 1
+
+
+def test_a_dry_run_measures_batches_as_they_are(run, table):
+    """Of the shapes and types of a real one."""
+    settings = config.load(run)
+    drawn = dry_run.random_batch(settings)
+    videos = manifest.read(table, multi_label=True).split("train")
+    real = next(batches.test_batches(batches.VideoRows(videos, settings.preprocessing), 4))
+    assert {name: (v.shape, v.dtype) for name, v in drawn.items()} == {
+        name: (v.shape, v.dtype) for name, v in real.items()
+    }
 
 
 def test_thresholds_are_those_of_the_validation_videos(run):
