@@ -31,7 +31,8 @@ from flaxvid.video import write
 ROOT = Path(__file__).parents[2]
 PORT, WIDTHS = 7899, {"desktop": 1280, "phone": 390}
 PATIENCE = 300_000  # milliseconds, with compiling, on a busy machine
-FAKES = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+# Five frames a second: more take the processor that is to answer.
+FAKES = ("--use-fake-device-for-media-stream=fps=5", "--use-fake-ui-for-media-stream")
 READY = """() => {
     const video = document.querySelector('video[src]');
     return video && video.readyState > 1 && !document.querySelector('.generating, .progress-text');
@@ -132,9 +133,10 @@ def visit(page, video: Path, letter: Path, name: str, pictures: Path | None) -> 
 
     page.get_by_role("tab", name="record").click()
     page.get_by_text("Click to Access Webcam").click()
-    page.get_by_label("start recording").click()
+    button = page.locator("button[aria-label$='recording']")  # which starts it, and ends it
+    button.click()
     page.wait_for_timeout(3000)
-    page.get_by_label("stop recording").click()
+    button.click()
     page.get_by_text("pixels, wide").first.wait_for()
     check("the camera's film is answered", page.get_by_text("pixels, wide").count() == 2)
     shot("camera")
