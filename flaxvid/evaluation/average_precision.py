@@ -7,7 +7,7 @@ neither a top-1 accuracy nor a confusion: what counts is how far up the clips st
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from flaxvid import errors
 from flaxvid.evaluation import scores
@@ -110,13 +110,13 @@ def thresholds(
 
 def said(
     probabilities: scores.Probabilities, limits: Float[np.ndarray, " classes"]
-) -> scores.Targets:
-    """1 for the classes above their threshold."""
-    return (probabilities > limits).astype(np.float64)
+) -> Bool[np.ndarray, "clips classes"]:
+    """Which classes are above their thresholds."""
+    return probabilities > limits
 
 
 def counted(
-    taken: scores.Targets, targets: scores.Targets
+    taken: Bool[np.ndarray, "clips classes"], targets: scores.Targets
 ) -> dict[str, Float[np.ndarray, " classes"]]:
     """Precision, recall and F1 of what is said of every class; nothing out of nothing is 0."""
     right = (taken * targets).sum(axis=0)

@@ -45,7 +45,7 @@ class Predictions:
 
     def said(self) -> Bool[np.ndarray, "clips classes"]:
         """Which classes are above their thresholds, of videos that may have several labels."""
-        return self.probabilities > self.thresholds
+        return average_precision.said(self.probabilities, self.thresholds)
 
     def there(self) -> Bool[np.ndarray, "clips classes"]:
         """Which classes each video is of, if it may have several labels."""

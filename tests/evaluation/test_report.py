@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flaxvid.data import manifest
-from flaxvid.evaluation import report, wording
+from flaxvid.evaluation import advice, leaderboard, report, wording
 
 
 def predictions(labels, predicted):
@@ -56,3 +56,40 @@ def test_a_page_names_the_data_and_not_where_they_lie(data, name):
     """In its title, and in that of the demo."""
     about = {"model": "tcn tiny", "split": "test", "data": data}
     assert wording.title(about) == f"tcn tiny on the test split of {name}"
+
+
+def several(odds):
+    """The report of four videos of the classes a and b, or of none or both; none is of c."""
+    targets = np.array([[1.0, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 0]])
+    rows = tuple(manifest.Row(f"{n}.avi", "|", f"g{n}", "test") for n in range(4))
+    judged = report.Predictions(odds, rows, targets, thresholds=np.full(3, 0.5))
+    about = {"model": "tcn tiny", "data": "videos", "split": "test", "views": "1 x 1 views of each"}
+    about |= {"step": 3, "skipped": {}, "sees": "pixels", "seed": 0, "parameters": 1}
+    about |= {"multiply_adds": 1, "clips_per_second": 1.0, "training_seconds": None}
+    found = about | report.summarise_several(judged, ("a", "b", "c"), {"shuffled": judged})
+    return found, judged, targets
+
+
+def test_of_several_labels_without_a_mistake_there_is_no_interval():
+    """In no form of it is 100% to 100% claimed; a class without videos has no average precision."""
+    right = np.array([[0.9, 0.1, 0.2], [0.2, 0.8, 0.1], [0.7, 0.9, 0.1], [0.1, 0.3, 0.2]])
+    found, judged, _ = several(right)
+    assert (found["map"], found["exact"], found["interval"]) == (1.0, 1.0, None)
+    assert found["chance"] == 0.5
+    page = report.markdown(found)
+    assert "mAP **100.0%**, no interval, as all draws of groups are alike" in page
+    assert "| c | 0 | – | 50.0% | 0.0% | 0.0% | 0.0% | – |" in page
+    (line,) = leaderboard.rank([found])
+    assert line.cells()["interval"] == "–"
+    assert judged.is_and_said(2, ("a", "b", "c")) == ("a|b", "a|b")
+    assert judged.is_and_said(3, ("a", "b", "c")) == ("|", "|")
+
+
+def test_loss_and_advice_of_several_labels():
+    """The loss is over all classes of all videos; odds that are alike tell nothing."""
+    found, judged, targets = several(np.full((4, 3), 0.4))
+    expected = -np.mean(targets * np.log(0.4) + (1 - targets) * np.log(0.6))
+    assert found["loss"] == pytest.approx(expected, abs=1e-6)
+    assert found["map"] == found["chance"] == 0.5
+    assert "videos in any order have an mAP of 50.0%" in advice.lines(found)[0]
+    assert not judged.right()[:3].any()
