@@ -1,6 +1,6 @@
 """Several labels a video: drawn clips in which up to three things move at once, told apart.
 
-    python tests/benchmarks/multi_label.py                 train, evaluate, compare with one frame
+    python tests/benchmarks/multi_label.py                 draw, train, evaluate
     python tests/benchmarks/multi_label.py --steps 20      to see that it runs
 
 Each clip has none to three of the classes of `motion`, each a shape of its own, laid over each
@@ -64,11 +64,11 @@ def main() -> None:
     """Draws, trains and evaluates."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("more", nargs="*", help="options of train, behind --")
     chosen = parser.parse_args()
     table = draw_set(PLACE / "videos", COUNTS)
-    words = ["--data", str(table), "--multi-label", "--steps", str(chosen.steps)]
-    folder = train.train(parsing.parse([*words, *chosen.more], ""))
+    words = ["--arch", "conv_lstm", "--data", str(table), "--multi-label"]
+    words += ["--steps", str(chosen.steps), "--out", str(PLACE / "run")]
+    folder = train.train(parsing.parse(words, ""))
     evaluate.evaluate(evaluate.EvaluateOptions(run=folder))
 
 
