@@ -2,6 +2,7 @@
 
     python course/render.py               all of them
     python course/render.py 01 02         those whose names begin so
+    python course/render.py site          no execution: all of it as pages, in build/site
 
 What would differ from run to run is left out: times, versions, paths, and the outputs of cells
 tagged `timing`. The hash of the cells goes into the notebook, so that a test can tell outputs that
@@ -27,6 +28,11 @@ SECONDS_TO_START = 300  # of a kernel, on a machine with much else to do
 
 def main() -> None:
     """The command `python course/render.py`."""
+    if sys.argv[1:] == ["site"]:
+        import pages
+
+        print(pages.build())
+        return
     for path in sorted(COURSE.glob("[0-9]*.ipynb")):
         if not sys.argv[1:] or path.name.startswith(tuple(sys.argv[1:])):
             print(path.name, flush=True)

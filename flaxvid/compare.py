@@ -13,7 +13,7 @@ import numpy as np
 import tyro
 
 from flaxvid import commandline, errors, files, ranges, stores
-from flaxvid.evaluation import leaderboard, paired, predictions
+from flaxvid.evaluation import average_precision, leaderboard, paired, predictions, wording
 from flaxvid.figures import leaderboard as figure
 from flaxvid.runs import earlier_versions
 
@@ -74,7 +74,7 @@ def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
         names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
         files.refuse_strangers(chosen.out, names[0], names[1:])
         files.make_folder(chosen.out)
-        files.write_text(chosen.out / "leaderboard.md", f"{title}\n\n{page}")
+        files.write_text(chosen.out / "leaderboard.md", f"# {title}\n\n{page}")
         header = [field.name for field in dataclasses.fields(leaderboard.Line)]
         rows = [dataclasses.asdict(line).values() for line in lines]
         files.write_csv(chosen.out / "leaderboard.csv", header, rows)
@@ -114,24 +114,47 @@ def against_the_first(reports: dict[Path, dict]) -> str:
                 f"{pair[1]}: was judged on other videos than {pair[0]}, as some could not be read: "
                 "evaluate both on the same"
             )
-        told[line.model] = paired.compare(first.right, second.right, np.array(first.groups))
-    return _verdicts(best.model, told)
+        told[line.model] = _verdict(first, second)
+    return _verdicts(best, told)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """How the first model stands to another."""
+
+    ahead: bool
+    said: str
+    """By what, in words."""
+    p: float
+    """How likely it would be by chance alone."""
+
+
+def _verdict(first, second):
+    groups = np.array(first.groups)
+    if first.targets is None:
+        found = paired.compare(first.right, second.right, groups)
+        said = f"ahead on {found.first}, behind on {found.second}"
+        return Verdict(found.first > found.second, said, found.p)
+    odds = first.probabilities, second.probabilities
+    ahead, p = average_precision.difference(*odds, first.targets, groups)
+    return Verdict(ahead > 0, f"mAP {ahead:+.1%}", p)
 
 
 def _verdicts(best, told):
     if not told:
         return ""
+    how = "a bootstrap over groups of videos"
+    if best.measure == "top-1":
+        how = "McNemar's exact test over groups of videos"
     page = [
-        f"{best} against the others, video by video (McNemar's exact test over groups of videos, "
-        "with Holm's correction):",
+        f"{best.model} against the others, video by video ({how}, with Holm's correction):",
         "",
     ]
     chances = paired.corrected([found.p for found in told.values()])
     for (name, found), chance in zip(told.items(), chances, strict=True):
-        really = chance < SURE and found.first > found.second
+        really = chance < SURE and found.ahead
         verdict = "better than" if really else "not shown to be better than"
-        counts = f"ahead on {found.first}, behind on {found.second}"
-        page.append(f"- {verdict} {name}: {counts}, p = {chance:.2g}")
+        page.append(f"- {verdict} {name}: {found.said}, p = {chance:.2g}")
     return "\n".join(page) + "\n"
 
 
@@ -141,11 +164,14 @@ def _table(folder, report):
     if not path.exists():
         return None
     found = predictions.read(path)
-    count, top1 = len(found.right), float(np.mean(found.right)) if len(found.right) else 0.0
-    if count != report["videos"] or abs(top1 - report["top1"]) > 1e-5:
+    count, score = len(found.right), float(np.mean(found.right)) if len(found.right) else 0.0
+    if found.targets is not None and count:
+        score = average_precision.mean(found.probabilities, found.targets)
+    if count != report["videos"] or abs(score - wording.score(report)) > 1e-5:
         raise errors.UserError(
-            f"{path}: is right about {top1:.1%} of {count} videos, and report.json says "
-            f"{report['top1']:.1%} of {report['videos']}: evaluate the run again"
+            f"{path}: has a {wording.measure(report)} of {score:.1%} over {count} videos, and "
+            f"report.json {wording.score(report):.1%} over {report['videos']}: evaluate the run "
+            "again"
         )
     return found
 
@@ -179,22 +205,27 @@ def _check(report):
     for name in ("model", "sees", "split", "views", "data", "manifest"):
         if not isinstance(report[name], str) or not report[name].isprintable():
             raise ValueError(f"its {name} is no text")
-    numbers = [report[name] for name in ("top1", "parameters", "multiply_adds", "videos")]
-    numbers += [report["seed"], report["clips_per_second"], *report["interval"]]
+    numbers = [report[name] for name in ("parameters", "multiply_adds", "videos")]
+    interval = (0, 1) if report["interval"] is None and "map" in report else report["interval"]
+    numbers += [wording.score(report), report["seed"], report["clips_per_second"], *interval]
     numbers += [value for value in report["orders"].values() if value is not None]
     numbers += [0 if report["training_seconds"] is None else report["training_seconds"]]
-    if len(report["interval"]) != 2 or not all(map(math.isfinite, numbers)):
+    if len(interval) != 2 or not all(map(math.isfinite, numbers)):
         raise ValueError("its numbers are none")
 
 
 def _refuse_unlike(reports):
     first, *others = reports
     for folder in others:
-        for key in SAME:
-            if reports[folder][key] != reports[first][key]:
+        own, its = (
+            {key: reports[one][key] for key in SAME} | {"measure": wording.measure(reports[one])}
+            for one in (folder, first)
+        )
+        for key, value in own.items():
+            if value != its[key]:
                 raise errors.UserError(
-                    f"{folder}: its {key} is {reports[folder][key]}, and that of {first} is "
-                    f"{reports[first][key]}: runs on different data or views can't be ranked"
+                    f"{folder}: its {key} is {value}, and that of {first} is {its[key]}: runs on "
+                    "different data or views can't be ranked"
                 )
         contents = [reports[one].get("content") for one in (folder, first)]
         if None not in contents and contents[0] != contents[1]:

@@ -1,6 +1,7 @@
-"""Judge a trained model: accuracy with its interval, by class, calibration, confusion, and what is
-left of it when the frames are shuffled, reversed, frozen, or only one of them is shown. All of it
-is in report.html too, one file that opens in a browser without a network."""
+"""Judge a trained model: accuracy (of several labels a video, mAP) with its interval, by class,
+calibration, confusion, and what is left of it when the frames are shuffled, reversed, frozen, or
+only one of them is shown. All of it is in report.html too, one file that opens in a browser without
+a network."""
 
 import dataclasses
 import functools
@@ -14,7 +15,16 @@ import tyro
 
 from flaxvid import commandline, errors, files, ranges
 from flaxvid.data import batches, embeddings, views
-from flaxvid.evaluation import advice, inference, mistakes, overfitting, page, predictions, report
+from flaxvid.evaluation import (
+    advice,
+    inference,
+    mistakes,
+    overfitting,
+    page,
+    predictions,
+    report,
+    wording,
+)
 from flaxvid.models import cost
 from flaxvid.prediction import published
 from flaxvid.runs import (
@@ -111,6 +121,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         num_classes=len(settings.labels),
         batch_size=chosen.batch_size,
         mesh=mesh,
+        thresholds=settings.limits(),
         windows=chosen.windows,
         crops=chosen.crops,
         threads=chosen.threads,
@@ -125,7 +136,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     # Of other data's embeddings, it is not known that the model learnt from their training split.
     over_embeddings = isinstance(loader, embeddings.EmbeddingRows) and chosen.data is None
     compared = (
-        report.linear(*baseline.right(loader.stored, chosen.split), judged)
+        report.linear(*baseline.outputs(loader.stored, chosen.split), judged)
         if over_embeddings
         else None
     )
@@ -151,7 +162,9 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         "skipped": _skipped(loader, judged),
         "clips_per_second": round(speed, 1),
     }
-    found = about | report.summarise(judged, settings.labels, orders)
+    several = settings.data.multi_label
+    summarise = report.summarise_several if several else report.summarise
+    found = about | summarise(judged, settings.labels, orders)
     if compared is not None:
         found["linear"] = compared
     learnt = _training_accuracy(chosen.run) if chosen.data is None else None
@@ -165,21 +178,19 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     written += filter(None, (predictions.NAME, drawn))
     films = [(mistake.title, mistake.film()) for mistake in worst]
     written.append(page.write(found, films, folder, _curves(chosen)))
-    low, high = found["interval"]
     print(
         f"{found['model']} on {found['videos']} {chosen.split} videos of {found['data']}, "
         f"{found['views']}"
     )
     if found["uneven"]:
-        print(report.by_class(found))
-    print(
-        f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%}), {report.top5(found)}"
-        f"loss {found['loss']:.3f}, calibration error {found['calibration_error']:.1%}"
-    )
-    for order, top1 in found["orders"].items():
-        print(f"frames {order:<9} top-1 {top1:6.1%}  {top1 - found['top1']:+.1%}")
+        print(wording.by_class(found))
+    name, score = wording.measure(found), wording.score(found)
+    within = wording.within(found).removeprefix("95% interval ")
+    print(f"{name} {score:.1%} ({within}), {wording.beside(found)}")
+    for order, left in found["orders"].items():
+        print(f"frames {order:<9} {name} {left:6.1%}  {left - score:+.1%}")
     if compared is not None:
-        print(report.beside_linear(found))
+        print(wording.beside_linear(found))
     for line in found["advice"]:
         print(f"note: {line}")
     if found["skipped"]:

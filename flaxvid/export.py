@@ -131,6 +131,16 @@ def _about(trained, inputs):
         "frames": _frames_of(settings),
         "preprocessing": settings.preprocessing.to_dict(),
         "step": trained.step,
+    } | _several(settings)
+
+
+def _several(settings):
+    limits = settings.limits()
+    if limits is None:
+        return {}
+    return {
+        "multi_label": "the sigmoid of each logit is the probability of its class, by itself",
+        "thresholds": dict(zip(settings.labels, limits, strict=True)),
     }
 
 

@@ -49,7 +49,8 @@ class PredictOptions:
     """Weights with a head, of TimeSformer, VideoMAE, ViViT or V-JEPA 2: a file, a folder or
     hf:owner/name[@revision]."""
     top: Annotated[int, ranges.between(1, 2**20)] = 5
-    """Classes to show, and to write."""
+    """Classes to show, and to write. Where a video may have several labels, only those above their
+    thresholds are shown."""
     out: Annotated[Path | None, ranges.NewFile(files.ENDINGS)] = None
     """File to write, by its ending. .json or .csv: the classes of every video and window. Of one
     video, .gif or .mp4: the frames the model saw, captioned; .png: the same as a strip, or with
@@ -106,7 +107,6 @@ def report(chosen: PredictOptions) -> int:
         if given
         else published.open_weights(chosen.weights)
     )
-    labels = trained.settings.labels
     if number is not None:
         return _watch(trained, number, chosen)
     heat = explain.open_rollout(trained) if chosen.explain else lambda clip: None
@@ -120,19 +120,17 @@ def report(chosen: PredictOptions) -> int:
         for prediction, clip in of_one:
             said.append(prediction)
             if alone and chosen.window is not None:
-                print(pictures.words(prediction, labels), flush=True)
+                print(pictures.words(prediction), flush=True)
             if _draws(chosen, ending):
                 shots.append((prediction, clip))
                 _check_length(shots, chosen)
-        odds = clips.mean(said[first:])
+        whole = clips.mean(said[first:])
         if alone:
             if chosen.window is not None:
                 print(f"\nthe mean of {len(said)} windows")
-            print(table(labels, odds, chosen.top))
+            print(table(whole, chosen.top))
         else:
-            print(
-                f"{odds.max():6.1%}  {labels[odds.argmax()]}  {errors.printable(path)}", flush=True
-            )
+            print(f"{brief(whole)}  {errors.printable(path)}", flush=True)
     reasons = skipped.reasons()
     if not alone:
         _summarise(len(videos), reasons, time.monotonic() - began)
@@ -140,15 +138,15 @@ def report(chosen: PredictOptions) -> int:
     # ------------------------------------------------------------------ write
     out = chosen.out
     if ending in files.TABLES:
-        files.write_table(out, said, labels, chosen.top, reasons)
+        files.write_table(out, said, chosen.top, reasons)
     elif ending in files.MOVING:
-        film = [pictures.captioned(one, clip, labels, heat(clip)) for one, clip in shots]
+        film = [pictures.captioned(one, clip, heat(clip)) for one, clip in shots]
         files.write_moving(out, pictures.joined(film))
     elif shots:
         ((prediction, clip),) = shots
-        files.write_strip(out, prediction, clip, labels, heat(clip))
+        files.write_strip(out, prediction, clip, heat(clip))
     elif ending:
-        files.write_timeline(out, said, labels)
+        files.write_timeline(out, said)
     return 1 if reasons else 0
 
 
@@ -219,7 +217,7 @@ def _watch(trained, number, chosen):
     seconds = chosen.window or CAMERA_WINDOW
     source = camera.frames(number)
     for prediction, _ in live.predictions(trained, source, seconds, chosen.every or seconds):
-        print(pictures.words(prediction, trained.settings.labels), flush=True)
+        print(pictures.words(prediction), flush=True)
     return 0
 
 
@@ -233,14 +231,22 @@ def predict(trained: trained_model.Trained, video: Path) -> np.ndarray:
     return prediction.probabilities
 
 
-def table(labels: tuple[str, ...], probabilities: np.ndarray, top: int) -> str:
-    """The likeliest classes, one a line, with a bar."""
-    best = np.argsort(-probabilities, kind="stable")[:top]
-    width = max(len(labels[index]) for index in best)
+def table(prediction: clips.Prediction, top: int) -> str:
+    """The likeliest classes, one a line, with a bar; of several labels, those above thresholds."""
+    shown = prediction.top(top) if prediction.thresholds is None else prediction.said()[:top]
+    if not shown:
+        return pictures.words(prediction)
+    width = max(len(name) for name, _ in shown)
     return "\n".join(
-        f"{labels[i]:<{width}}  {probabilities[i]:6.1%}  {'█' * round(BAR * probabilities[i])}"
-        for i in best
+        f"{name:<{width}}  {odds:6.1%}  {'█' * round(BAR * odds)}" for name, odds in shown
     )
+
+
+def brief(prediction: clips.Prediction) -> str:
+    """The likeliest class behind its probability; of several labels, all above thresholds."""
+    if prediction.thresholds is None:
+        return f"{prediction.probability:6.1%}  {prediction.label}"
+    return pictures.words(prediction)
 
 
 if __name__ == "__main__":

@@ -68,9 +68,10 @@ class Progress:
             self._bar.n = step
             self._bar.refresh()
 
-    def show(self, step: int, loss: float, accuracy: float, clips_per_second: float) -> None:
+    def show(self, step: int, loss: float, accuracy: float | None, clips_per_second: float) -> None:
         """The newest figures: beside the bar, or as a line if the last one is a while ago."""
-        figures = f"loss {loss:.3f}  accuracy {accuracy:.1%}  {clips_per_second:.0f} clips/s"
+        right = "" if accuracy is None else f"accuracy {accuracy:.1%}  "
+        figures = f"loss {loss:.3f}  {right}{clips_per_second:.0f} clips/s"
         if self._bar is not None:
             self._bar.set_postfix_str(figures)
             return

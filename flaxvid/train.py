@@ -30,11 +30,13 @@ from flaxvid.runs import (
     last_screen,
     loop,
     metrics_log,
+    objective,
     options,
     parsing,
     pretrained_encoder,
     resolve,
     summary,
+    thresholds,
     tracked_pictures,
     tracking,
     trained_model,
@@ -45,7 +47,6 @@ from flaxvid.training import (
     checkpoint,
     distributed,
     freezing,
-    metrics,
     mixing,
     optimizer,
     parallel,
@@ -95,7 +96,7 @@ def _train(chosen, began, at_end):
     tracking.refuse_missing(chosen.run.track)
     if chosen.run.mine is not None:
         names = exercise.install_from(chosen.run.mine)
-        print(f"{chosen.run.mine}: training with your {', '.join(names)}")
+        print(f"{chosen.run.mine}: training with your {', '.join(names)}, where the run calls them")
 
     # ------------------------------------------------------------------ data
     chosen = from_weights.sampled(chosen)
@@ -156,14 +157,13 @@ def _train(chosen, began, at_end):
     if recipe.steps is None or settings.data.views:
         print(_by_size(settings, loaders["train"], total))
     update = optimizer.create(recipe, total, parts.params)
-    inputs_of = trained_model.inputs_of(settings)
+    inputs_of, aim = trained_model.inputs_of(settings), objective.of(settings)
     differentiate = freezing.without(
         freezing.frozen(recipe, parts.params),
         parallel.differentiate(how, settings.machine.accumulate),
     )
-    train_step = step.make_train_step(
-        parts, update, inputs_of, recipe.label_smoothing, differentiate
-    )
+    train_step = step.make_train_step(parts, update, inputs_of, aim.loss, differentiate)
+    train_step = objective.measuring(train_step, aim)
     if recipe.mixup or recipe.cutmix:
         classes = settings.model.num_classes
         axis = parallel.AXIS if how == "pmap" else None
@@ -221,7 +221,8 @@ def _train(chosen, began, at_end):
             total=total,
             epoch_clips=epoch_clips,
             train_step=train_step,
-            judge=lambda *model: metrics.summarise(*answers(*model, loaders[watched])),
+            judge=lambda *model: aim.summarise(*answers(*model, loaders[watched])),
+            score=aim.score,
             watched=watched,
             chance=overfitting.chance(loaders[watched].manifest),
             rate=optimizer.schedule(recipe, total),
@@ -253,7 +254,10 @@ def _train(chosen, began, at_end):
     final = "test" if "test" in loaders else watched
     by_chance = overfitting.chance(loaders[final].manifest)
     logits, truth = answers(weights, stats, loaders[final])
-    judged = metrics.summarise(logits, truth)
+    judged = aim.summarise(logits, truth)
+    if settings.data.multi_label:
+        by = answers(weights, stats, loaders[watched])
+        settings = thresholds.choose(settings, *by, watched)
     if distributed.first():
         log = metrics_log.MetricsLog(
             folder / "metrics.jsonl", resume_step=int(state.step), tracked=tracked
@@ -262,14 +266,14 @@ def _train(chosen, began, at_end):
         log.write(int(state.step), best_step=best, **found)
         log.flush()
         if tracked:
-            shown = tracked_pictures.figures(loaders[final], settings.labels, logits, truth)
+            shown = tracked_pictures.figures(loaders[final], settings, logits, truth)
             for name, figure in shown.items():
                 tracked.picture(int(state.step), name, figure)
         multiply_adds = trained_model.multiply_adds(settings, parts)
         print(last_screen.speed(log.read(), settings, multiply_adds))
         learnt = overfitting.training_accuracy(log.read())
         said = overfitting.warning(
-            learnt, final, judged["accuracy"], by_chance, pixels=settings.embedding is None
+            learnt, final, judged[aim.score], by_chance, pixels=settings.embedding is None
         )
         if said is not None:
             print(said)

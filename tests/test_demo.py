@@ -12,12 +12,13 @@ from flax import nnx
 
 from flaxvid import demo, errors
 from flaxvid.data import motion
+from flaxvid.prediction import answer as answers
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, options, trained_model
 from flaxvid.training import state as states
 from flaxvid.training import step
-from flaxvid.video import write
+from flaxvid.video import decode, playable, write
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def trained():
 
 @pytest.fixture(scope="module")
 def answer(trained):
-    return demo.open_answering(trained)
+    return answers.open_answering(trained)
 
 
 def upload(path, height, width, num_frames=20, fps=10):
@@ -107,6 +108,59 @@ def test_photo_is_a_video_of_one_frame(answer, tmp_path):
     """OpenCV reads it as one; it is shown as what it is."""
     cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((32, 32, 3), np.uint8))
     assert len(answer(str(tmp_path / "photo.png")).seen) == 1
+
+
+def test_a_long_video_has_a_timeline(answer, tmp_path):
+    """From three windows of two seconds on; a shorter one has none."""
+    assert answer(upload(tmp_path / "short.avi", 32, 32)).timeline is None
+    long = answer(upload(tmp_path / "long.avi", 32, 32, num_frames=70)).timeline
+    assert long.ndim == 3
+    assert len(np.unique(long)) > 10
+
+
+def test_what_browsers_can_not_play_is_copied(tmp_path):
+    """MJPG in AVI becomes H.264 at its own times; what is that already stays."""
+    path = upload(tmp_path / "a.avi", 48, 97, num_frames=7, fps=4)
+    copy = playable.playable(path, tmp_path)
+    found = decode.probe(copy)
+    assert (found.codec, found.width, found.height) == ("h264", 96, 48)
+    np.testing.assert_allclose(decode.frame_times(copy), np.arange(7) / 4, atol=1e-3)
+    assert playable.playable(copy, tmp_path / "nowhere") == copy
+
+
+def test_an_example_of_each_class(trained, small_motion, tmp_path):
+    """Copies of test videos, under names that say nothing of the machine."""
+    data = options.Data(data=str(small_motion.root / "manifest.csv"))
+    found = demo.examples(dataclasses.replace(trained.settings, data=data), tmp_path)
+    assert list(found) == list(motion.CLASSES)
+    tested = {row.label: small_motion.path(row) for row in small_motion.split("test").rows[::-1]}
+    for label, path in found.items():
+        assert path.parent == tmp_path
+        assert path.read_bytes() == tested[label].read_bytes()
+    gone = dataclasses.replace(trained.settings, data=options.Data(data=str(tmp_path / "gone")))
+    assert demo.examples(gone, tmp_path) == {}
+
+
+def test_one_run_or_two():
+    """Three would not stand beside each other."""
+    with pytest.raises(errors.UserError, match="3 runs: give one, or two"):
+        demo.parse([".", "..", "/"])
+
+
+def test_the_page_of_two_models(trained, tmp_path):
+    """Everything twice but for the player; what is no video is told once, and nothing is left."""
+    gradio = pytest.importorskip("gradio")
+    blocks = demo.page(gradio, [trained, trained], tmp_path)
+    kinds = [type(part).__name__ for part in blocks.blocks.values()]
+    assert [kinds.count(kind) for kind in ("Label", "Gallery", "Image")] == [2, 4, 2]
+    show = next(iter(blocks.fns.values())).fn
+    filled = show(upload(tmp_path / "film.avi", 32, 32, num_frames=70))
+    assert len(filled) == 11
+    assert all(value is not None for value in filled.values())
+    (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
+    said = [value for value in show(str(tmp_path / "letter.mp4")).values() if value is not None]
+    assert len(said) == 1
+    assert "letter.mp4: " in said[0]
 
 
 def test_without_gradio(monkeypatch, capsys, tmp_path):

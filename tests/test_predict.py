@@ -7,6 +7,7 @@ import pytest
 
 from flaxvid import predict, train
 from flaxvid.data import batches
+from flaxvid.prediction import clips
 from flaxvid.runs import metrics_log, parsing, trained_model
 from flaxvid.video import decode
 
@@ -49,7 +50,8 @@ def test_evaluation_in_one_row_or_in_many(trained, small_motion):
 def test_table_has_the_likeliest_first():
     """Three of four classes, with percent and a bar of 30 characters for all of it."""
     odds = np.array([0.1, 0.5, 0.0, 0.4])
-    lines = predict.table(("run", "jump", "sit", "stand"), odds, top=3).splitlines()
+    names = ("run", "jump", "sit", "stand")
+    lines = predict.table(clips.Prediction(None, 0.0, None, odds, names), top=3).splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["jump", "50.0%"], ["stand", "40.0%"], ["run", "10.0%"],
     ]  # fmt: skip

@@ -148,6 +148,23 @@ def test_folder_with_a_table(run, videos, tmp_path):
     assert "--test 0.7: must be more than 0" in run(*options, "--test", "0.7", "--overwrite")
 
 
+def test_folder_with_a_table_of_several_labels(run, videos, tmp_path):
+    """Each label has its share of what is held out; class folders have no such table."""
+    names = sorted(path.relative_to(videos).as_posix() for path in videos.rglob("*.avi"))
+    labels = ["a|b", "b|c", "|", "a|b|c"]
+    lines = [f"{name},{labels[n % 4]}" for n, name in enumerate(names)]
+    table = tmp_path / "several.csv"
+    table.write_text("path,label\n" + "\n".join(lines) + "\n")
+    out = tmp_path / "out.csv"
+    options = ("folder", videos, "--multi-label", "--out", out, "--test", "0.25")
+    assert "a video stands in one class folder; give a --table" in run(*options)
+    printed = run(*options, "--table", table)
+    assert "3 classes" in printed
+    assert printed.strip().endswith("--multi-label")
+    opened = sources.open_data(out, multi_label=True)
+    assert {n for row in opened.split("test").rows for n in opened.names(row)} == {"a", "b", "c"}
+
+
 def test_frames_and_packed(run, videos, tmp_path):
     """Both write data that --data opens."""
     assert "try  --data" in run("frames", videos, tmp_path / "frames", "--fps", "2")

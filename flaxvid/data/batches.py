@@ -2,7 +2,8 @@
 
 A batch is a dict of NumPy arrays: `video` uint8 `batch time height width 3`, `mask` bool `batch
 time` (False: a padded frame), `label` int32 `batch`, `weight` float32 `batch` (0: a row that
-counts for nothing, there only to fill the batch or in place of a video that can't be read).
+counts for nothing, there only to fill the batch or in place of a video that can't be read). Where a
+video may have several labels, `label` is float32 `batch classes`, 1 for each that it has.
 Order and content depend on the seed alone, never on the number of threads.
 """
 
@@ -107,7 +108,7 @@ class VideoRows:
         """
         row = self.manifest.rows[index]
         settings = self.preprocessing
-        label = np.full(count, self.manifest.label_index(row), np.int32)
+        label = np.repeat(self.manifest.target(row)[None], count, axis=0)
         path = self.manifest.path(row)
         read_clip = packed.read_clip if packed.is_address(path) else decode.read_clip
         try:

@@ -108,6 +108,13 @@ class Stored:
             )
         return self.array[numbers].astype(np.float32)
 
+    def labelled_as(self, videos: manifest.Manifest) -> "Stored":
+        """The same embeddings, with several labels a video if `videos` has them."""
+        if not videos.multi_label:
+            return self
+        named = dataclasses.replace(self.manifest, labels=videos.labels, multi_label=True)
+        return dataclasses.replace(self, manifest=named)
+
     def views_of(self, number: int) -> Int[np.ndarray, " views"]:
         """The rows of the array that are views of video `number`; none outside of training."""
         return self._views.get(number, np.zeros(0, np.int64))
@@ -156,7 +163,7 @@ class EmbeddingRows:
             "embedding": self.stored.take(number),
             # All False would leave attention nothing to look at.
             "mask": np.arange(self.stored.array.shape[1]) < (length or 1),
-            "label": np.int32(self.stored.manifest.label_index(self.manifest.rows[index])),
+            "label": self.stored.manifest.target(self.manifest.rows[index]),
             "weight": np.float32(length > 0),
         }
 

@@ -21,11 +21,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float32, Int32
+
 from flaxvid import errors, files, ranges, stores
 from flaxvid.data import scan
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("path", "label", "group", "split", "start", "end")
+BETWEEN = "|"  # the labels of a video, where a manifest is opened as one of several a video
 LARGEST = 2**32  # bytes of a CSV: ten million rows have a quarter of that
 CHUNK = 10_000  # rows that are text in memory at once
 
@@ -57,6 +61,8 @@ class Manifest:
     root: Path
     rows: tuple[Row, ...]
     labels: tuple[str, ...]
+    multi_label: bool = False
+    """Whether a row has any number of these labels (`names_of`), and not just one."""
 
     def split(self, name: str) -> "Manifest":
         """The rows of one split, with the whole vocabulary."""
@@ -76,6 +82,16 @@ class Manifest:
         """The row's class number."""
         return self.labels.index(row.label)
 
+    def names(self, row: Row) -> tuple[str, ...]:
+        """The row's labels: one, or where there may be several any number of them."""
+        return names_of(row.label) if self.multi_label else (row.label,)
+
+    def target(self, row: Row) -> Int32[np.ndarray, ""] | Float32[np.ndarray, " classes"]:
+        """The row's class number; where there may be several, 1 for each of its classes, else 0."""
+        if not self.multi_label:
+            return np.array(self.label_index(row), np.int32)
+        return np.isin(self.labels, self.names(row)).astype(np.float32)
+
     def fingerprint(self) -> str:
         """SHA-256 over rows and vocabulary: equal for equal data, wherever it lies."""
         names = operator.attrgetter(*COLUMNS[:4])
@@ -84,12 +100,41 @@ class Manifest:
         for first in range(0, len(rows), CHUNK):  # as json.dumps([labels, rows]), never in memory
             text = json.dumps(rows[first : first + CHUNK], ensure_ascii=False)[1:-1]
             digest.update(f"{', ' if first else ''}{text}".encode())
-        digest.update(b"]]")
+        digest.update(b"]], several a row" if self.multi_label else b"]]")
         return digest.hexdigest()
 
 
 def _times(row):
     return (str(float(row.start)), "" if row.end is None else str(float(row.end)))
+
+
+def names_of(label: str) -> tuple[str, ...]:
+    """The labels in that of a row which may have several: `a|b` has two, and `|` has none."""
+    parts = (part.strip() for part in label.split(BETWEEN))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def several(videos: Manifest) -> Manifest:
+    """The same rows, each with any number of labels: `a|b` is of the classes a and b.
+
+    The vocabulary are the labels themselves, sorted, or in the order in which a JSON states them.
+
+    Raises:
+        ManifestError: if no row has any.
+    """
+    names = tuple(dict.fromkeys(name for label in videos.labels for name in names_of(label)))
+    if not names:
+        raise ManifestError(f"{videos.root}: none of its videos has a label")
+    if any(BETWEEN in label for label in videos.labels):
+        names = tuple(sorted(names))
+    return dataclasses.replace(videos, labels=names, multi_label=True)
+
+
+def one_label(videos: Manifest) -> Manifest:
+    """The same rows, each with its label as it is written: what `several` was made of."""
+    if not videos.multi_label:
+        return videos
+    return Manifest(videos.root, videos.rows, tuple(sorted({row.label for row in videos.rows})))
 
 
 def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
@@ -104,10 +149,14 @@ def of_rows(root: Path, rows: Sequence[Row]) -> Manifest:
     return Manifest(root=stores.path(root), rows=tuple(rows), labels=labels)
 
 
-def read(path: Path) -> Manifest:
+def read(path: Path, *, multi_label: bool = False) -> Manifest:
     """Reads a manifest from CSV (columns as in `Row`) or JSON (`{"labels": ..., "rows": ...}`).
 
     `path` and `label` are required; the vocabulary is the sorted labels unless JSON states it.
+
+    Args:
+        path: of the file.
+        multi_label: a row's label may name several, as `a|b` (`several`).
 
     Raises:
         ManifestError: with the file and the line for a missing column, an empty or unknown
@@ -127,11 +176,16 @@ def read(path: Path) -> Manifest:
         raise ManifestError(f"{error}; a manifest is a CSV or JSON") from None
     if not rows:
         raise ManifestError(f"{path}: has no rows; add one line per video")
-    known = sorted({row.label for row in rows})
-    if labels and set(known) - set(labels):
-        unknown = sorted(set(known) - set(labels))[0]
-        raise ManifestError(f"{path}: label {unknown!r} is not in its vocabulary {list(labels)}")
-    return Manifest(root=path.parent, rows=rows, labels=tuple(labels or known))
+    given = sorted({row.label for row in rows})
+    videos = Manifest(root=path.parent, rows=rows, labels=tuple(labels or given))
+    if multi_label:
+        videos, given = several(videos), [name for label in given for name in names_of(label)]
+    unknown = sorted(set(given) - set(videos.labels))
+    if unknown:
+        raise ManifestError(
+            f"{path}: label {unknown[0]!r} is not in its vocabulary {list(videos.labels)}"
+        )
+    return videos
 
 
 def _read_csv(path):
@@ -265,7 +319,7 @@ def rerooted(manifest: Manifest, folder: Path) -> Manifest:
         inside = path.startswith(os.path.join(str(folder), ""))
         place = Path(path).relative_to(Path(str(folder))).as_posix() if inside else path
         rows.append(dataclasses.replace(row, path=place))
-    return Manifest(folder, tuple(rows) or manifest.rows, manifest.labels)
+    return dataclasses.replace(manifest, root=folder, rows=tuple(rows) or manifest.rows)
 
 
 def with_plain_paths(manifest: Manifest) -> Manifest:

@@ -28,7 +28,12 @@ def place(name: Path | str) -> Path:
 
 
 def open_data(
-    path: Path, *, allow_leakage: bool = False, seed: int = 0, group_regex: str | None = None
+    path: Path,
+    *,
+    allow_leakage: bool = False,
+    seed: int = 0,
+    group_regex: str | None = None,
+    multi_label: bool = False,
 ) -> manifest.Manifest:
     """A manifest from what `--data` names: a CSV or JSON file, or a folder of class folders.
 
@@ -37,6 +42,7 @@ def open_data(
         allow_leakage: open it although a group stands in more than one split.
         seed: of the splits of a folder that has none.
         group_regex: what it finds in a video's path is the video's group (`groups.by_regex`).
+        multi_label: a manifest's rows may have several labels each (`manifest.several`).
 
     Raises:
         ManifestError: naming the file or folder, what is wrong with it and the way out.
@@ -53,10 +59,15 @@ def open_data(
         raise manifest.ManifestError(
             f"{path}: its videos are not all prepared yet; run `prepare` again, it goes on"
         )
+    if path.is_dir() and multi_label:
+        raise manifest.ManifestError(
+            f"--multi-label: a video stands in one class folder of {path}; write a CSV with the "
+            "columns path,label and labels as in `run|jump`, and give that as --data"
+        )
     if path.is_dir():
         opened = from_folders(path, seed=seed, group_regex=group_regex)
     else:
-        opened = groups.regrouped(manifest.read(path), group_regex)
+        opened = groups.regrouped(manifest.read(path, multi_label=multi_label), group_regex)
     if not allow_leakage:
         manifest.check_leakage(manifest.with_plain_paths(opened))
     return opened

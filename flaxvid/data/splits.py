@@ -1,5 +1,6 @@
 """Which videos are held out: whole groups only, so that no recording is on both sides."""
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 
@@ -53,7 +54,12 @@ def hold_out(
 
 
 def hold_out_rows(
-    rows: Sequence[manifest.Row], share: float, *, seed: int, split: str = "test"
+    rows: Sequence[manifest.Row],
+    share: float,
+    *,
+    seed: int,
+    split: str = "test",
+    multi_label: bool = False,
 ) -> tuple[manifest.Row, ...]:
     """Moves about `share` of every class from training to another split, whole groups only.
 
@@ -62,30 +68,42 @@ def hold_out_rows(
         share: of the training rows, above 0 and up to 0.5.
         seed: of the draw.
         split: where they go.
+        multi_label: a row may have several labels (`manifest.names_of`), and has a part in the
+            share of each; those with none are held out like those of one class more.
 
     Raises:
         ManifestError: for a share out of its range, or a class that no draw of groups can both
             train and test.
     """
     numbers = [number for number, row in enumerate(rows) if row.split == "train"]
-    labels = [rows[number].label for number in numbers]
-    sources = [rows[number].group or rows[number].path for number in numbers]
+    names = {n: _names(rows[n].label, multi_label) for n in numbers}
+    sources = {n: rows[n].group or rows[n].path for n in numbers}
     if not 0 < share <= 0.5:
         raise manifest.ManifestError(
             f"{share} can't be the share held out: give more than 0, up to 0.5"
         )
-    chosen = hold_out(labels, sources, share, np.random.default_rng(seed))
+    labels = [name for number in numbers for name in names[number]]
+    groups = [sources[number] for number in numbers for _ in names[number]]
+    chosen = hold_out(labels, groups, share, np.random.default_rng(seed))
+    held = {group for group, out in zip(groups, chosen, strict=True) if out}
     result = list(rows)
-    for number, held in zip(numbers, chosen, strict=True):
-        if held:
+    for number in numbers:
+        if sources[number] in held:
             result[number] = dataclasses.replace(rows[number], split=split)
-    for label in sorted(set(labels)):
-        found = {row.split for row in result if row.label == label}
-        if not {"train", split} <= found:
-            first = next(rows[number] for number in numbers if rows[number].label == label)
+    there = collections.defaultdict(set)
+    for row in result:
+        for name in _names(row.label, multi_label):
+            there[name].add(row.split)
+    for label in sorted(set(labels) - {""}):
+        if not {"train", split} <= there[label]:
+            first = next(rows[number] for number in numbers if label in names[number])
             raise manifest.ManifestError(
                 f"class {label!r} has one video or group, {first.group or first.path}: it takes "
                 f"two or more to stand in train and {split}; add videos, remove the class, or "
                 "take another --seed where groups have several classes"
             )
     return tuple(result)
+
+
+def _names(label, multi_label):
+    return (manifest.names_of(label) or ("",)) if multi_label else (label,)

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from flaxvid.evaluation import overfitting
-from flaxvid.evaluation import report as reports
+from flaxvid.evaluation import overfitting, wording
 
 CLOSE = 0.02  # accuracies that are as good as each other
 FEW_GROUPS = 10  # of which a bootstrap knows too little
@@ -16,32 +15,42 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
         report: as `report.summarise` makes it, with `sees` of its run.
         learnt: accuracy in training at the end, 0 to 1; None: not known.
     """
-    videos = sum(entry["videos"] for entry in report["classes"])
-    most_frequent = max(entry["videos"] for entry in report["classes"]) / videos
-    by_chance = report["interval"][0] <= most_frequent
-    found = [_chance(most_frequent)] if by_chance else _orders(report)
+    score, chance = wording.score(report), _chance_of(report)
+    low = score if report["interval"] is None else report["interval"][0]
+    found = [_chance(report, chance)] if low <= chance else _orders(report)
     by_heart = learnt is not None and learnt >= overfitting.BY_HEART
-    if by_heart and report["top1"] <= learnt - overfitting.GAP:
+    if by_heart and score <= learnt - overfitting.GAP:
         found.append(_overfitting(report, learnt))
     if report["groups"] < FEW_GROUPS:
         found.append(
-            f"the interval rests on {reports.groups(report)}, too few to be relied on: hold out "
+            f"the interval rests on {wording.groups(report)}, too few to be relied on: hold out "
             "more of them, or leave out one after the other and take the mean"
         )
     return found
 
 
-def _chance(most_frequent):
+def _chance_of(report):
+    """The score of one that knows nothing of the videos."""
+    if "chance" in report:
+        return report["chance"]
+    videos = [entry["videos"] for entry in report["classes"]]
+    return max(videos) / sum(videos)
+
+
+def _chance(report, chance):
+    said = f"to name the most frequent class always is right {chance:.1%} of the time"
+    if "chance" in report:
+        said = f"videos in any order have an mAP of {chance:.1%}"
     return (
-        f"not told from chance: to name the most frequent class always is right {most_frequent:.1%}"
-        " of the time. Check labels by eye (`prepare check`), and try --arch linear, which can't "
-        "fail to learn"
+        f"not told from chance: {said}. Check labels by eye (`prepare check`), and try --arch "
+        "linear, which can't fail to learn"
     )
 
 
 def _orders(report):
     """What is left with the frames in another order, of a model that knows something."""
-    left = {order: report["top1"] - top1 <= CLOSE for order, top1 in report["orders"].items()}
+    score = wording.score(report)
+    left = {order: score - kept <= CLOSE for order, kept in report["orders"].items()}
     if left.get("single"):
         return [
             "one frame is as good as all: the classes are told by how things look, perhaps by the "
@@ -64,6 +73,6 @@ def _overfitting(report, learnt):
     if report["sees"] != "pixels":
         remedy = "more --views, --mixup 0.8, or a higher --model.input-dropout"
     return (
-        f"{learnt:.1%} in training and {report['top1']:.1%} here: learnt by heart in part. Try "
-        f"{remedy}; more videos of other places and people help most"
+        f"{learnt:.1%} in training and {wording.score(report):.1%} here: learnt by heart in part. "
+        f"Try {remedy}; more videos of other places and people help most"
     )

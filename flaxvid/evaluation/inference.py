@@ -1,6 +1,6 @@
 """Logits and probabilities for every clip of a manifest, each counted once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -21,7 +21,10 @@ def logits_of(
     mesh: jax.sharding.Mesh,
     *,
     threads: int = 2,
-) -> tuple[Float[np.ndarray, "clips classes"], Int[np.ndarray, " clips"]]:
+) -> tuple[
+    Float[np.ndarray, "clips classes"],
+    Int[np.ndarray, " clips"] | Float[np.ndarray, "clips classes"],
+]:
     """Logits and labels of all readable videos of the loader's manifest, in its order.
 
     Raises:
@@ -63,6 +66,7 @@ def over_views(
     num_classes: int,
     batch_size: int,
     mesh: jax.sharding.Mesh,
+    thresholds: Sequence[float] | None = None,
     windows: int = 1,
     crops: int = 1,
     threads: int = 2,
@@ -76,6 +80,7 @@ def over_views(
         num_classes: of the model.
         batch_size: clips at a time.
         mesh: devices that share them.
+        thresholds: of every class, where a video may have several labels; None: it has one.
         windows: of time, of each video.
         crops: of each window, 1 or 3.
         threads: that decode.
@@ -92,9 +97,11 @@ def over_views(
     number = -(-len(rows) * windows * crops // batch_size)
     for batch in progress.track(clips, number, order or "as they are", "step"):
         row, weight = batch.pop("row"), batch["weight"]
-        odds = jax.nn.softmax(logits(parallel.put_batch(batch, mesh)), axis=-1)
-        odds = np.asarray(odds, np.float64)
-        metrics.refuse_no_numbers(odds[weight > 0])
+        out = np.asarray(logits(parallel.put_batch(batch, mesh)))
+        counts = weight > 0
+        paths = [rows[number].path for number in row[counts]]
+        metrics.refuse_no_numbers(out[counts], paths)
+        odds = metrics.probabilities(out, thresholds is not None)
         np.add.at(total, row, weight[:, None] * odds)
         np.add.at(counted, row, weight)
     read = counted > 0
@@ -103,7 +110,13 @@ def over_views(
             f"{loader.manifest.root}: none of its {len(rows)} videos can be read: "
             f"{next(iter(loader.skipped.reasons().values()), 'as their embeddings say')}"
         )
-    labels = np.array([loader.manifest.label_index(row) for row in rows])
+    labels = np.stack([loader.manifest.target(row) for row in rows])
     kept = tuple(row for row, there in zip(rows, read, strict=True) if there)
     views_of = counted[read].astype(np.int64)
-    return report.Predictions(total[read] / counted[read, None], kept, labels[read], views_of)
+    return report.Predictions(
+        total[read] / counted[read, None],
+        kept,
+        labels[read] if thresholds is None else labels[read].astype(np.float64),
+        views_of,
+        None if thresholds is None else np.array(thresholds),
+    )

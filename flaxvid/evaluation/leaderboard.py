@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flaxvid import progress
+from flaxvid.evaluation import wording
 
 SHOWN = 3  # differences in the name of a model; the rest is counted
 COLUMNS = {
@@ -33,12 +34,13 @@ class Line:
     """Pixels, or embeddings by a frozen encoder."""
     seeds: int
     top1: float
+    """Or mAP, if `measure` says so."""
     spread: float
     """Standard deviation over the seeds; 0 for one."""
-    interval: tuple[float, float]
-    """Of the test videos, by bootstrap over groups; the mean of the seeds'."""
+    interval: tuple[float, float] | None
+    """Of the test videos, by bootstrap over groups; the mean of the seeds'; None: one has none."""
     shuffled: float | None
-    """Top-1 with the frames shuffled; None: it was not judged."""
+    """The same measure with the frames shuffled; None: it was not judged."""
     parameters: int
     multiply_adds: int
     """Of a clip, a frozen encoder's included."""
@@ -46,18 +48,19 @@ class Line:
     """As evaluated: embeddings came from disk."""
     training_seconds: float | None
     """Of the steps alone, the mean of the seeds'; None: a run did not record it."""
+    measure: str = "top-1"
+    """mAP where a video may have several labels."""
 
     def cells(self) -> dict[str, str]:
         """As a table shows it."""
         several = f" ± {self.spread:.1%}" if self.seeds > 1 else ""
-        low, high = self.interval
         seconds = self.training_seconds
         return {
             "model": self.model,
             "sees": self.sees,
             "seeds": str(self.seeds),
             "top1": f"{self.top1:.1%}{several}",
-            "interval": f"{low:.1%} to {high:.1%}",
+            "interval": "–" if self.interval is None else "{:.1%} to {:.1%}".format(*self.interval),
             "shuffled": "–" if self.shuffled is None else f"{self.shuffled:.1%}",
             "parameters": f"{self.parameters:,}",
             "multiply_adds": f"{self.multiply_adds / 1e9:.3f}",
@@ -107,24 +110,28 @@ def _line(model, reports):
         return None if None in values else float(np.mean(values))
 
     orders = [report["orders"].get("shuffled") for report in reports]
+    scores = [wording.score(report) for report in reports]
+    intervals = [report["interval"] for report in reports]
     return Line(
         model=model,
         sees=reports[0]["sees"],
         seeds=len({report["seed"] for report in reports}),
-        top1=mean([report["top1"] for report in reports]),
-        spread=float(np.std([report["top1"] for report in reports])),
-        interval=tuple(np.mean([report["interval"] for report in reports], axis=0).tolist()),
+        top1=mean(scores),
+        spread=float(np.std(scores)),
+        interval=None if None in intervals else tuple(np.mean(intervals, axis=0).tolist()),
         shuffled=mean(orders),
         parameters=reports[0]["parameters"],
         multiply_adds=reports[0]["multiply_adds"],
         clips_per_second=mean([report["clips_per_second"] for report in reports]),
         training_seconds=mean([report["training_seconds"] for report in reports]),
+        measure=wording.measure(reports[0]),
     )
 
 
 def markdown(lines: list[Line]) -> str:
     """The lines as a table in Markdown."""
-    rows = [COLUMNS, *(line.cells() for line in lines)]
+    header = COLUMNS | {"top1": lines[0].measure} if lines else COLUMNS
+    rows = [header, *(line.cells() for line in lines)]
     widths = {key: max(len(row[key]) for row in rows) for key in COLUMNS}
     texts = [[row[key].ljust(widths[key]) for key in COLUMNS] for row in rows]
     texts.insert(1, ["-" * widths[key] for key in COLUMNS])

@@ -33,9 +33,14 @@ class Mistake:
 
 
 def worst(judged: report.Predictions, count: int = SHOWN) -> Int[np.ndarray, " mistakes"]:
-    """The numbers of the videos that are wrong, those first that the model was surest of."""
+    """The numbers of the videos that are wrong, those first that the model was surest of.
+
+    Of several labels a video, those first that have a class furthest on the wrong side.
+    """
     (wrong,) = np.nonzero(~judged.right())
     sure = judged.probabilities.max(axis=-1)[wrong]
+    if judged.thresholds is not None:
+        sure = np.abs(judged.probabilities - judged.labels).max(axis=-1)[wrong]
     return wrong[np.argsort(-sure, kind="stable")[:count]]
 
 
@@ -58,12 +63,14 @@ def clips(
             clip = clip_of(row)
         except decode.VideoError:
             continue
-        label, taken = names[judged.labels[number]], int(odds.argmax())
+        label, taken = judged.is_and_said(number, names)
         part = f" {row.start:.1f} to {row.end:.1f} s" if row.end is not None else ""
-        title = (
-            f"{row.path}{part}: {label}, taken for {names[taken]} with {odds[taken]:.0%} "
-            f"({odds[judged.labels[number]]:.0%} for {label})"
-        )
+        title = f"{row.path}{part}: {label}, taken for {taken}"
+        if judged.thresholds is None:
+            title += f" with {odds.max():.0%} ({odds[judged.labels[number]]:.0%} for {label})"
+        else:
+            far = int(np.abs(odds - judged.labels[number]).argmax())
+            title += f" ({odds[far]:.0%} for {names[far]})"
         found.append(Mistake(errors.printable(title), clip["video"], clip["mask"]))
     return found
 

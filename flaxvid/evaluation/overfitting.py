@@ -28,8 +28,8 @@ class Chance:
 
 def chance(videos: manifest.Manifest) -> Chance:
     """Of the rows of a split; there is one or more."""
-    counts = collections.Counter(row.label for row in videos.rows)
-    return Chance(len(videos.rows), max(counts.values()) / len(videos.rows))
+    counts = collections.Counter(name for row in videos.rows for name in videos.names(row))
+    return Chance(len(videos.rows), max(counts.values(), default=0) / len(videos.rows))
 
 
 def training_accuracy(rows: list[dict]) -> float | None:

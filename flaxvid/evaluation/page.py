@@ -3,7 +3,7 @@
 import base64
 import html
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 import flaxvid
 from flaxvid import errors, files
-from flaxvid.evaluation import report as reports
+from flaxvid.evaluation import wording
 from flaxvid.video import write as videos
 
 NAME = "report.html"
@@ -43,9 +43,9 @@ def write(
         FileError: if it can't be written.
     """
     page = string.Template(files.read_text(TEMPLATE)).substitute(
-        title=_text(f"{report['model']} on the {report['split']} split of {report['data']}"),
+        title=_text(wording.title(report)),
         about=_text(
-            f"{report['videos']} videos of {reports.groups(report)}, {report['views']}; "
+            f"{report['videos']} videos of {wording.groups(report)}, {report['views']}; "
             f"checkpoint of step {report['step']}, {report['parameters']:,} parameters, sees "
             f"{report['sees']}."
         ),
@@ -53,8 +53,8 @@ def write(
         notes=_notes(report),
         orders=_orders(report),
         mistakes=_mistakes(report, films),
-        confusion=_picture(folder / "confusion.png", "confusion of the classes"),
-        classes=_classes(report),
+        confusion=_confusion(report, folder),
+        classes=_table(*wording.class_table(report)),
         calibration=_picture(folder / "calibration.png", "accuracy over confidence"),
         curves=_picture(curves, "loss and accuracy over the steps"),
         made=_text(f"Made by flaxvid {flaxvid.__version__} from report.json beside it."),
@@ -69,10 +69,12 @@ def _text(value):
 
 
 def _figures(report):
-    low, high = report["interval"]
+    several = "map" in report
     shown = [
-        ("top-1", f"{report['top1']:.1%}", f"95% interval {low:.1%} to {high:.1%}"),
-        *([("top-5", f"{report['top5']:.1%}", "")] if reports.top5(report) else []),
+        (wording.measure(report), f"{wording.score(report):.1%}", wording.within(report)),
+        *([("top-5", f"{report['top5']:.1%}", "")] if not several and wording.top5(report) else []),
+        *([("mean F1", f"{report['mean_f1']:.1%}", "at the thresholds")] if several else []),
+        *([("all labels right", f"{report['exact']:.1%}", "of the videos")] if several else []),
         ("loss", f"{report['loss']:.3f}", "nats"),
         ("calibration error", f"{report['calibration_error']:.1%}", ""),
     ]
@@ -85,7 +87,7 @@ def _figures(report):
 def _notes(report):
     found = list(report.get("advice", ()))
     if "linear" in report:
-        found.insert(0, reports.beside_linear(report))
+        found.insert(0, wording.beside_linear(report))
     if report["skipped"]:
         found.append(
             f"{len(report['skipped'])} files could not be read; their videos count in no number "
@@ -97,26 +99,27 @@ def _notes(report):
 def _orders(report):
     if not report["orders"]:
         return "<p>Not judged.</p>"
-    rows = [("as filmed", report["top1"]), *report["orders"].items()]
+    whole = wording.score(report)
+    rows = [("as filmed", whole), *report["orders"].items()]
     return _table(
-        ("frames", "top-1", "", ""),
-        (
+        ("frames", wording.measure(report), "", ""),
+        *(
             (
-                _text(order),
-                f"{top1:.1%}",
-                f"{top1 - report['top1']:+.1%}" if order != "as filmed" else "",
-                f'<div class="bar"><i style="width:{100 * top1:.1f}%"></i></div>',
+                order,
+                f"{left:.1%}",
+                f"{left - whole:+.1%}" if order != "as filmed" else "",
+                Html(f'<div class="bar"><i style="width:{100 * left:.1f}%"></i></div>'),
             )
-            for order, top1 in rows
+            for order, left in rows
         ),
     )
 
 
 def _mistakes(report, films):
-    wrong = report["videos"] - round(report["videos"] * report["top1"])
-    if not wrong:
+    said = wording.mistaken(report)
+    if said is None:
         return "<p>No video was taken for something else.</p>"
-    said = f"<p>{wrong} of {report['videos']} videos were taken for something else"
+    said = f"<p>{said}"
     if not films:
         return f"{said}: see predictions.csv.</p>"
     shown = "".join(
@@ -134,25 +137,22 @@ def _moving(film):
     return videos.gif(np.stack([Image.fromarray(frame).reduce(times) for frame in film]), FPS)
 
 
-def _classes(report):
-    orders = list(report["orders"])
-    header = ("class", "videos", "precision", "recall", "F1", *(f"recall {o}" for o in orders))
-    rows = (
-        (
-            _text(entry["label"]),
-            str(entry["videos"]),
-            *(f"{entry[key]:.1%}" for key in ("precision", "recall", "f1")),
-            *(f"{entry['orders'][o]:.1%}" if o in entry["orders"] else "–" for o in orders),
-        )
-        for entry in report["classes"]
-    )
-    return _table(header, rows)
+class Html(str):
+    """A text that is HTML already."""
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are HTML already."""
-    head = "".join(f"<th>{_text(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+def _confusion(report, folder):
+    if "confusion" in report:
+        return _picture(folder / "confusion.png", "confusion of the classes")
+    return "<p>A video may have several labels: none is taken for another.</p>"
+
+
+def _table(header: Sequence[str], *rows: Sequence[str]) -> str:
+    def cell(value):
+        return value if isinstance(value, Html) else _text(value)
+
+    head = "".join(f"<th>{cell(value)}</th>" for value in header)
+    body = "".join(f"<tr>{''.join(f'<td>{cell(v)}</td>' for v in row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from flaxvid import errors, files
+from flaxvid.data import manifest
 from flaxvid.evaluation import report
 
 NAME = "predictions.csv"
-COLUMNS = ("path", "start", "end", "group", "label", "predicted", "right", "probability", "views")
-HEADER = (*COLUMNS, "top5")
+COLUMNS = ("path", "start", "end", "group", "label", "predicted", "right")
+HEADER = (*COLUMNS, "probability", "views", "top5")
+OF_CLASS = "probability of "  # a column for each class, where a video may have several labels
 TOP = 5
 LARGEST = 2**30  # bytes of a table
 
@@ -19,7 +21,8 @@ def write(judged: report.Predictions, names: tuple[str, ...], folder: Path) -> N
     """Writes a line for each video: whose it is, the label, and the likeliest classes.
 
     `probability` is that of the class predicted, the mean over the `views` of the video; `top5` has
-    the five likeliest with theirs. What a spreadsheet would run as a formula has a ' before it.
+    the five likeliest with theirs. Where a video may have several labels, a column for each class
+    has its probability instead. What a spreadsheet would run as a formula has a ' before it.
 
     Raises:
         FileError: if it can't be written, or another table of this name is there.
@@ -28,31 +31,35 @@ def write(judged: report.Predictions, names: tuple[str, ...], folder: Path) -> N
         raise files.FileError(
             f"{folder / NAME}: is no table of an evaluation; move it away, or choose another --out"
         )
-    right, predicted, views = judged.right(), judged.predicted(), judged.number_of_views()
+    right, views = judged.right(), judged.number_of_views()
+    several = judged.thresholds is not None
     lines = []
     for number, row in enumerate(judged.rows):
         odds = judged.probabilities[number]
         best = np.argsort(-odds, kind="stable")[:TOP]
+        likeliest = "; ".join(f"{names[of]} {odds[of]:.3f}" for of in best)
         lines.append(
             [
                 row.path,
                 f"{row.start:g}",
                 "" if row.end is None else f"{row.end:g}",
                 row.group,
-                names[judged.labels[number]],
-                names[predicted[number]],
+                *judged.is_and_said(number, names),
                 "right" if right[number] else "wrong",
-                f"{odds[predicted[number]]:.6f}",
+                *([] if several else [f"{odds.max():.6f}"]),
                 int(views[number]),
-                "; ".join(f"{names[of]} {odds[of]:.3f}" for of in best),
+                *(map(repr, odds.tolist()) if several else [likeliest]),
             ]
         )
+    header = (*COLUMNS, "views", *(OF_CLASS + name for name in names)) if several else HEADER
     cells = [map(files.spreadsheet_cell, line) for line in lines]
-    files.write_csv(folder / NAME, HEADER, cells)
+    files.write_csv(folder / NAME, header, cells)
 
 
 def _is_ours(path):
-    return files.read_text(path, largest=LARGEST).partition("\n")[0] == ",".join(HEADER)
+    header = files.read_text(path, largest=LARGEST).partition("\n")[0]
+    several = ",".join((*COLUMNS, "views", OF_CLASS))
+    return header == ",".join(HEADER) or header.replace('"', "").startswith(several)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +70,10 @@ class Read:
     """Path, start, end and label of each."""
     groups: tuple[str, ...]
     right: np.ndarray
+    probabilities: np.ndarray | None
+    """`videos classes`, and
+    targets: 1 for each class that a video has; None where each has one label."""
+    targets: np.ndarray | None
 
 
 def read(path: Path) -> Read:
@@ -75,8 +86,23 @@ def read(path: Path) -> Read:
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise errors.UserError(f"{path}: has no column {missing[0]!r}; evaluate the run again")
+    odds, targets = None, None
+    classes = [name.removeprefix(OF_CLASS) for name in header if name.startswith(OF_CLASS)]
+    if classes:
+        with errors.damage_in(path, "evaluate the run again"):
+            odds = np.array([[float(line[OF_CLASS + name]) for name in classes] for line in found])
+            targets = np.array([_target(line["label"], classes) for line in found])
     return Read(
         tuple((line["path"], line["start"], line["end"], line["label"]) for line in found),
         tuple(line["group"] or line["path"] for line in found),
         np.array([line["right"] == "right" for line in found], bool),
+        odds,
+        targets,
     )
+
+
+def _target(label, classes):
+    names = manifest.names_of(label.removeprefix("'"))  # as of a formula
+    if not set(names) <= set(classes):
+        raise ValueError(f"{label} is of none of its classes")
+    return np.isin(classes, names).astype(np.float64)

@@ -1,16 +1,15 @@
 """A judged model as numbers and pages: report.json, report.md, confusion.png, calibration.png."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from flaxvid import errors, files
 from flaxvid.data import balance, manifest
-from flaxvid.evaluation import scores
+from flaxvid.evaluation import average_precision, scores, wording
 from flaxvid.figures import calibration as calibration_figure
 from flaxvid.figures import confusion as confusion_figure
 from flaxvid.training import metrics
@@ -34,17 +33,39 @@ class Predictions:
 
     probabilities: scores.Probabilities
     rows: tuple[manifest.Row, ...]
-    labels: scores.Labels
+    labels: scores.Labels | scores.Targets
     views: Int[np.ndarray, " clips"] | None = None
     """Clips that were judged of each video; None: one."""
+    thresholds: Float[np.ndarray, " classes"] | None = None
+    """Above which a class is said, where a video may have several labels; None: it has one."""
 
     def predicted(self) -> Int[np.ndarray, " clips"]:
         """The likeliest class of each video."""
         return self.probabilities.argmax(axis=-1)
 
+    def said(self) -> Bool[np.ndarray, "clips classes"]:
+        """Which classes are above their thresholds, of videos that may have several labels."""
+        return average_precision.said(self.probabilities, self.thresholds)
+
+    def there(self) -> Bool[np.ndarray, "clips classes"]:
+        """Which classes each video is of, if it may have several labels."""
+        return self.labels > 0
+
     def right(self) -> Bool[np.ndarray, " clips"]:
-        """Whether the likeliest class is the label, for each video."""
-        return self.predicted() == self.labels
+        """Whether what is said of each video is what it is: of several labels, each."""
+        if self.thresholds is None:
+            return self.predicted() == self.labels
+        return np.all(self.said() == self.there(), axis=-1)
+
+    def is_and_said(self, number: int | np.integer, names: Sequence[str]) -> tuple[str, str]:
+        """The label of a video and what is said of it; of several labels, with | between them."""
+        if self.thresholds is None:
+            return names[self.labels[number]], names[self.predicted()[number]]
+        is_, said = (
+            [name for name, one in zip(names, row, strict=True) if one]
+            for row in (self.there()[number], self.said()[number])
+        )
+        return manifest.BETWEEN.join(is_) or "|", manifest.BETWEEN.join(said) or "|"
 
     def groups(self) -> np.ndarray:
         """The group of each video: itself, if it has none."""
@@ -95,41 +116,59 @@ def summarise(
     return _rounded(found) | {"confusion": counts.tolist()}
 
 
-def linear(right: np.ndarray, videos: int, judged: Predictions) -> dict:
-    """What a linear model on the same embeddings reaches on the same videos.
-
-    Args:
-        right: whether it is, for each video of `judged`.
-        videos: that it learnt from.
-        judged: the model it stands beside.
-    """
-    interval = scores.reported_interval(right, judged.groups())
-    found = {"top1": right.mean(), "interval": interval, "videos": videos}
+def summarise_several(
+    judged: Predictions, names: tuple[str, ...], orders: Mapping[str, Predictions]
+) -> dict:
+    """The same where a video may have several labels: mAP in the place of top-1, no confusion."""
+    odds, targets, groups_of = judged.probabilities, judged.labels, judged.groups()
+    ranked = average_precision.by_class(odds, targets)
+    per_class = average_precision.counted(judged.said(), targets)
+    there = targets.any(axis=0)
+    likely = np.clip(np.where(targets > 0, odds, 1 - odds), 1e-12, 1)
+    of_orders = {
+        order: average_precision.by_class(changed.probabilities, changed.labels)
+        for order, changed in orders.items()
+    }
+    found = {
+        "videos": len(targets),
+        "groups": len(set(groups_of)),
+        "map": average_precision.mean(odds, targets),
+        "interval": average_precision.interval(odds, targets, groups_of),
+        # What videos in any order reach.
+        "chance": targets.mean(axis=0)[there].mean(),
+        "mean_f1": per_class["f1"][there].mean(),
+        "exact": judged.right().mean(),
+        "loss": -np.mean(np.log(likely)),
+        "calibration_error": scores.mean_gap(scores.calibration_of_each(odds, targets)),
+        "uneven": False,  # each class has the same say in mAP
+        "orders": {order: np.nanmean(changed) for order, changed in of_orders.items()},
+        "classes": [
+            {"label": name, "videos": int(targets[:, number].sum())}
+            | {"average_precision": ranked[number] if there[number] else None}
+            | {"threshold": judged.thresholds[number]}
+            | {key: values[number] for key, values in per_class.items()}
+            | {"orders": {o: changed[number] for o, changed in of_orders.items() if there[number]}}
+            for number, name in enumerate(names)
+        ],
+    }
     return _rounded(found)
 
 
-def by_class(report: dict) -> str | None:
-    """The means over classes, each counted alike, in a line; None where classes are of a size."""
-    if not report["uneven"]:
-        return None
-    sizes = [entry["videos"] for entry in report["classes"] if entry["videos"]]
-    return (
-        f"mean over classes: recall {report['mean_recall']:.1%}, F1 {report['mean_f1']:.1%} (they "
-        f"have {min(sizes)} to {max(sizes)} videos, and top-1 is that of the large ones above all)"
-    )
+def linear(outputs: np.ndarray, videos: int, judged: Predictions) -> dict:
+    """What a linear model on the same embeddings reaches on the same videos.
 
-
-def beside_linear(report: dict) -> str:
-    """The linear model's accuracy in a line, and what to try if it is the better one."""
-    found = report["linear"]
-    low, high = found["interval"]
-    line = (
-        f"a linear model on the same embeddings, of {found['videos']} training videos: "
-        f"top-1 {found['top1']:.1%} ({low:.1%} to {high:.1%})"
-    )
-    if report["top1"] < found["top1"]:
-        line += ", which is more: try --arch linear, more --views or more --least-steps"
-    return line
+    Args:
+        outputs: of it, of every class, for each video of `judged`.
+        videos: that it learnt from.
+        judged: the model it stands beside.
+    """
+    if judged.thresholds is None:
+        right = outputs.argmax(axis=1) == judged.labels
+        interval = scores.reported_interval(right, judged.groups())
+        return _rounded({"top1": right.mean(), "interval": interval, "videos": videos})
+    interval = average_precision.interval(outputs, judged.labels, judged.groups())
+    found = average_precision.mean(outputs, judged.labels)
+    return _rounded({"map": found, "interval": interval, "videos": videos})
 
 
 def _recalls(orders, number):
@@ -172,13 +211,18 @@ def write(report: dict, judged: Predictions, folder: Path, mistakes: str | None)
     labels = [entry["label"] for entry in report["classes"]]
     files.write_json(folder / "report.json", report)
     files.write_text(folder / "report.md", markdown(report, mistakes))
-    counts = np.array(report["confusion"])
-    axes = confusion_figure.draw(counts, labels, title="percent of each row")
-    files.save_figure(folder / "confusion.png", axes.figure)
-    found = scores.calibration(judged.probabilities, judged.labels)
+    if judged.thresholds is None:
+        counts = np.array(report["confusion"])
+        axes = confusion_figure.draw(counts, labels, title="percent of each row")
+        files.save_figure(folder / "confusion.png", axes.figure)
+        found = scores.calibration(judged.probabilities, judged.labels)
+    else:
+        with files.or_say_why(folder / "confusion.png", "removed", "permit it"):
+            (folder / "confusion.png").unlink(missing_ok=True)  # of an earlier evaluation
+        found = scores.calibration_of_each(judged.probabilities, judged.labels)
     axes = calibration_figure.draw(found, title="sure, and right?")
     files.save_figure(folder / "calibration.png", axes.figure)
-    return list(NAMES[:4])
+    return [name for name in NAMES[:4] if name != "confusion.png" or "confusion" in report]
 
 
 def markdown(report: dict, mistakes: str | None = None) -> str:
@@ -186,37 +230,32 @@ def markdown(report: dict, mistakes: str | None = None) -> str:
 
     `mistakes` is the name of their picture, if there is one.
     """
-    low, high = report["interval"]
+    pictures = ["confusion"] if "confusion" in report else []
+    measure, score = wording.measure(report), wording.score(report)
     lines = [
-        f"# {report['model']} on the {report['split']} split of {report['data']}",
+        f"# {wording.title(report)}",
         "",
-        f"{report['videos']} videos of {groups(report)}, {report['views']}; "
+        f"{report['videos']} videos of {wording.groups(report)}, {report['views']}; "
         f"checkpoint of step {report['step']}.",
         "",
-        *([f"- {by_class(report)}"] if report["uneven"] else []),
-        f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
-        f"- {top5(report)}loss {report['loss']:.3f} nats, "
-        f"calibration error {report['calibration_error']:.1%}",
+        *([f"- {wording.by_class(report)}"] if report["uneven"] else []),
+        f"- {measure} **{score:.1%}**, {wording.within(report)} (groups drawn)",
+        f"- {wording.beside(report)}",
         *(
-            f"- frames {order}: top-1 {top1:.1%}, {top1 - report['top1']:+.1%}"
-            for order, top1 in report["orders"].items()
+            f"- frames {order}: {measure} {left:.1%}, {left - score:+.1%}"
+            for order, left in report["orders"].items()
         ),
-        *([f"- {beside_linear(report)}"] if "linear" in report else []),
+        *([f"- {wording.beside_linear(report)}"] if "linear" in report else []),
         *(f"- {line}" for line in report.get("advice", [])),
         "",
         *_left_out(report["skipped"]),
-        "![confusion](confusion.png) ![calibration](calibration.png)",
+        " ".join(f"![{name}]({name}.png)" for name in (*pictures, "calibration")),
         "",
         *_mistakes(report, mistakes),
     ]
-    orders = list(report["orders"])
-    header = ["class", "videos", "precision", "recall", "F1", *(f"recall {o}" for o in orders)]
+    header, *rows = wording.class_table(report)
     lines += [f"| {' | '.join(header)} |", "|---|" + "---:|" * (len(header) - 1)]
-    for entry in report["classes"]:
-        cells = [entry["label"], str(entry["videos"])]
-        cells += [f"{entry[key]:.1%}" for key in ("precision", "recall", "f1")]
-        cells += [f"{entry['orders'][o]:.1%}" if o in entry["orders"] else "–" for o in orders]
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"| {' | '.join(cells)} |" for cells in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -231,20 +270,10 @@ def _left_out(skipped):
 
 
 def _mistakes(report, picture):
-    wrong = report["videos"] - round(report["videos"] * report["top1"])
-    if not wrong:
+    said = wording.mistaken(report)
+    if said is None:
         return ["No video was taken for something else.", ""]
-    said = f"{wrong} of {report['videos']} videos were taken for something else: see "
+    said = f"{said}: see "
     if picture is None:
         return [f"{said}predictions.csv.", ""]
     return [f"{said}predictions.csv. The surest of these mistakes:", "", f"![]({picture})", ""]
-
-
-def groups(report: Mapping[str, Any]) -> str:
-    """How many groups the videos are of, in words: `1 group`, `12 groups`."""
-    return f"{report['groups']} group{'' if report['groups'] == 1 else 's'}"
-
-
-def top5(report: Mapping[str, Any]) -> str:
-    """`top-5 98.0%, `; empty where there are no more than five classes, of which one always is."""
-    return f"top-5 {report['top5']:.1%}, " if len(report["confusion"]) > 5 else ""

@@ -5,6 +5,8 @@ from jaxtyping import Float, Int, Shaped
 
 Probabilities = Float[np.ndarray, "clips classes"]
 Labels = Int[np.ndarray, " clips"]
+Targets = Float[np.ndarray, "clips classes"]
+"""1 for each class that a clip has, else 0: where it may have several, or none."""
 
 
 def confusion(
@@ -42,8 +44,17 @@ def calibration(
 
     Source: Guo et al., "On Calibration of Modern Neural Networks" (2017), section 2.
     """
-    confidence = probabilities.max(axis=-1)
-    right = probabilities.argmax(axis=-1) == labels
+    return _binned(probabilities.max(axis=-1), probabilities.argmax(axis=-1) == labels, bins)
+
+
+def calibration_of_each(
+    probabilities: Probabilities, targets: Targets, bins: int = 10
+) -> dict[str, Float[np.ndarray, " bins"]]:
+    """The same of every class of every clip by itself: how likely, and how often there."""
+    return _binned(probabilities.ravel(), targets.ravel(), bins)
+
+
+def _binned(confidence, right, bins):
     # Upper ends belong to their bin: a confidence of 1 is in the last one.
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(bin_of, minlength=bins)
@@ -51,7 +62,7 @@ def calibration(
     return {
         "confidence": np.bincount(bin_of, confidence, bins) / some,
         "accuracy": np.bincount(bin_of, right, bins) / some,
-        "share": count / len(labels),
+        "share": count / len(confidence),
     }
 
 
@@ -60,7 +71,11 @@ def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 
 
     Source: Guo et al. (2017), eq. 3.
     """
-    found = calibration(probabilities, labels, bins)
+    return mean_gap(calibration(probabilities, labels, bins))
+
+
+def mean_gap(found: dict[str, Float[np.ndarray, " bins"]]) -> float:
+    """Of confidence and accuracy, over the bins by their shares."""
     return float(np.sum(found["share"] * np.abs(found["accuracy"] - found["confidence"])))
 
 

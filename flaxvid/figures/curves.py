@@ -15,7 +15,7 @@ TRAIN, VALIDATION = frames.BLUE, frames.VERMILLION
 
 
 def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib.axes.Axes):
-    """Draws `quantity` ("loss" or "accuracy") of a run's metrics on `axes`, and returns them."""
+    """Draws `quantity` ("loss", "accuracy", "map") of a run's metrics on `axes`; returns them."""
     for key, label, colour, marker in (
         (quantity, "training", TRAIN, ""),
         (f"validation_{quantity}", "validation", VALIDATION, "o"),
@@ -24,12 +24,12 @@ def draw(rows: Sequence[dict[str, int | float]], quantity: str, axes: matplotlib
         if points:
             axes.plot(*zip(*points, strict=True), label=label, color=colour, marker=marker)
     axes.set_xlabel("step")
-    axes.set_ylabel("loss (nats)" if quantity == "loss" else "accuracy")
-    if quantity == "accuracy":
+    axes.set_ylabel({"loss": "loss (nats)", "map": "mAP"}.get(quantity, quantity))
+    if quantity != "loss":
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right" if quantity == "loss" else "lower right")
+    axes.legend(loc="best")  # where it covers no line
     return axes
 
 
@@ -63,6 +63,7 @@ def save(rows: Sequence[dict[str, int | float]], path: Path) -> None:
     figure = matplotlib.figure.Figure(figsize=(10, 4))
     # Drawn at each evaluation: a constrained layout takes as long again as all the rest.
     figure.subplots_adjust(left=0.08, right=0.99, top=0.96, bottom=0.12, wspace=0.18)
-    for quantity, axes in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+    score = "map" if any("validation_map" in row for row in rows) else "accuracy"
+    for quantity, axes in zip(("loss", score), figure.subplots(1, 2), strict=True):
         draw(rows, quantity, axes)
     files.save_figure(path, figure)

@@ -19,10 +19,12 @@ def draw(
     *,
     most: int = 12,
     title: str = "",
+    thresholds: Float[np.ndarray, " classes"] | None = None,
 ) -> matplotlib.axes.Axes:
     """Draws the probability of every class that is the likeliest somewhere, bright over time.
 
-    The class that is likeliest first is on top. Where windows overlap, a moment shows the window
+    The class that is likeliest first is on top. With `thresholds`, those are drawn that are above
+    theirs somewhere; if none is, the likeliest. Where windows overlap, a moment shows the window
     whose middle is nearest.
 
     Args:
@@ -32,8 +34,12 @@ def draw(
         axes: where to draw; None makes a figure as high as the classes need.
         most: classes to draw, at most: those that are the likeliest in most windows.
         title: what stands above, at the left.
+        thresholds: of every class, where several may be said at once.
     """
-    said = collections.Counter(probabilities.argmax(axis=1).tolist())  # in order of appearance
+    found = probabilities.argmax(axis=1)
+    if thresholds is not None and np.any(probabilities > thresholds):
+        found = np.nonzero(probabilities > thresholds)[1]
+    said = collections.Counter(found.tolist())  # in order of appearance
     chosen = {number for number, _ in said.most_common(most)}
     order = [number for number in said if number in chosen]
     if axes is None:

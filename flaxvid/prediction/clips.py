@@ -34,6 +34,8 @@ class Prediction:
     probabilities: Float[np.ndarray, " classes"]
     labels: tuple[str, ...]
     """Names of the classes, in the order of `probabilities`."""
+    thresholds: tuple[float, ...] | None = None
+    """Above which a class is said, where a video may have several; None: it has one."""
 
     @property
     def label(self) -> str:
@@ -49,6 +51,14 @@ class Prediction:
         """The likeliest classes with their probabilities, the likeliest first."""
         best = np.argsort(-self.probabilities, kind="stable")[:number]
         return [(self.labels[index], float(self.probabilities[index])) for index in best]
+
+    def said(self) -> list[tuple[str, float]]:
+        """What is said of the video, with probabilities, the likeliest first: the likeliest class,
+        or where there may be several, all above their thresholds, which may be none."""
+        if self.thresholds is None:
+            return self.top(1)
+        limits = dict(zip(self.labels, self.thresholds, strict=True))
+        return [(name, odds) for name, odds in self.top(len(self.labels)) if odds > limits[name]]
 
 
 class Clip(NamedTuple):
@@ -94,12 +104,14 @@ def whole_videos(
     left = iter(paths)
     size = min(BATCH, len(paths))
     for batch in batches.test_batches(loader, size, threads=threads):
-        odds = probabilities(trained, batch["video"], batch["mask"])
+        several = list(itertools.islice(left, size))
+        named = [str(path) for path in several + several[-1:] * (size - len(several))]
+        odds = probabilities(trained, batch["video"], batch["mask"], named)
         # The rows that fill the last batch stand after all paths.
-        for path, row in zip(itertools.islice(left, size), range(size), strict=False):
+        for path, row in zip(several, range(size), strict=False):
             if batch["weight"][row] > 0:
                 clip = Clip(batch["video"][row], batch["mask"][row])
-                yield Prediction(stores.path(path), 0.0, None, odds[row], settings.labels), clip
+                yield prediction_of(trained, stores.path(path), 0.0, None, odds[row]), clip
 
 
 def windows(
@@ -126,9 +138,9 @@ def windows(
         clips = [Clip(*selection.pad_clip(frames, shown)) for _, frames in several]
         filled = clips + clips[-1:] * (BATCH - len(clips))
         video, mask = (np.stack(parts) for parts in zip(*filled, strict=True))
-        odds = probabilities(trained, video, mask)
+        odds = probabilities(trained, video, mask, [str(path)] * BATCH)
         for ((start, end), _), clip, row in zip(several, clips, odds, strict=False):
-            yield Prediction(stores.path(path), start, end, row, trained.settings.labels), clip
+            yield prediction_of(trained, stores.path(path), start, end, row), clip
 
 
 def of_frames(trained: trained_model.Trained, frames: decode.Frames) -> Prediction:
@@ -137,23 +149,35 @@ def of_frames(trained: trained_model.Trained, frames: decode.Frames) -> Predicti
     chosen = frames[choose(len(frames), shown)]
     clip = Clip(*selection.pad_clip(transform.test_clips(chosen, shown)[0], shown))
     odds = probabilities(trained, clip.video[None], clip.mask[None])
-    return Prediction(None, 0.0, None, odds[0], trained.settings.labels)
+    return prediction_of(trained, None, 0.0, None, odds[0])
+
+
+def prediction_of(
+    trained: trained_model.Trained,
+    path: Path | None,
+    start: float,
+    end: float | None,
+    odds: Float[np.ndarray, " classes"],
+) -> Prediction:
+    """The prediction that a model's probabilities are; see `Prediction`."""
+    settings = trained.settings
+    return Prediction(path, start, end, odds, settings.labels, settings.limits())
 
 
 def probabilities(
     trained: trained_model.Trained,
     video: UInt8[np.ndarray, "batch time height width 3"],
     mask: Bool[np.ndarray, "batch time"],
+    videos: Sequence[str] = (),
 ) -> Float[np.ndarray, "batch classes"]:
-    """The softmax of the model's logits.
+    """Of every class, as `metrics.probabilities` has them.
 
     Raises:
-        UserError: if they are NaN or infinite.
+        UserError: if the logits are NaN or infinite, with that of `videos`, paths of each.
     """
-    logits = np.asarray(trained.logits({"video": video, "mask": mask}), np.float64)
-    metrics.refuse_no_numbers(logits)
-    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return odds / odds.sum(axis=-1, keepdims=True)
+    logits = np.asarray(trained.logits({"video": video, "mask": mask}))
+    metrics.refuse_no_numbers(logits, videos)
+    return metrics.probabilities(logits, trained.settings.data.multi_label)
 
 
 def choose(
@@ -176,9 +200,10 @@ def starts(duration: times.Seconds, length: times.Seconds, every: times.Seconds)
     return [*(float(number * every) for number in range(count)), last]
 
 
-def mean(said: Sequence[Prediction]) -> Float[np.ndarray, " classes"]:
+def mean(said: Sequence[Prediction]) -> Prediction:
     """Of a whole video, from its windows."""
-    return np.mean([prediction.probabilities for prediction in said], axis=0)
+    odds = np.mean([prediction.probabilities for prediction in said], axis=0)
+    return dataclasses.replace(said[0], start=0.0, end=None, probabilities=odds)
 
 
 def _plan(timeline, shown, seconds, every):

@@ -13,6 +13,7 @@ from flaxvid.video import write
 TABLES, MOVING = (".json", ".csv"), (".gif", ".mp4")
 ENDINGS = (*TABLES, ".png", *MOVING)
 COLUMNS = ("path", "start", "end", "rank", "label", "probability")
+THRESHOLD = "threshold"  # one column more where a video may have several labels
 
 
 def check(path: Path) -> str:
@@ -37,20 +38,23 @@ def likeliest(prediction: clips.Prediction, top: int) -> np.ndarray:
 def write_table(
     path: Path,
     said: Sequence[clips.Prediction],
-    labels: tuple[str, ...],
     top: int,
     skipped: Mapping[str, str],
 ) -> None:
-    """Writes the `top` classes of every prediction: JSON with what was skipped, or CSV."""
+    """Writes the `top` classes of every prediction: JSON with what was skipped, or CSV.
+
+    Where a video may have several labels, each stands beside its threshold.
+    """
     rows = [
         {
             "path": str(one.path),
             "start": round(one.start, 3),
             "end": None if one.end is None else round(one.end, 3),
             "rank": rank,
-            "label": labels[number],
+            "label": one.labels[number],
             "probability": round(float(one.probabilities[number]), 6),
         }
+        | ({} if one.thresholds is None else {THRESHOLD: round(one.thresholds[number], 6)})
         for one in said
         for rank, number in enumerate(likeliest(one, top), start=1)
     ]
@@ -58,14 +62,17 @@ def write_table(
         content = {"predictions": rows, "skipped": dict(skipped)}
         files.write_json(path, content)
         return
-    files.write_csv(path, COLUMNS, [map(files.spreadsheet_cell, row.values()) for row in rows])
+    header = (*COLUMNS, THRESHOLD) if rows and THRESHOLD in rows[0] else COLUMNS
+    files.write_csv(path, header, [map(files.spreadsheet_cell, row.values()) for row in rows])
 
 
-def write_timeline(path: Path, said: Sequence[clips.Prediction], labels: tuple[str, ...]) -> None:
+def write_timeline(path: Path, said: Sequence[clips.Prediction]) -> None:
     """Draws the windows of one video over its time."""
     edges = np.array([[one.start, one.end] for one in said])
     odds = np.stack([one.probabilities for one in said])
-    axes = timeline.draw(edges, odds, labels, title=said[0].path.name)
+    limits = None if said[0].thresholds is None else np.array(said[0].thresholds)
+    title = said[0].path.name
+    axes = timeline.draw(edges, odds, said[0].labels, title=title, thresholds=limits)
     files.save_figure(path, axes.figure)
 
 
@@ -73,11 +80,10 @@ def write_strip(
     path: Path,
     prediction: clips.Prediction,
     clip: clips.Clip,
-    labels: tuple[str, ...],
     heat: np.ndarray | None = None,
 ) -> None:
     """Draws the frames that the model saw side by side, with heat over them if there is any."""
-    film, title = pictures.enlarge(clip.real()), pictures.words(prediction, labels)
+    film, title = pictures.enlarge(clip.real()), pictures.words(prediction)
     if heat is None:
         axes = frames.film_strip(film, title=title)
     else:

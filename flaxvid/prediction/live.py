@@ -39,6 +39,6 @@ def predictions(
         recent = np.stack([kept[index][1] for index in clips.choose(len(kept), shown)])
         clip = clips.Clip(*selection.pad_clip(recent, shown))
         (odds,) = clips.probabilities(trained, clip.video[None], clip.mask[None])
-        labels = trained.settings.labels
-        yield clips.Prediction(Path("camera"), max(0.0, time - seconds), time, odds, labels), clip
+        start = max(0.0, time - seconds)
+        yield clips.prediction_of(trained, Path("camera"), start, time, odds), clip
         due = time + every

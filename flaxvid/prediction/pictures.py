@@ -29,7 +29,6 @@ def even(frames: Frames) -> Larger:
 def captioned(
     prediction: clips.Prediction,
     clip: clips.Clip,
-    labels: tuple[str, ...],
     heat: Float[np.ndarray, "time rows columns"] | None = None,
 ) -> UInt8[np.ndarray, "real_time new_height new_width 3"]:
     """The frames the model saw, with their window and the likeliest class under them.
@@ -40,7 +39,7 @@ def captioned(
     if heat is not None:
         hot = attention.overlay(frames, heat[clip.mask])
         frames = np.concatenate([frames, hot], axis=2)
-    return write.caption(frames, words(prediction, labels))
+    return write.caption(frames, words(prediction))
 
 
 def joined(films: list[np.ndarray]) -> Frames:
@@ -50,10 +49,12 @@ def joined(films: list[np.ndarray]) -> Frames:
     return np.concatenate(padded)
 
 
-def words(prediction: clips.Prediction, labels: tuple[str, ...]) -> str:
-    """The window, if it is one, the likeliest class and its probability."""
-    best = int(np.argmax(prediction.probabilities))
-    said = f"{labels[best]} {prediction.probabilities[best]:.1%}"
+def words(prediction: clips.Prediction) -> str:
+    """The window, if it is one, and what is said: the likeliest class, or all above thresholds."""
+    said = ", ".join(f"{name} {odds:.1%}" for name, odds in prediction.said())
+    if not said:
+        name, odds = prediction.top(1)[0]
+        said = f"nothing above its threshold (likeliest {name} {odds:.1%})"
     return said if prediction.end is None else f"{extent(prediction)}  {said}"
 
 

@@ -24,6 +24,8 @@ class Folder:
     """HMDB51's folder of `<class>_test_split<N>.txt`."""
     split: Literal[1, 2, 3] = 1
     """HMDB51's split."""
+    multi_label: bool = False
+    """Labels of the table as `run|jump` are several, each with its share of what is held out."""
     group_regex: str | None = None
     """What it finds in a video's path is the video's group, as subject_[0-9]+; None: the table's,
     or what names of UCF101, HMDB51 or Kinetics tell."""
@@ -50,6 +52,11 @@ def prepare(options: Folder) -> None:
         raise errors.UserError(
             f"--group-regex: {options.layout} has groups of its own; leave it out"
         )
+    if options.multi_label and (options.table is None or options.layout != "classes"):
+        raise errors.UserError(
+            "--multi-label: a video stands in one class folder; give a --table with the columns "
+            "path,label and labels as in `run|jump`"
+        )
     match options.layout:
         case "hmdb51":
             lists = options.lists or options.source.parent / "testTrainMulti_7030_splits"
@@ -63,9 +70,13 @@ def prepare(options: Folder) -> None:
             regex = options.group_regex
             videos = sources.from_folders(options.source, seed=options.seed, group_regex=regex)
         case "classes":
-            table = groups.regrouped(manifest.read(options.table), options.group_regex)
+            table = manifest.read(options.table, multi_label=options.multi_label)
+            table = groups.regrouped(table, options.group_regex)
             videos = dataclasses.replace(table, root=options.source)
     if options.test is not None:
-        rows = splits.hold_out_rows(videos.rows, options.test, seed=options.seed)
+        several = videos.multi_label
+        rows = splits.hold_out_rows(
+            videos.rows, options.test, seed=options.seed, multi_label=several
+        )
         videos = dataclasses.replace(videos, rows=rows)
     manifests.finish(videos, options)

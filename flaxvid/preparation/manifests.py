@@ -18,7 +18,11 @@ def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
     """Holds out validation rows, refuses leaks, writes the manifest and says what is in it."""
     if options.validation is not None:
         rows = splits.hold_out_rows(
-            videos.rows, options.validation, seed=options.seed, split="validation"
+            videos.rows,
+            options.validation,
+            seed=options.seed,
+            split="validation",
+            multi_label=videos.multi_label,
         )
         videos = dataclasses.replace(videos, rows=rows)
     if not options.allow_leakage:
@@ -32,6 +36,6 @@ def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
     groups = len({row.group for row in videos.rows})
     print(
         f"{out}: {len(videos.labels)} classes, {counts}, {groups} groups\n"
-        f"try  --data {errors.argument(out)}"
+        f"try  --data {errors.argument(out)}{' --multi-label' * videos.multi_label}"
     )
     return videos

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, PyTree
 
 from flaxvid import errors
 from flaxvid.data import embeddings
+from flaxvid.evaluation import average_precision
 from flaxvid.models import embedding_inputs, linear
 from flaxvid.training import ridge
 
@@ -34,6 +35,8 @@ def with_statistics(stats: PyTree, stored: embeddings.Stored, model: Any) -> PyT
 def solved(params: PyTree, stats: PyTree, stored: embeddings.Stored, config: Any) -> PyTree:
     """The parameters of a linear model in closed form; it says what was found.
 
+    Where a video may have several labels, a class is there if more than half of it is: at 0.
+
     Raises:
         UserError: if no training video could be read.
     """
@@ -41,16 +44,19 @@ def solved(params: PyTree, stats: PyTree, stored: embeddings.Stored, config: Any
     found = _fit(stored, numbers, stats.get("prepare"), config)
     print(
         f"linear, in closed form on {len(numbers)} training videos: penalty {found.strength:g}, "
-        f"chosen at {found.validated:.1%} on groups left out"
+        f"chosen at {'mAP ' * stored.manifest.multi_label}{found.validated:.1%} on groups left out"
     )
+    bias = found.bias - 0.5 * stored.manifest.multi_label
     return {
         **params,
-        "head": {"kernel": jnp.asarray(found.kernel), "bias": jnp.asarray(found.bias)},
+        "head": {"kernel": jnp.asarray(found.kernel), "bias": jnp.asarray(bias, jnp.float32)},
     }
 
 
-def right(stored: embeddings.Stored, split: str) -> tuple[Bool[np.ndarray, " video"], int]:
-    """Whether a linear model gets each readable video of a split right, and on how many it learnt.
+def outputs(
+    stored: embeddings.Stored, split: str
+) -> tuple[Float[np.ndarray, "video classes"], int]:
+    """What a linear model gives for each readable video of a split, and on how many it learnt.
 
     Raises:
         UserError: if no training video could be read.
@@ -61,8 +67,8 @@ def right(stored: embeddings.Stored, split: str) -> tuple[Bool[np.ndarray, " vid
     scales = embedding_inputs.statistics(*_read(stored, training), config.center)
     found = _fit(stored, training, scales, config)
     numbers = [n for n, row in enumerate(rows) if row.split == split and stored.lengths[n]]
-    logits = features(*_read(stored, numbers), scales, config) @ found.kernel + found.bias
-    return logits.argmax(axis=1) == _labels(stored, numbers), len(training)
+    given = features(*_read(stored, numbers), scales, config) @ found.kernel + found.bias
+    return given, len(training)
 
 
 def features(
@@ -96,11 +102,12 @@ def _read(stored, numbers):
 
 def _labels(stored, numbers):
     rows, manifest = stored.manifest.rows, stored.manifest
-    return np.array([manifest.label_index(rows[number]) for number in numbers])
+    return np.stack([manifest.target(rows[number]) for number in numbers])
 
 
 def _fit(stored, numbers, scales, config):
     rows = [stored.manifest.rows[number] for number in numbers]
     groups = np.array([row.group or row.path for row in rows])
     found = features(*_read(stored, numbers), scales, config)
-    return ridge.fit(found, _labels(stored, numbers), groups, config.num_classes)
+    score = average_precision.mean if stored.manifest.multi_label else ridge.accuracy
+    return ridge.fit(found, _labels(stored, numbers), groups, config.num_classes, score)

@@ -42,6 +42,16 @@ class Settings:
     """What was said otherwise when the run was resumed, so that these settings hold only from then
     on: the `step` that it was resumed after, and `before`, by name as in `made_of`."""
 
+    thresholds: tuple[float, ...] = ()
+    """Above which each class is said, where a video may have several labels: chosen at the end of
+    the run, for its best checkpoint. Empty: not yet, or there is one label."""
+
+    def limits(self) -> tuple[float, ...] | None:
+        """The `thresholds`, or 0.5 each while none are chosen; None where a video has one label."""
+        if not self.data.multi_label:
+            return None
+        return self.thresholds or (0.5,) * len(self.labels)
+
     def starts(self) -> list[str]:
         """Where the weights were that the model's parameters started from; none: at random."""
         specs = [self.run.weights]
@@ -123,6 +133,7 @@ def load(folder: Path) -> Settings:
             embedding=_about(values.get("embedding")),
             content=dict(values.get("content", {})),
             changes=tuple(values.get("changes", ())),
+            thresholds=_thresholds(values.get("thresholds", ()), len(values["labels"])),
         )
 
 
@@ -158,6 +169,12 @@ def _labels(values, path):
     if not isinstance(values, list) or not all(isinstance(label, str) for label in values):
         raise errors.UserError(f"{path}: its labels are no list of names; train anew")
     return tuple(errors.printable(label) for label in values)
+
+
+def _thresholds(values, classes):
+    if len(values) not in (0, classes) or not all(0 <= float(value) <= 1 for value in values):
+        raise ValueError(f"its thresholds are not of {classes} classes, 0 to 1")
+    return tuple(map(float, values))
 
 
 def _about(values):

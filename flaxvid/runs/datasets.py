@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flaxvid import errors
 from flaxvid.data import batches, embeddings, from_tfds, manifest, motion, motion_scenes, sources
 from flaxvid.runs import config, options
 
@@ -13,7 +14,13 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
         UserError: if there is nothing, or nothing usable, under that name.
     """
     name, _, level = chosen.data.partition(":")
-    if name == "motion" and not Path(chosen.data).exists():
+    drawn = name == "motion" and not Path(chosen.data).exists()
+    if chosen.multi_label and (drawn or name == "tfds"):
+        raise errors.UserError(
+            f"--multi-label: the videos of {chosen.data} have one label each; give --data a "
+            "manifest with labels as in `run|jump`"
+        )
+    if drawn:
         if motion_scenes.is_named(level):
             return motion_scenes.open_or_draw(level)
         return motion.open_or_draw(level or "easy")
@@ -21,12 +28,14 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
         return from_tfds.open_tfds(level)
     place = sources.place(chosen.data)
     if embeddings.is_stored(place):
-        return embeddings.read(place).manifest
+        videos = embeddings.read(place).manifest
+        return manifest.several(videos) if chosen.multi_label else videos
     return sources.open_data(
         place,
         allow_leakage=chosen.allow_leakage,
         seed=seed,
         group_regex=chosen.group_regex,
+        multi_label=chosen.multi_label,
     )
 
 

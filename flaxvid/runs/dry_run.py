@@ -111,6 +111,13 @@ def random_batch(settings: config.Settings) -> dict[str, np.ndarray]:
         inputs = {"embedding": rng.normal(size=shape).astype(np.float32)}
     return inputs | {
         "mask": np.ones(shape[:2], bool),
-        "label": rng.integers(0, settings.model.num_classes, rows).astype(np.int32),
+        "label": _labels(settings, rng, rows),
         "weight": np.ones(rows, np.float32),
     }
+
+
+def _labels(settings, rng, rows):
+    classes = settings.model.num_classes
+    if settings.data.multi_label:
+        return rng.integers(0, 2, (rows, classes)).astype(np.float32)
+    return rng.integers(0, classes, rows).astype(np.int32)

@@ -57,7 +57,7 @@ def for_training(
     if given:
         stored = embeddings.read(place)
         _refuse_changed_videos(stored)
-        return stored
+        return stored.labelled_as(videos)
     encoder = encoding.open_encoder(
         data.encoder,
         data.encoder_weights,
@@ -68,6 +68,8 @@ def for_training(
     ).shown(sampling=data.sampling, padding=data.padding)
     if encoder.told:
         print(encoder.told)
+    # How labels are read has no part in embeddings: they are made once for either way.
+    labelled, videos = videos, manifest.one_label(videos)
     views = number_of_views(videos) if data.views is None else data.views
     about = describe(videos, encoder, views=views)
     folder = cache_folder(data.data, about)
@@ -77,11 +79,12 @@ def for_training(
                 print(f"{folder}: makes the embeddings of {data.data} by {encoder.name} first")
                 if about.tokens:
                     print(f"  {_sizes(videos, about)}")
-                return make(folder, videos, encoder, about, data.bad_videos, data.threads)
+                stored = make(folder, videos, encoder, about, data.bad_videos, data.threads)
+                return stored.labelled_as(labelled)
     print(f"{folder}: the embeddings of {data.data} by {encoder.name}, made before")
     stored = embeddings.read(folder)
     embeddings.check(stored, about)
-    return stored
+    return stored.labelled_as(labelled)
 
 
 def _sizes(videos, about):

@@ -27,7 +27,7 @@ def text(
 
     Args:
         settings: of the run.
-        judged: as `training.metrics.summarise` gives it.
+        judged: as `objective.Objective.summarise` gives it.
         split: that was judged.
         watched: the split that the checkpoint was chosen on.
         best: step of the checkpoint.
@@ -35,11 +35,15 @@ def text(
         example: a video of the split.
     """
     kept = "the last" if settings.recipe.keep == "last" else f"best on {watched}"
-    # Of five classes or fewer, one of the five likeliest is right always.
-    top5 = f", top-5 {judged['top5']:.1%}" if len(settings.labels) > 5 else ""
+    if settings.data.multi_label:
+        score = f"mAP {judged['map']:.1%}"
+    else:
+        # Of five classes or fewer, one of the five likeliest is right always.
+        top5 = f", top-5 {judged['top5']:.1%}" if len(settings.labels) > 5 else ""
+        score = f"top-1 {judged['accuracy']:.1%}{top5}"
     out = settings.run.out
     return (
-        f"{split} top-1 {judged['accuracy']:.1%}{top5} "
+        f"{split} {score} "
         f"(checkpoint of step {best}, {kept}) after {progress.duration(seconds)}\n"
         f"{out}: config.json, metrics.jsonl, curves.png, checkpoints/\n"
         f"try  python -m flaxvid.evaluate {errors.argument(out)}\n"

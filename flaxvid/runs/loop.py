@@ -12,7 +12,7 @@ from flaxvid import errors, progress
 from flaxvid.data import batches
 from flaxvid.evaluation import overfitting
 from flaxvid.figures import curves
-from flaxvid.runs import config, metrics_log, tracking
+from flaxvid.runs import config, metrics_log, objective, tracking
 from flaxvid.training import checkpoint, distributed, metrics, parallel
 from flaxvid.training import state as states
 
@@ -30,7 +30,9 @@ class Job:
     epoch_clips: int
     train_step: Callable
     judge: Callable
-    """`judge(weights, stats)` gives loss, accuracy and top5 on the split that is `watched`."""
+    """`judge(weights, stats)` gives loss and scores on the split that is `watched`."""
+    score: str
+    """The one of them by which the best checkpoint is chosen."""
     watched: str
     chance: overfitting.Chance
     """Of the split that is `watched`."""
@@ -59,7 +61,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
         tracked=job.tracked,
     )
     eval_every = settings.run.eval_every or max(1, total // 10)
-    patience = Patience(recipe.patience, log.read())
+    patience = Patience(recipe.patience, log.read(), job.score)
     rewinds, profile = 0, Profile(folder / "profile" if settings.machine.profile else None, start)
 
     warned = False
@@ -108,20 +110,21 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                     clips_per_second=round(clips, 1),
                     seconds=round(seconds, 2),
                 )
-                bar.show(number, mean["loss"], mean["accuracy"], clips)
+                bar.show(number, mean["loss"], mean.get("accuracy"), clips)
 
             if judging:
                 log.write(number, **{f"validation_{k}": v for k, v in judged.items()})
+                score = judged[job.score]
                 bar.say(
                     f"step {number}: {job.watched} loss {judged['loss']:.3f}, "
-                    f"accuracy {judged['accuracy']:.1%}"
+                    f"{objective.NAMES[job.score]} {score:.1%}"
                 )
-                if not warned and (said := _by_heart(job, log, judged["accuracy"])):
+                if not warned and (said := _by_heart(job, log, score)):
                     warned = True
                     bar.say(said)
-                patience.saw(judged["accuracy"])
+                patience.saw(score)
                 log.flush()
-                job.checkpoints.save(state, job.data.get_state(), judged["accuracy"])
+                job.checkpoints.save(state, job.data.get_state(), score)
                 if distributed.first():
                     curves.save(log.read(), folder / "curves.png")
                 window_began = time.monotonic()
@@ -135,7 +138,8 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
     job.checkpoints.wait()
     if patience.over and number < total:
         allowed = f"{recipe.patience} evaluation{'s' if recipe.patience > 1 else ''}"
-        print(f"stopped at step {number}: {allowed} without a better accuracy")
+        better = objective.NAMES[job.score]
+        print(f"stopped at step {number}: {allowed} without a better {better}")
     return state
 
 
@@ -169,20 +173,20 @@ def _advice(settings, number, wrong, mean, newest):
 class Patience:
     """Counts evaluations since the best one, over resumes too."""
 
-    def __init__(self, allowed: int | None, rows: list[dict]):
+    def __init__(self, allowed: int | None, rows: list[dict], score: str = "accuracy"):
         self._allowed, self._best, self._since = allowed, -1.0, 0
         for row in rows:
-            if "validation_accuracy" in row:
-                self.saw(row["validation_accuracy"])
+            if f"validation_{score}" in row:
+                self.saw(row[f"validation_{score}"])
 
-    def saw(self, accuracy: float) -> None:
+    def saw(self, score: float) -> None:
         """One more evaluation."""
-        self._since = 0 if accuracy > self._best else self._since + 1
-        self._best = max(self._best, accuracy)
+        self._since = 0 if score > self._best else self._since + 1
+        self._best = max(self._best, score)
 
     @property
     def over(self) -> bool:
-        """Whether there were as many evaluations without a better accuracy as are allowed."""
+        """Whether there were as many evaluations without a better score as are allowed."""
         return self._allowed is not None and self._since >= self._allowed
 
 

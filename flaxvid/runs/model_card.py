@@ -12,7 +12,7 @@ from typing import Any
 
 from flaxvid import errors, files, stores
 from flaxvid.data import manifest
-from flaxvid.evaluation import report as reports
+from flaxvid.evaluation import wording
 from flaxvid.runs import config, datasets, sampling
 from flaxvid.training import optimizer
 from flaxvid.weights import provenance
@@ -101,8 +101,7 @@ def text(settings: config.Settings, known: Known) -> str:
         "---",
         f"# {name}, trained on {data}",
         "",
-        f"Tells {len(settings.labels)} classes of videos apart: "
-        f"{', '.join(map(_cell, settings.labels))}.",
+        f"{_tells(settings)}: {', '.join(map(_cell, settings.labels))}.",
         f"It sees {_sees(settings)}, and has {known.parameters:,} parameters. Checkpoint of step "
         f"{known.step}.",
         "",
@@ -122,6 +121,13 @@ def text(settings: config.Settings, known: Known) -> str:
         *_licence(known),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tells(settings):
+    count = len(settings.labels)
+    if settings.data.multi_label:
+        return f"Tells which of {count} classes a video shows, any number of them"
+    return f"Tells {count} classes of videos apart"
 
 
 def _hub_licence(known):
@@ -198,15 +204,14 @@ def _evaluation(known):
             "None: this checkpoint was not evaluated on its test split.",
             "",
         ]
-    low, high = report["interval"]
     return [
         "## Evaluation",
         "",
-        f"{report['videos']} test videos of {reports.groups(report)}, {report['views']}.",
+        f"{report['videos']} test videos of {wording.groups(report)}, {report['views']}.",
         "",
-        f"- top-1 **{report['top1']:.1%}**, 95% interval {low:.1%} to {high:.1%} (groups drawn)",
-        f"- {reports.top5(report)}loss {report['loss']:.3f} nats, calibration error "
-        f"{report['calibration_error']:.1%}",
+        f"- {wording.measure(report)} **{wording.score(report):.1%}**, {wording.within(report)} "
+        "(groups drawn)",
+        f"- {wording.beside(report)}",
         *([f"- {len(report['skipped'])} files could not be read"] if report["skipped"] else []),
         "",
         *_orders(report),
@@ -219,26 +224,26 @@ def _orders(report):
     if not report["orders"]:
         return []
     lines = ["Does it see the order of frames? The same videos with their frames", ""]
-    lines += ["| | top-1 | difference |", "|---|---:|---:|"]
+    whole = wording.score(report)
+    lines += [f"| | {wording.measure(report)} | difference |", "|---|---:|---:|"]
     lines += [
-        f"| {order} | {top1:.1%} | {top1 - report['top1']:+.1%} |"
-        for order, top1 in report["orders"].items()
+        f"| {order} | {left:.1%} | {left - whole:+.1%} |"
+        for order, left in report["orders"].items()
     ]
     return [*lines, ""]
 
 
 def _classes(report):
-    lines = ["| class | videos | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
-    lines += [
-        f"| {_cell(entry['label'])} | {entry['videos']} | {entry['precision']:.1%} | "
-        f"{entry['recall']:.1%} | {entry['f1']:.1%} |"
-        for entry in report["classes"]
-    ]
+    header, *rows = wording.class_table(report, orders=False)
+    lines = [f"| {' | '.join(header)} |", "|---|" + "---:|" * (len(header) - 1)]
+    lines += [f"| {' | '.join((_cell(name), *cells))} |" for name, *cells in rows]
     return [*lines, ""]
 
 
 def _confusion(report):
     """All counts of few classes; of many, what is taken for what most often."""
+    if "confusion" not in report:
+        return []
     names = [_cell(entry["label"]) for entry in report["classes"]]
     counts = report["confusion"]
     if len(names) <= MOST_CLASSES:
@@ -265,14 +270,25 @@ def _use(settings):
     return [
         "## Intended use and limits",
         "",
-        f"For videos like those it learnt from. It answers with one of its {len(settings.labels)} "
-        "classes always, also where a video shows none of them; on other cameras, places and "
+        f"For videos like those it learnt from. {_answers(settings)}; on other cameras, places and "
         "people than those of its data it was not measured.",
         "",
         "Before it is published, its author adds here: whom the videos show and whether they "
         "agreed, what the model must not be used for, and whom to ask.",
         "",
     ]
+
+
+def _answers(settings):
+    if settings.data.multi_label:
+        return (
+            "It says the classes above their thresholds, which were chosen on the validation "
+            "videos and stand in `config.json`"
+        )
+    return (
+        f"It answers with one of its {len(settings.labels)} classes always, also where a video "
+        "shows none of them"
+    )
 
 
 def _licence(known):

@@ -30,6 +30,9 @@ class Data:
     """A manifest (.csv, .json), a folder of class folders, of packed videos or of embeddings,
     `motion`, `motion:hard`, `motion:scenes`, or `tfds:NAME`. Files, folders, runs and weights may
     be in an object store: s3://BUCKET/NAME, gs://BUCKET/NAME."""
+    multi_label: bool = False
+    """A video may have several labels: `run|jump` in a manifest, and `|` alone for none of them.
+    Each class is decided by itself, above a threshold chosen on the validation videos."""
     num_frames: Annotated[int, ranges.FRAMES] = 8
     """Frames of a clip."""
     stride: Annotated[int | None, ranges.FRAMES] = None
@@ -112,7 +115,8 @@ class Run:
     track: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()
     """Write metrics, confusion and a few predictions for these trackers too: in the run directory,
     for TensorBoard and, offline unless WANDB_MODE says otherwise, W&B; in TRACKIO_DIR; in mlflow.db
-    or MLFLOW_TRACKING_URI."""
+    or MLFLOW_TRACKING_URI. A resumed run is one more run there, of the same name, with its steps
+    counted on."""
     dry_run: bool = False
     """Print shapes, parameters, multiply-adds, memory and step time; train nothing. Videos or
     embeddings that are to be made are made first."""

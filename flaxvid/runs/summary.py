@@ -70,12 +70,18 @@ def _wrapped(line, indent):
 def _data(settings, videos):
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     names = ", ".join(videos.labels[:5]) + (", ..." if len(videos.labels) > 5 else "")
-    drawn = (
-        " (drawn; another --seed draws others)"
-        if _is_drawn(stores.path(settings.data.data))
-        else ""
+    place = stores.path(settings.data.data)
+    drawn = " (drawn; another --seed draws others)" if _is_drawn(place) else ""
+    several = f"; {_labels_a_video(videos)}" if videos.multi_label else ""
+    return (
+        f"{settings.data.data}: {len(videos.labels)} classes ({names}){several}; videos: "
+        f"{counts}{drawn}"
     )
-    return f"{settings.data.data}: {len(videos.labels)} classes ({names}); videos: {counts}{drawn}"
+
+
+def _labels_a_video(videos):
+    numbers = [len(videos.names(row)) for row in videos.rows]
+    return f"{np.mean(numbers):.1f} labels a video, {min(numbers)} to {max(numbers)}"
 
 
 def _is_drawn(place):
@@ -213,7 +219,8 @@ def _warnings(settings, videos):
             "`prepare folder --validation 0.2`"
         )
     counts = Counter(row.label for row in videos.split("train").rows)
-    if settings.recipe.balance == "none" and balance.is_uneven(list(counts.elements())):
+    one = not videos.multi_label
+    if one and settings.recipe.balance == "none" and balance.is_uneven(list(counts.elements())):
         yield (
             f"classes have {min(counts.values())} to {max(counts.values())} training videos: small "
             "ones are named too seldom. Try --balance sampling or --balance loss"
@@ -227,7 +234,13 @@ def _warnings(settings, videos):
 
 
 def _advice(settings, videos, total):
-    """For whoever has a few videos and takes what is made for thousands."""
+    """For whoever means several labels by one, or takes what is made for thousands of videos."""
+    if not videos.multi_label and any(manifest.BETWEEN in label for label in videos.labels):
+        found = next(label for label in videos.labels if manifest.BETWEEN in label)
+        yield (
+            f"{found} is a class of its own; if labels with {manifest.BETWEEN} are several of one "
+            "video, give --multi-label"
+        )
     count, epochs = videos.splits()["train"], _epochs(settings, videos, total)[0]
     from_scratch = settings.embedding is None and not settings.starts()
     if not from_scratch or count >= FEW or datasets.is_motion(settings.data.data):

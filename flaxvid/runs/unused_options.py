@@ -164,6 +164,14 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
         lambda _options: "linear is solved over all videos at once; leave it out",
     ),
     (
+        ("balance",),
+        lambda options: not options.data.multi_label or options.recipe.balance == "none",
+        lambda _options: (
+            "goes by the one class of each video, and with --multi-label there may be several; "
+            "leave it out"
+        ),
+    ),
+    (
         ("group_regex",),
         _is_folder_or_table,
         lambda options: (

@@ -1,8 +1,11 @@
 """Numbers about learning: loss and accuracies over the rows that count."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy import special
 
 from flaxvid import errors
 
@@ -42,21 +45,46 @@ def summarise(
     }
 
 
+def probabilities(
+    logits: Float[np.ndarray, "*clips classes"], multi_label: bool = False
+) -> Float[np.ndarray, "*clips classes"]:
+    """Of every class, 0 to 1: the softmax; where a clip may have several labels, each sigmoid."""
+    logits = np.asarray(logits, np.float64)
+    return special.expit(logits) if multi_label else special.softmax(logits, axis=-1)
+
+
+def binary_loss(
+    logits: Float[np.ndarray, "clips classes"], targets: Float[np.ndarray, "clips classes"]
+) -> float:
+    """`step.binary_cross_entropy` over the clips of an evaluation, in nats a class."""
+    logits = np.asarray(logits, np.float64)
+    return float(np.mean(np.logaddexp(0, logits) - targets * logits))
+
+
 def not_finite(mean: dict[str, float]) -> str | None:
     """The first of a step's losses and norms that is NaN or infinite; None if all are finite."""
     watched = sorted((k for k in mean if k.endswith(("loss", "norm"))), key=lambda k: k != "loss")
     return next((key for key in watched if not np.isfinite(mean[key])), None)
 
 
-def refuse_no_numbers(outputs: Float[np.ndarray, "..."]) -> None:
+def refuse_no_numbers(
+    outputs: Float[np.ndarray, "clips classes"], videos: Sequence[str | None] = ()
+) -> None:
     """Refuses logits or probabilities that hold NaN: the largest of them would be the first class.
 
+    Args:
+        outputs: of the model.
+        videos: the path of each clip's video, where there is one.
+
     Raises:
-        UserError: saying what may be the matter.
+        UserError: saying of which video, and what may be the matter.
     """
-    if not np.isfinite(outputs).all():
+    (spoilt,) = np.nonzero(~np.isfinite(outputs).all(axis=-1))
+    if len(spoilt):
+        path = videos[spoilt[0]] if videos else None
+        of = "" if path is None else f"{errors.printable(path)}: "
         raise errors.UserError(
-            "the model gives NaN or infinite numbers, and no class: its weights are spoilt, or "
-            "these videos or embeddings are nothing like those it learnt from; take another "
+            f"{of}the model gives NaN or infinite numbers, and no class: its weights are spoilt, "
+            "or these videos or embeddings are nothing like those it learnt from; take another "
             "checkpoint"
         )

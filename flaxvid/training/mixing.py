@@ -43,7 +43,8 @@ def _of_opposite_device(batch, axis):
 def mix(
     batch: dict[str, Array], key: Any, num_classes: int, mixup: float = 0.0, cutmix: float = 0.0
 ) -> dict[str, Array]:
-    """Every clip with the one opposite in the batch; the labels become shares of two classes.
+    """Every clip with the one opposite in the batch; the labels become shares of two classes, or of
+    the classes that the two have.
 
     Mixup blends all pixels, or embeddings; cutmix pastes one box, the same in all frames. The part
     of the clip's own is drawn from Beta(alpha, alpha), once for a batch. A frame is real, and a
@@ -72,14 +73,18 @@ def _mix(batch, rows, key, num_classes, mixup, cutmix):
         share = jnp.where(paste, 1 - jnp.mean(box.astype(jnp.float32)), share)
     else:
         mixed_inputs = _blend(own, other, share)
-    targets = jax.nn.one_hot(batch["label"], num_classes)
-    others = jax.nn.one_hot(opposite["label"], num_classes)
+    targets, others = (_shares(rows["label"], num_classes) for rows in (batch, opposite))
     return batch | {
         inputs: mixed_inputs,
         "mask": batch["mask"] & opposite["mask"],
         "label": share * targets + (1 - share) * others,
         "weight": batch["weight"] * opposite["weight"],
     }
+
+
+def _shares(labels, num_classes):
+    """Of every class, from class numbers; of several labels a clip, they are there already."""
+    return labels if labels.ndim == 2 else jax.nn.one_hot(labels, num_classes)
 
 
 def _blend(own, other, share):

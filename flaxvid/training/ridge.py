@@ -3,6 +3,7 @@
 It is what any model over the same numbers has to beat.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,19 +21,26 @@ class Ridge(NamedTuple):
     strength: float
     """Of the penalty, as a share of a row's mean squared length."""
     validated: float
-    """Accuracy on held-out groups of the training data, by which the strength was chosen."""
+    """The score on held-out groups of the training data, by which the strength was chosen."""
+
+
+def accuracy(outputs: Float[np.ndarray, "row classes"], labels: Int[np.ndarray, " row"]) -> float:
+    """The share of rows whose highest output is the label's."""
+    return float(np.mean(outputs.argmax(axis=1) == labels))
 
 
 def fit(
     features: Float[np.ndarray, "row dim"],
-    labels: Int[np.ndarray, " row"],
+    labels: Int[np.ndarray, " row"] | Float[np.ndarray, "row classes"],
     groups: Shaped[np.ndarray, " row"],
     num_classes: int,
+    score: Callable[..., float] = accuracy,
 ) -> Ridge:
     """Least squares on class membership, with the squared weights penalised.
 
-    The strength is that of `STRENGTHS` which does best on whole groups left out in turn, `FOLDS`
-    of them together; the strongest of equals. With one group, rows are left out.
+    The strength is that of `STRENGTHS` with the highest `score(outputs, labels)` on whole groups
+    left out in turn, `FOLDS` of them together; the strongest of equals. With one group, rows are
+    left out. `labels` are class numbers, or 1 for each class of a row and 0 for the others.
 
     Source: Hoerl and Kennard, "Ridge Regression" (1970); solved in the space of rows, of which
     there are fewer than numbers in a row.
@@ -41,16 +49,10 @@ def fit(
     centred = features - centre
     products = (centred @ centred.T).astype(np.float64)
     size = np.mean(np.diag(products)) or 1.0
-    targets = np.eye(num_classes)[labels]
+    targets = labels if labels.ndim == 2 else np.eye(num_classes)[labels]
     folds = _folds(groups)
     validated = {
-        strength: np.mean(
-            [
-                right
-                for fold in np.unique(folds)
-                for right in _held_out(products, targets, labels, folds == fold, strength * size)
-            ]
-        )
+        strength: score(_held_out(products, targets, folds, strength * size), labels)
         for strength in STRENGTHS
     }
     strength = max(STRENGTHS, key=lambda strength: (validated[strength], strength))
@@ -68,13 +70,15 @@ def _solve(products, targets, penalty):
     return np.linalg.solve(products + penalty * np.eye(len(products)), targets)
 
 
-def _held_out(products, targets, labels, out, penalty):
-    """Whether each row left out gets its class from the others."""
-    kept = ~out
-    bias = targets[kept].mean(axis=0)
-    weights = _solve(products[np.ix_(kept, kept)], targets[kept] - bias, penalty)
-    scores = products[np.ix_(out, kept)] @ weights + bias
-    return scores.argmax(axis=1) == labels[out]
+def _held_out(products, targets, folds, penalty):
+    """What each row gets from those of the other folds."""
+    outputs = np.empty_like(targets)
+    for fold in np.unique(folds):
+        out, kept = folds == fold, folds != fold
+        bias = targets[kept].mean(axis=0)
+        weights = _solve(products[np.ix_(kept, kept)], targets[kept] - bias, penalty)
+        outputs[out] = products[np.ix_(out, kept)] @ weights + bias
+    return outputs
 
 
 def _folds(groups):

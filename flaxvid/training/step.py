@@ -14,6 +14,8 @@ from flaxvid.training import state as states
 from flaxvid.video import transform
 
 Batch = dict[str, Array]
+Loss = Callable[[Array, Array, Array], Float[Array, ""]]
+"""Logits, labels and weight of a batch -> a mean over the rows that count."""
 
 
 def pixel_inputs(preprocessing: transform.Preprocessing) -> Callable[[Batch], Array]:
@@ -46,34 +48,52 @@ def cross_entropy(
     return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
+def binary_cross_entropy(
+    logits: Float[Array, "batch classes"],
+    labels: Float[Array, "batch classes"],
+    weight: Float[Array, " batch"],
+    label_smoothing: float = 0.0,
+) -> Float[Array, ""]:
+    """The loss where a clip may have several labels: each class is asked for by itself, yes or no.
+
+    The mean over the rows that count, and over the classes, in nats. `labels` are 1 for each class
+    of a row and 0 for the others, or shares between; `label_smoothing` in [0, 1) gives that share
+    of each target to yes and no alike.
+    """
+    targets = labels * (1 - label_smoothing) + label_smoothing / 2
+    losses = jnp.mean(optax.sigmoid_binary_cross_entropy(logits, targets), axis=-1)
+    return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
 def make_train_step(
     parts: states.Parts,
     optimizer: optax.GradientTransformation,
     inputs_of: Callable[[Batch], Array],
-    label_smoothing: float = 0.0,
+    loss: Loss | None = None,
     differentiate: gradients.Differentiate = jax.value_and_grad,
 ) -> Callable[[states.TrainState, Batch], tuple[states.TrainState, dict[str, Array]]]:
     """The pure `train_step(state, batch) -> (state, metrics)` of a model and its optimizer.
 
     `inputs_of(batch)` gives the model's inputs; it runs inside the compiled step, so that pixels
-    reach the device as uint8. `differentiate` is used as `jax.value_and_grad` is, on a
+    reach the device as uint8. `loss(logits, labels, weight)` is that of the batch; None:
+    `cross_entropy`. `differentiate` is used as `jax.value_and_grad` is, on a
     `loss_of(params, stats, batch, key) -> loss, (logits, stats)`: see `gradients`.
     """
 
     def loss_of(params: PyTree, stats: PyTree, batch: Batch, key: Any):
         model = states.merge(parts.train_def, params, stats)
         logits = model(inputs_of(batch), batch["mask"], rngs=nnx.Rngs(dropout=key))
-        loss = cross_entropy(logits, batch["label"], batch["weight"], label_smoothing)
-        return loss, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+        of_batch = (loss or cross_entropy)(logits, batch["label"], batch["weight"])
+        return of_batch, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
 
     def train_step(state, batch):
         key = jax.random.fold_in(state.key, state.step)
         gradient_of = differentiate(loss_of, has_aux=True)
-        (loss, (logits, stats)), slopes = gradient_of(state.params, state.stats, batch, key)
+        (of_batch, (logits, stats)), slopes = gradient_of(state.params, state.stats, batch, key)
         updates, opt_state = optimizer.update(slopes, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         measured = {
-            "loss": loss,
+            "loss": of_batch,
             "accuracy": metrics.accuracy(logits, batch["label"], batch["weight"]),
             "gradient_norm": optax.tree.norm(slopes),
         }

@@ -16,6 +16,7 @@ import ast
 import collections
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import sys
 
@@ -125,7 +126,10 @@ def learn(module, config, recipe, videos, train, seed):
     total = optimizer.total_steps(recipe, len(train), recipe.batch_size)
     update = optimizer.create(recipe, total, parts.params)
     train_step = step.make_train_step(
-        parts, update, lambda batch: batch["embedding"], recipe.label_smoothing
+        parts,
+        update,
+        lambda batch: batch["embedding"],
+        functools.partial(step.cross_entropy, label_smoothing=recipe.label_smoothing),
     )
     rows = drawn(videos, train, total * recipe.batch_size, seed).reshape(total, -1)
     array, mask, label = map(jnp.asarray, (videos.array, videos.mask, videos.label[videos.source]))

@@ -183,3 +183,43 @@ def test_a_label_that_commands_a_terminal_is_refused(label, tmp_path):
         manifest.read(tmp_path / "m.json")
     with pytest.raises(manifest.ManifestError, match="letters that can't be printed; rename it"):
         manifest.of_rows(tmp_path, [manifest.Row("a.mp4", label)])
+
+
+# ------------------------------------------------------------------ several labels a video
+SEVERAL = "path,label\n1.mp4,run|jump\n2.mp4, jump | sit |jump\n3.mp4,|\n4.mp4,run\n"
+
+
+def test_a_label_of_several_is_one_unless_it_is_asked_for(tmp_path):
+    """`run|jump` may be the name of a class: what a manifest means never changes by itself."""
+    videos = manifest.read(csv_file(tmp_path, SEVERAL))
+    assert videos.labels == (" jump | sit |jump", "run", "run|jump", "|")
+    assert videos.target(videos.rows[3]).tolist() == 1
+
+
+def test_several_labels_are_of_every_class_named(tmp_path):
+    """Spaces and repeats aside; `|` alone is of none."""
+    path = csv_file(tmp_path, SEVERAL)
+    videos = manifest.read(path, multi_label=True)
+    assert videos.labels == ("jump", "run", "sit")
+    found = [videos.target(row).tolist() for row in videos.rows]
+    assert found == [[1, 1, 0], [1, 0, 1], [0, 0, 0], [0, 1, 0]]
+    assert [videos.names(row) for row in videos.rows[:3]] == [("run", "jump"), ("jump", "sit"), ()]
+    one = manifest.read(path)
+    assert manifest.one_label(videos) == one == manifest.one_label(one)
+    assert videos.split("train").multi_label
+    assert manifest.rerooted(videos, tmp_path / "sub").multi_label
+    plain = manifest.read(csv_file(tmp_path, "path,label\n1.mp4,run\n"))
+    assert manifest.several(plain).fingerprint() != plain.fingerprint()
+
+
+def test_a_stated_vocabulary_keeps_its_order(tmp_path):
+    """Of the names; one that is missing from it is named, and so is a manifest without any."""
+    path = tmp_path / "videos.json"
+    rows = [{"path": "1.mp4", "label": "run|jump"}]
+    path.write_text(json.dumps({"labels": ["run", "sit", "jump"], "rows": rows}))
+    assert manifest.read(path, multi_label=True).labels == ("run", "sit", "jump")
+    path.write_text(json.dumps({"labels": ["run"], "rows": rows}))
+    with pytest.raises(manifest.ManifestError, match="label 'jump' is not in its vocabulary"):
+        manifest.read(path, multi_label=True)
+    with pytest.raises(manifest.ManifestError, match="none of its videos has a label"):
+        manifest.read(csv_file(tmp_path, "path,label\n1.mp4,|\n"), multi_label=True)

@@ -176,3 +176,23 @@ def test_a_share_out_of_range_is_named(share):
     """More than a half is not held out."""
     with pytest.raises(manifest.ManifestError, match=f"{share} can't be the share"):
         splits.hold_out_rows(rows_of(("1", "g", "train")), share, seed=0)
+
+
+def test_every_one_of_several_labels_is_held_out():
+    """Though most sets of labels are a video's alone; rows of a group stay together."""
+    names = ("a", "b", "c", "d", "e")
+    rng = np.random.default_rng(0)
+    rows = tuple(
+        manifest.Row(f"{n}", "|".join(rng.permutation(names)[: n % 4]) or "|", f"g{n // 2}")
+        for n in range(60)
+    )
+    result = splits.hold_out_rows(rows, 0.2, seed=0, multi_label=True)
+    held = [row for row in result if row.split == "test"]
+    assert 8 <= len(held) <= 16
+    for name in names:
+        share = sum(name in row.label for row in held) / sum(name in row.label for row in rows)
+        assert 0.05 < share < 0.35
+    assert any(row.label == "|" for row in held)
+    manifest.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
+    with pytest.raises(manifest.ManifestError, match="has one video or group"):
+        splits.hold_out_rows(rows, 0.2, seed=0)

@@ -15,6 +15,7 @@ class Line:
     interval: tuple[float, float]
     shuffled: float | None
     multiply_adds: int
+    measure: str = "top-1"
 
 
 LINES = [

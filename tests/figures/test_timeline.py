@@ -24,3 +24,15 @@ def test_too_many_classes():
     odds = np.eye(3)[[0, 1, 2, 2, 1]]
     axes = timeline.draw(edges, odds, ["sit", "jump", "run"], most=2)
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["jump", "run"]
+
+
+def test_of_several_labels_those_above_thresholds():
+    """Two at once in the first window, and one that is never the likeliest; else the likeliest."""
+    edges, odds = np.array([[0.0, 1.0], [1.0, 2.0]]), np.array([[0.6, 0.8, 0.4], [0.1, 0.2, 0.3]])
+
+    def shown(*thresholds):
+        axes = timeline.draw(edges, odds, ["sit", "jump", "run"], thresholds=np.array(thresholds))
+        return [tick.get_text() for tick in axes.get_yticklabels()]
+
+    assert shown(0.5, 0.5, 0.5) == ["sit", "jump"]
+    assert shown(0.9, 0.9, 0.9) == ["jump", "run"]

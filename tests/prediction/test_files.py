@@ -21,7 +21,7 @@ SAID = (
 
 def test_json_has_the_likeliest_and_what_was_left_out(tmp_path):
     """Two classes of each window, by rank."""
-    files.write_table(tmp_path / "a.json", SAID, LABELS, 2, {"b.mp4": "it is empty"})
+    files.write_table(tmp_path / "a.json", SAID, 2, {"b.mp4": "it is empty"})
     content = json.loads((tmp_path / "a.json").read_text())
     assert content["skipped"] == {"b.mp4": "it is empty"}
     assert [row["label"] for row in content["predictions"]] == ["stand", "sit", "jump", "stand"]
@@ -34,7 +34,7 @@ def test_json_has_the_likeliest_and_what_was_left_out(tmp_path):
 def test_csv_has_a_line_for_each(tmp_path):
     """The same columns, an empty end for a whole video."""
     whole = clips.Prediction(Path("b.mp4"), 0.0, None, np.array([0.5, 0.3, 0.2]), LABELS)
-    files.write_table(tmp_path / "a.csv", [whole, *SAID], LABELS, 1, {})
+    files.write_table(tmp_path / "a.csv", [whole, *SAID], 1, {})
     with (tmp_path / "a.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["path"], row["end"], row["label"]) for row in rows] == [
@@ -46,7 +46,7 @@ def test_csv_has_a_line_for_each(tmp_path):
 def test_a_spreadsheet_runs_no_label(label, tmp_path):
     """Nor a path: what begins like a formula is a text, by an apostrophe before it."""
     said = clips.Prediction(Path("=b.mp4"), 0.0, None, np.array([1.0]), (label,))
-    files.write_table(tmp_path / "a.csv", [said], (label,), 1, {})
+    files.write_table(tmp_path / "a.csv", [said], 1, {})
     with (tmp_path / "a.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert (row["path"], row["label"], row["probability"]) == ("'=b.mp4", f"'{label}", "1.0")
@@ -61,7 +61,7 @@ def test_names_that_cannot_be_written(tmp_path, name, problem):
 
 def test_timeline_is_drawn(tmp_path):
     """A picture, wider than high."""
-    files.write_timeline(tmp_path / "t.png", SAID, LABELS)
+    files.write_timeline(tmp_path / "t.png", SAID)
     height, width, _ = cv2.imread(str(tmp_path / "t.png")).shape
     assert width > 2 * height
 
@@ -75,12 +75,12 @@ def clip():
 
 def test_moving_pictures_hold_the_frames_seen(clip, tmp_path):
     """Three frames, enlarged 23 times, a strip with words under them, and heat beside."""
-    plain = pictures.captioned(SAID[0], clip, LABELS)
+    plain = pictures.captioned(SAID[0], clip)
     assert (len(plain), plain.shape[2]) == (3, 230)
     assert plain.shape[1] > 230
     np.testing.assert_array_equal(plain[:, 11:230:23, 11::23], clip.video[:3])
     assert plain[:, 230:].max() > 200  # letters
-    hot = pictures.captioned(SAID[0], clip, LABELS, np.ones((4, 5, 5)))
+    hot = pictures.captioned(SAID[0], clip, np.ones((4, 5, 5)))
     assert hot.shape[2] == 460
     both = pictures.joined([plain, hot[:, :, :230]])
     assert len(both) == 6
@@ -92,7 +92,7 @@ def test_moving_pictures_hold_the_frames_seen(clip, tmp_path):
 def test_strip_is_drawn(clip, tmp_path):
     """With heat over it and without."""
     for heat in (None, np.ones((4, 5, 5))):
-        files.write_strip(tmp_path / "a.png", SAID[0], clip, LABELS, heat)
+        files.write_strip(tmp_path / "a.png", SAID[0], clip, heat)
         assert cv2.imread(str(tmp_path / "a.png")) is not None
 
 

@@ -222,6 +222,34 @@ def test_a_linear_model_is_solved(small_motion, cheap, capsys):
     assert found["top1"] > 0.15  # ten classes, of mean colours
 
 
+def test_several_labels_are_no_part_of_embeddings(small_motion, cheap):
+    """Made once for either way, with labels as they are written; `linear` is judged by mAP too."""
+    rows = [
+        dataclasses.replace(
+            row,
+            path=str(small_motion.path(row)),
+            label=f"{row.label.partition('_')[0]}|{row.split}",
+        )
+        for row in small_motion.rows
+    ]
+    manifest.write(manifest.of_rows(Path(), rows), Path("several.csv"))
+    words = ["--data", "several.csv", "--arch", "linear", "--num-frames", "4"]
+    words += ["--image-size", "16", "--batch-size", "4"]
+    train.train(parsing.parse([*words, "--out", "one"], ""))
+    folder = train.train(parsing.parse([*words, "--multi-label", "--out", "run"], ""))
+    found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
+    assert found["linear"]["map"] == pytest.approx(found["map"], abs=1e-6)
+    assert found["classes"][-1]["average_precision"] is None  # no test video has `validation`
+    (kept,) = embed.CACHE.glob("several-*/")
+    assert embeddings.read(kept).manifest.labels == manifest.read(Path("several.csv")).labels
+    given = train.train(
+        parsing.parse(
+            ["--data", str(kept), "--arch", "linear", "--batch-size", "4", "--multi-label"], ""
+        )
+    )
+    assert config.load(given).labels == config.load(folder).labels
+
+
 def test_resume_ends_as_the_whole_run(small_motion, cheap):
     """Going on with a finished run's settings finds the same embeddings."""
     stored = make(embed.CACHE / "kept", small_motion)

@@ -262,3 +262,23 @@ def test_options_that_do_something_are_not_refused():
         "--weights hf:one/two --freeze ^blocks",
     ):
         parsing.parse(words.split(), "")
+
+
+def test_a_label_of_several_is_told(short, tmp_path):
+    """Without --multi-label `bow|nod` is a class of its own; with it, two."""
+    rows = [f"{path},{label},{split}" for path, label, split in _several(short)]
+    (tmp_path / "several.csv").write_text("\n".join(["path,label,split", *rows]))
+    _, text = said("--data", tmp_path / "several.csv")
+    assert "3 classes (bow, bow|nod, nod)" in text
+    assert "bow|nod is a class of its own; if labels with | are several of one video" in text
+    settings, text = said("--data", tmp_path / "several.csv", "--multi-label")
+    assert settings.model.num_classes == 2
+    assert "2 classes (bow, nod); 1.3 labels a video, 1 to 2" in text
+    assert "a class of its own" not in text
+
+
+def _several(short):
+    """Every third video of both classes."""
+    for number, path in enumerate(sorted(short.rglob("*.avi"))):
+        label = "bow|nod" if number % 3 == 0 else path.parent.name
+        yield path, label, ("train", "validation", "test")[number % 3]

@@ -50,8 +50,11 @@ def test_accuracy_compiles():
 def test_outputs_that_are_no_numbers_are_no_prediction(number):
     """The largest of NaN would be the first class."""
     metrics.refuse_no_numbers(np.ones((2, 3)))
-    with pytest.raises(errors.UserError, match="the model gives NaN"):
-        metrics.refuse_no_numbers(np.array([[0.0, 1.0], [number, 0.0]]))
+    spoilt = np.array([[0.0, 1.0], [number, 0.0]])
+    with pytest.raises(errors.UserError, match="^the model gives NaN"):
+        metrics.refuse_no_numbers(spoilt)
+    with pytest.raises(errors.UserError, match=r"^b\.mp4: the model gives NaN"):
+        metrics.refuse_no_numbers(spoilt, ["a.mp4", "b.mp4"])
 
 
 def test_a_loss_of_an_evaluation_is_watched_too():

@@ -167,3 +167,18 @@ def test_mixed_step_draws_anew_each_step():
     mixed(state_of(0.0), batch)
     assert not np.allclose(seen[0], seen[1])
     np.testing.assert_array_equal(seen[0], seen[2])
+
+
+def test_several_labels_are_shared_too():
+    """Each class has the share of the clips that have it: a clip of both keeps it whole."""
+    labels = np.array([[1, 1, 0], [0, 1, 0]], np.float32)
+    batch = {
+        "embedding": jnp.arange(2.0)[:, None, None],
+        "mask": jnp.ones((2, 1), bool),
+        "label": jnp.asarray(labels),
+        "weight": jnp.ones(2),
+    }
+    mixed = mixing.mix(batch, jax.random.key(0), 3, mixup=1.0)
+    share = 1 - float(mixed["embedding"][0, 0, 0])
+    expected = share * labels + (1 - share) * labels[::-1]
+    np.testing.assert_allclose(mixed["label"], expected, atol=1e-6)

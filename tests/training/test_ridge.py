@@ -53,3 +53,18 @@ def test_one_group_and_equal_rows():
     features, labels, groups = data()
     assert ridge.fit(features, labels, np.zeros(60), 3).validated > 0.85
     assert np.isfinite(ridge.fit(np.ones_like(features), labels, groups, 3).kernel).all()
+
+
+def test_several_labels_a_row_are_solved_for_at_once():
+    """With 0 and 1 for each class: the same as with class numbers, and chosen by another score."""
+    features, labels, groups = data()
+    several = np.eye(3)[labels]
+
+    def strongest(outputs, targets):
+        assert outputs.shape == targets.shape == (60, 3)
+        return 0.5
+
+    found = ridge.fit(features, several, groups, 3, strongest)
+    assert (found.strength, found.validated) == (ridge.STRENGTHS[-1], 0.5)
+    one = ridge.fit(features, labels, groups, 3, lambda *_: 0.5)
+    np.testing.assert_array_equal(one.kernel, found.kernel)

@@ -1,5 +1,7 @@
 """The training step: the loss against a loop, an update by hand, randomness that repeats."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -171,8 +173,8 @@ class MeanOfFrames(nnx.Module):
 
 
 @pytest.mark.exercise("training.step.make_train_step")
-def test_step_passes_mask_and_smoothing_on_and_measures():
-    """Loss and accuracy of the real frames, with smoothed targets, by hand."""
+def test_step_passes_the_mask_on_and_measures():
+    """Loss and accuracy of the real frames, with the loss that is given, by hand."""
     parts, rng = states.split(MeanOfFrames()), np.random.default_rng(2)
     batch = {
         "pixels": rng.normal(size=(4, 2, 5)).astype(np.float32),
@@ -181,7 +183,8 @@ def test_step_passes_mask_and_smoothing_on_and_measures():
         "weight": WEIGHT,
     }
     update = optax.sgd(0.1)
-    train_step = step.make_train_step(parts, update, lambda batch: batch["pixels"], 0.3)
+    smoothed = functools.partial(step.cross_entropy, label_smoothing=0.3)
+    train_step = step.make_train_step(parts, update, lambda batch: batch["pixels"], smoothed)
     _, measured = jax.jit(train_step)(states.create(parts, update, seed=0), batch)
     losses, right = [], []
     for row in (0, 1, 3):
@@ -294,3 +297,19 @@ def test_a_centred_clip_is_less_its_mean():
     moved = np.array([-20, -10, 30, 0]) / 255 / 0.225
     np.testing.assert_allclose(clips[0, :, 0, 0, 1], moved, atol=1e-5)
     np.testing.assert_allclose(clips[0, :, 1], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_binary_cross_entropy_of_a_loop(smoothing):
+    """Each class yes or no by itself, the mean over classes and over the rows that count."""
+    targets = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 0.3, 1]], np.float32)
+    losses = []
+    for logits, target, weight in zip(LOGITS.astype(np.float64), targets, WEIGHT, strict=True):
+        odds = 1 / (1 + np.exp(-logits))
+        smooth = (1 - smoothing) * target + smoothing / 2
+        if weight:
+            losses.append(-np.mean(smooth * np.log(odds) + (1 - smooth) * np.log(1 - odds)))
+    loss = step.binary_cross_entropy(*map(jnp.asarray, (LOGITS, targets, WEIGHT)), smoothing)
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+    none = step.binary_cross_entropy(jnp.asarray(LOGITS), jnp.asarray(targets), jnp.zeros(4))
+    assert float(none) == 0.0

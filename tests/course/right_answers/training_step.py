@@ -57,20 +57,20 @@ def _step_of(parts, optimizer, differentiated, inputs_of):
     return train_step
 
 
-def _loss_of(parts, inputs_of, label_smoothing):
+def _loss_of(parts, inputs_of, loss):
     def loss_of(params, stats, batch, key):
         model = states.merge(parts.train_def, params, stats)
         logits = model(inputs_of(batch), mask=batch["mask"], rngs=nnx.Rngs(dropout=key))
-        loss = step.cross_entropy(logits, batch["label"], batch["weight"], label_smoothing)
-        return loss, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+        found = (loss or step.cross_entropy)(logits, batch["label"], batch["weight"])
+        return found, (logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
 
     return loss_of
 
 
 def make_train_step_differentiated_once(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    gradient_of = differentiate(_loss_of(parts, inputs_of, label_smoothing), has_aux=True)
+    gradient_of = differentiate(_loss_of(parts, inputs_of, loss), has_aux=True)
     return _step_of(
         parts,
         optimizer,
@@ -80,19 +80,19 @@ def make_train_step_differentiated_once(
 
 
 def make_train_step_in_the_step(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
     def differentiated(state, batch, key):
-        loss_of = _loss_of(parts, inputs_of, label_smoothing)
+        loss_of = _loss_of(parts, inputs_of, loss)
         return differentiate(loss_of, has_aux=True)(state.params, state.stats, batch, key)
 
     return _step_of(parts, optimizer, differentiated, inputs_of)
 
 
 def make_train_step_with_another_key(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    gradient_of = differentiate(_loss_of(parts, inputs_of, label_smoothing), has_aux=True)
+    gradient_of = differentiate(_loss_of(parts, inputs_of, loss), has_aux=True)
 
     def differentiated(state, batch, key):
         key = jax.random.split(jax.random.fold_in(state.key, state.step + 1))[0]

@@ -51,26 +51,24 @@ def cross_entropy_smoothed_to_the_others(logits, labels, weight, label_smoothing
 
 
 # --- make_train_step --------------------------------------------------------------------
-def _make(
-    parts, optimizer, inputs_of, smoothing, *, key_of=None, mask_of=None, keep=None, sign=1.0
-):
+def _make(parts, optimizer, inputs_of, loss, *, key_of=None, mask_of=None, keep=None, sign=1.0):
     """The right step, but for what the options say."""
 
     def loss_of(params, stats, batch, key):
         model = states.merge(parts.train_def, params, stats)
         mask = batch["mask"] if mask_of is None else mask_of(batch)
         logits = model(inputs_of(batch), mask, rngs=None if key is None else nnx.Rngs(dropout=key))
-        loss = step.cross_entropy(logits, batch["label"], batch["weight"], smoothing)
-        return sign * loss, (loss, logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+        found = (loss or step.cross_entropy)(logits, batch["label"], batch["weight"])
+        return sign * found, (found, logits, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
 
     def train_step(state, batch):
         folded = jax.random.fold_in(state.key, state.step)
         key = folded if key_of is None else key_of(state)
         gradient_of = jax.grad(loss_of, has_aux=True)
-        gradients, (loss, logits, stats) = gradient_of(state.params, state.stats, batch, key)
+        gradients, (found, logits, stats) = gradient_of(state.params, state.stats, batch, key)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         measured = {
-            "loss": loss,
+            "loss": found,
             "accuracy": metrics.accuracy(logits, batch["label"], batch["weight"]),
             "gradient_norm": optax.tree.norm(gradients),
         }
@@ -87,64 +85,64 @@ def _make(
 
 
 def make_train_step_same_mask_every_step(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, key_of=lambda state: state.key)
+    return _make(parts, optimizer, inputs_of, loss, key_of=lambda state: state.key)
 
 
 def make_train_step_without_dropout(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, key_of=lambda state: None)
+    return _make(parts, optimizer, inputs_of, loss, key_of=lambda state: None)
 
 
 def make_train_step_never_counts(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, keep=["step"])
+    return _make(parts, optimizer, inputs_of, loss, keep=["step"])
 
 
 def make_train_step_forgets_statistics(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, keep=["stats"])
+    return _make(parts, optimizer, inputs_of, loss, keep=["stats"])
 
 
 def make_train_step_forgets_moments(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, keep=["opt_state"])
+    return _make(parts, optimizer, inputs_of, loss, keep=["opt_state"])
 
 
 def make_train_step_uphill(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, sign=-1.0)
+    return _make(parts, optimizer, inputs_of, loss, sign=-1.0)
 
 
 def make_train_step_without_the_mask(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing, mask_of=lambda batch: None)
+    return _make(parts, optimizer, inputs_of, loss, mask_of=lambda batch: None)
 
 
-def make_train_step_unsmoothed(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+def make_train_step_with_its_own_loss(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, 0.0)
+    return _make(parts, optimizer, inputs_of, None)
 
 
 def make_train_step_in_eval_mode(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
     parts = parts._replace(train_def=parts.eval_def)
-    return _make(parts, optimizer, inputs_of, label_smoothing)
+    return _make(parts, optimizer, inputs_of, loss)
 
 
 def make_train_step_by_its_own_gradient(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, inputs_of, label_smoothing)
+    return _make(parts, optimizer, inputs_of, loss)
 
 
 # --- cross_entropy, again ---------------------------------------------------------------
@@ -168,22 +166,22 @@ def cross_entropy_of_the_largest_share(logits, labels, weight, label_smoothing=0
 
 # --- make_train_step, again -------------------------------------------------------------
 def make_train_step_compiled_inside(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return jax.jit(own_make_train_step(parts, optimizer, inputs_of, label_smoothing, differentiate))
+    return jax.jit(own_make_train_step(parts, optimizer, inputs_of, loss, differentiate))
 
 
 def make_train_step_of_the_video(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
-    return _make(parts, optimizer, lambda batch: batch["pixels"] * 1.01, label_smoothing)
+    return _make(parts, optimizer, lambda batch: batch["pixels"] * 1.01, loss)
 
 
 def make_train_step_kept_outside(
-    parts, optimizer, inputs_of, label_smoothing=0.0, differentiate=jax.value_and_grad
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
     kept = {}
-    own = own_make_train_step(parts, optimizer, inputs_of, label_smoothing, differentiate)
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
 
     def train_step(state, batch):
         kept["state"], measured = own(kept.get("state", state), batch)
