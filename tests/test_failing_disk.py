@@ -256,7 +256,9 @@ ELSEWHERE = {
     "data/beam.py",  # takes away what is to be done again; tests/data/test_beam.py
     "data/lock.py",  # tests/data/test_lock.py
     "preparation/workers.py",  # takes away what is over, when all is done; tests/data/test_beam.py
+    "demo.py",  # copies examples into a folder of its own, which goes with the page
     "evaluation/mistakes.py",  # takes an old picture away
+    "evaluation/report.py",  # likewise
     "store_copies.py",  # what a store has, copied anew; tests/test_stores.py
     "stores.py",  # an object that tells whether one may write; tests/test_stores.py
     "runs/model_folder.py",  # as files.whole_folder makes it
