@@ -331,7 +331,7 @@ def command(capsys, *words):
     ("words", "message"),
     [
         (["--arch", "timesfromer"], "--arch 'timesfromer': did you mean 'timesformer'?"),
-        (["--size", "huge"], "--size 'huge' of timesformer: there are tiny, base"),
+        (["--size", "huge"], "--size 'huge' of timesformer: there are tiny, small, base"),
         (["--data", "no/such/place"], "no/such/place"),
         (["--resume", "no/run"], "no/run: is not a run directory"),
         (["--data", "motion:medium"], "motion:medium: the levels are easy, hard, scenes"),

@@ -8,8 +8,13 @@ from flaxvid.recipes import recipe as recipes
 
 # ActionBERT leaves training from pixels open: fewer clips a step, as their frames must fit too.
 FROM_PIXELS = dataclasses.replace(sequences.ACTIONBERT, batch_size=16, epochs=30.0)
-# What the encoder has learnt from ImageNet changes slowly, and what stands on it is new.
-FINE_TUNED = dataclasses.replace(own_videos.FROM_PIXELS, rate_factors=("^encoder/=0.1",))
+# What is behind the middle of Lite0 goes on learning, slowly. What is before it knows edges and
+# textures from ImageNet, and to learn it anew takes most of a step, and most of the memory.
+FINE_TUNED = dataclasses.replace(
+    own_videos.FROM_PIXELS,
+    freeze=("^encoder/(stem|blocks/([0-9]|10)/)",),
+    rate_factors=("^encoder/=0.1",),
+)
 # Frames spread over the whole video, their pixels as ResNet18 knows them.
 WHOLE_VIDEO = dataclasses.replace(preprocessing.kinetics(8, None, 224), **preprocessing.IMAGENET)
 

@@ -13,6 +13,7 @@ from flaxvid.runs import (
     config_file,
     datasets,
     options,
+    pretrained_encoder,
     probes,
     unused_options,
 )
@@ -58,7 +59,9 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
         description=description,
     )
     chosen = dataclasses.replace(chosen, said=said | defaults.said)
-    if given.resume is not None:
+    if given.resume is None:
+        chosen = _without_foreign_freeze(chosen, defaults)
+    else:
         _refuse_another_model(chosen, defaults)
         if chosen.print_config:
             raise errors.UserError(
@@ -67,6 +70,16 @@ def parse(arguments: list[str], description: str) -> options.TrainOptions:
             )
     unused_options.refuse(chosen)
     return chosen
+
+
+def _without_foreign_freeze(chosen, defaults):
+    """What a recipe freezes of its own frame encoder may learn in another, and in a random one."""
+    if "freeze" in chosen.said or not hasattr(chosen.model, "encoder"):
+        return chosen
+    starts = pretrained_encoder.spec_of(chosen.model, chosen.data.encoder_weights) is not None
+    if starts and chosen.model.encoder == defaults.model.encoder:
+        return chosen
+    return dataclasses.replace(chosen, recipe=dataclasses.replace(chosen.recipe, freeze=()))
 
 
 def from_recipe(arch: str, size: str, data: str = "motion") -> options.TrainOptions:

@@ -42,6 +42,7 @@ def _refuse_frozen_chance(options):
     by_preset = {option for option, _, _ in preset.factor_groups()}
     remedy = "give --weights, or leave it out"
     if hasattr(options.model, "encoder"):
+        by_preset = set()  # of a frame encoder, by weights, and there are none
         remedy = "give a --model.encoder with weights, as resnet18, or leave it out"
     for option, _, rate in options.recipe.factor_groups():
         if rate == 0 and option not in by_preset:

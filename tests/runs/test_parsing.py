@@ -1,9 +1,11 @@
 """The options of `train`, as its --help has them."""
 
+import dataclasses
 import re
 
 import pytest
 
+from flaxvid import errors
 from flaxvid.recipes import zoo
 from flaxvid.runs import parsing, resolve
 from flaxvid.training import optimizer
@@ -55,6 +57,18 @@ def test_what_is_said_goes_before_what_is_chosen(tmp_path):
     assert own.model.center == "none"
     base = parsing.parse(["--arch", "bert", "--size", "base", "--data", str(tmp_path)], "")
     assert (base.data.encoder_stage, base.data.views, base.model.standardise) == ("top", 0, False)
+
+
+def test_only_an_encoder_that_was_trained_stays_as_it_is(tmp_path):
+    """What `small` freezes of Lite0 with its weights learns in another encoder or at random."""
+    words = ["--arch", "conv_lstm", "--size", "small", "--data", str(tmp_path)]
+    usual = parsing.parse(words, "").recipe
+    assert usual.freezes("encoder/blocks/10/expand/kernel")
+    assert not usual.freezes("encoder/blocks/11/expand/kernel")
+    for other in (["--encoder-weights", "random"], ["--model.encoder", "conv"]):
+        assert parsing.parse([*words, *other], "").recipe == dataclasses.replace(usual, freeze=())
+    with pytest.raises(errors.UserError, match="all parameters are random"):
+        parsing.parse([*words, "--encoder-weights", "random", "--freeze", *usual.freeze], "")
 
 
 def test_one_epoch_is_one_epoch(tmp_path):
