@@ -25,6 +25,7 @@ TAKEN = (
     "data/real_clips/LICENSE",
     "tests/benchmarks/results/*.md",
     "tests/benchmarks/results/*.png",
+    "tests/benchmarks/results/*.json",
 )
 # What a user of Python calls: heading -> modules.
 REFERENCE = {

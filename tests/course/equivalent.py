@@ -141,11 +141,4 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "31: float(low) -> low": FLOAT,
         "31: float(high) -> high": FLOAT,
     },
-    "evaluation.scores.calibration_error": {
-        "7: float(np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))) -> "
-        "np.sum(found['share'] * np.abs(found['accuracy'] - found['confidence']))": (FLOAT),
-        "7: found['accuracy'] - found['confidence'] -> found['confidence'] - found['accuracy']": (
-            "a distance has no sign"
-        ),
-    },
 }
