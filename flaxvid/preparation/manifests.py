@@ -34,8 +34,9 @@ def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
     manifest.write(videos, out)
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     groups = len({row.group for row in videos.rows})
+    several = " --multi-label" if videos.multi_label else ""
     print(
         f"{out}: {len(videos.labels)} classes, {counts}, {groups} groups\n"
-        f"try  --data {errors.argument(out)}{' --multi-label' * videos.multi_label}"
+        f"try  --data {errors.argument(out) + several}"
     )
     return videos
