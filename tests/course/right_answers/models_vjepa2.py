@@ -10,7 +10,7 @@ def place_angles_by_indices(grid, dim):
     waves = 10_000.0 ** (-np.arange(half) / max(half, 1))
     places = jnp.indices(grid, dtype=jnp.float32).reshape(3, -1)
     angles = jnp.einsum("at,w->taw", places, jnp.asarray(waves, jnp.float32))
-    angles = einops.repeat(angles, "token axis wave -> token (axis two wave)", two=2)
+    angles = einops.repeat(angles, "token part wave -> token (part two wave)", two=2)
     return jnp.pad(angles, ((0, 0), (0, dim - angles.shape[1])))
 
 
