@@ -272,9 +272,8 @@ def _train(chosen, began, at_end):
         multiply_adds = trained_model.multiply_adds(settings, parts)
         print(last_screen.speed(log.read(), settings, multiply_adds))
         learnt = overfitting.training_accuracy(log.read())
-        said = overfitting.warning(
-            learnt, final, judged[aim.score], by_chance, pixels=settings.embedding is None
-        )
+        told = dict(arch=settings.arch, pixels=settings.embedding is None)
+        said = overfitting.warning(learnt, final, judged[aim.score], by_chance, **told)
         if said is not None:
             print(said)
     print(

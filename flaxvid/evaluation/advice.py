@@ -5,6 +5,7 @@ from typing import Any
 from flaxvid.evaluation import overfitting, wording
 
 CLOSE = 0.02  # accuracies that are as good as each other
+OTHER_INPUTS = "another --encoder, --encoder-stage or --encoder-grid"
 FEW_GROUPS = 10  # of which a bootstrap knows too little
 
 
@@ -12,7 +13,7 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
     """Each a finding and what to do about it; none, if there is nothing to say.
 
     Args:
-        report: as `report.summarise` makes it, with `sees` of its run.
+        report: as `report.summarise` makes it, with `sees` and `model` of its run.
         learnt: accuracy in training at the end, 0 to 1; None: not known.
     """
     score, chance = wording.score(report), _chance_of(report)
@@ -41,10 +42,13 @@ def _chance(report, chance):
     said = f"to name the most frequent class always is right {chance:.1%} of the time"
     if "chance" in report:
         said = f"videos in any order have an mAP of {chance:.1%}"
-    return (
-        f"not told from chance: {said}. Check labels by eye (`prepare check`), and try --arch "
-        "linear, which can't fail to learn"
-    )
+    remedy = OTHER_INPUTS if _is_linear(report) else "--arch linear, which can't fail to learn"
+    return f"not told from chance: {said}. Check labels by eye (`prepare check`), and try {remedy}"
+
+
+def _is_linear(report):
+    """It is solved in closed form: there is no way of training it to choose."""
+    return report["model"].startswith("linear")
 
 
 def _orders(report):
@@ -72,6 +76,8 @@ def _overfitting(report, learnt):
     remedy = "--augment 2, --mixup 0.8, or --weights from a larger set"
     if report["sees"] != "pixels":
         remedy = "more --views, --mixup 0.8, or a higher --model.input-dropout"
+    if _is_linear(report):
+        remedy = OTHER_INPUTS
     return (
         f"{learnt:.1%} in training and {wording.score(report):.1%} here: learnt by heart in part. "
         f"Try {remedy}; more videos of other places and people help most"

@@ -54,7 +54,7 @@ def training_accuracy(rows: list[dict]) -> float | None:
 
 
 def warning(
-    learnt: float | None, split: str, accuracy: float, by: Chance, *, pixels: bool
+    learnt: float | None, split: str, accuracy: float, by: Chance, *, arch: str, pixels: bool
 ) -> str | None:
     """A sentence, if the training videos are known by heart and those of a split not at all.
 
@@ -63,6 +63,7 @@ def warning(
         split: that was judged.
         accuracy: on it.
         by: what chance would reach there.
+        arch: the architecture, and
         pixels: whether the model sees them, and not embeddings.
     """
     if learnt is None or learnt < BY_HEART or accuracy > learnt - GAP or not by.explains(accuracy):
@@ -70,12 +71,14 @@ def warning(
     return (
         f"warning: {learnt:.0%} right in training, but {accuracy:.0%} of {by.videos} {split} "
         f"videos, which chance alone may reach (one class for all: {by.most_frequent:.0%}): the "
-        f"training videos are learnt by heart. {_remedies(pixels)}"
+        f"training videos are learnt by heart. {_remedies(arch, pixels)}"
     )
 
 
-def _remedies(pixels):
+def _remedies(arch, pixels):
     check = "If more videos don't help, check the labels (`prepare check`)"
+    if arch == "linear":  # solved in closed form: there is no way of training it to choose
+        return f"Try another --encoder, --encoder-stage or --encoder-grid. {check}"
     if not pixels:
         return f"Try --arch linear, more --views, --mixup 0.8, or another --encoder. {check}"
     return (

@@ -148,8 +148,8 @@ def _by_heart(job, log, accuracy):
     if not distributed.first():  # which alone prints, and writes the log
         return None
     learnt = overfitting.training_accuracy(log.read())
-    pixels = job.settings.embedding is None
-    return overfitting.warning(learnt, job.watched, accuracy, job.chance, pixels=pixels)
+    told = dict(arch=job.settings.arch, pixels=job.settings.embedding is None)
+    return overfitting.warning(learnt, job.watched, accuracy, job.chance, **told)
 
 
 def asked_to_stop(job: Job) -> bool:

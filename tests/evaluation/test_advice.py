@@ -14,6 +14,7 @@ def report(**changes):
         "orders": {"shuffled": 0.4, "single": 0.3},
         "classes": [{"videos": 10}] * 10,
         "sees": "pixels",
+        "model": "c3d tiny",
     }
     return usual | changes
 
@@ -35,6 +36,9 @@ def test_a_sound_run_gets_no_advice():
         ({"groups": 5}, None, "rests on 5 groups"),
         ({"top1": 0.6, "orders": {}}, 1.0, "100.0% in training and 60.0% here"),
         ({"top1": 0.6, "orders": {}, "sees": "embeddings by lite0"}, 0.99, "more --views"),
+        ({"interval": (0.05, 0.9)}, None, "and try --arch linear"),
+        ({"interval": (0.05, 0.9), "model": "linear tiny"}, None, "and try another --encoder"),
+        ({"top1": 0.6, "orders": {}, "model": "linear tiny"}, 1.0, "Try another --encoder"),
     ],
 )
 def test_each_finding_is_said_once(changes, learnt, said):

@@ -58,7 +58,7 @@ def test_accuracy_in_training_is_of_the_steps_before_the_evaluation():
 def test_it_is_said_when_it_is_clear(learnt, accuracy, told):
     """All of the training videos right, and no more of the others than chance has."""
     by = overfitting.Chance(1000, 0.1)
-    said = overfitting.warning(learnt, "validation", accuracy, by, pixels=True)
+    said = overfitting.warning(learnt, "validation", accuracy, by, arch="c3d", pixels=True)
     assert (said is not None) == told
     if told:
         assert said.startswith(
@@ -67,7 +67,16 @@ def test_it_is_said_when_it_is_clear(learnt, accuracy, told):
         assert "--arch embedding_transformer" in said
 
 
+def test_a_linear_model_is_not_told_to_be_one():
+    """It is solved in closed form: only its inputs can be others."""
+    by = overfitting.Chance(1000, 0.1)
+    said = overfitting.warning(1.0, "test", 0.1, by, arch="linear", pixels=False)
+    assert "another --encoder" in said
+    assert "--arch" not in said
+    assert "--views" not in said
+
+
 def test_a_good_accuracy_is_no_chance_however_few_the_videos():
     """Both of two videos right, or all of one class: that is not what is warned of."""
     for by in (overfitting.Chance(2, 0.5), overfitting.Chance(30, 1.0)):
-        assert overfitting.warning(1.0, "test", 1.0, by, pixels=True) is None
+        assert overfitting.warning(1.0, "test", 1.0, by, arch="c3d", pixels=True) is None
