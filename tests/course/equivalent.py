@@ -24,9 +24,19 @@ NAMED_DTYPE = "layers take the name of a dtype as well"
 SAME_LENGTH = "config.stages() has compared the lengths"
 NO_WAVE = "where half is 0 there is no wave to be divided"
 ALL_PLACES = "each axis has a number for every place"
+HALVES = "einops takes a whole number as a float as well: 3.0 for 3"
 FLOAT32 = "a layer that is told no dtype gives float32 of bfloat16 by itself"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "models.schemes.over_strides": {
+        "4: rows.shape[0] // batch -> rows.shape[0] / batch": HALVES,
+        "18: time // 2 -> time / 2": HALVES,
+        "20: height // 2 -> height / 2": HALVES,
+        "28: sets.shape[1] // (time // 2) -> sets.shape[1] / (time // 2)": HALVES,
+        "28: time // 2 -> time / 2": HALVES,
+        "37: time // 2 -> time / 2": HALVES,
+        "38: height // 2 -> height / 2": HALVES,
+    },
     "video.sample.interval_indices": {
         "18: np.arange(min(num_samples, num_frames), dtype=np.int64) -> "
         "np.arange(min(num_samples, num_frames))": INT64,

@@ -253,9 +253,10 @@ def test_over_time_shows_one_place_through_time():
 
 @over_time
 def test_over_time_puts_everything_back():
-    """With nothing done to the rows, the patches come back as they were."""
+    """What is done to the rows, here doubling, comes back in its place."""
     patches = normal(2, 12, 5)
-    np.testing.assert_array_equal(attention.over_time(lambda rows, mask: rows, patches, 3), patches)
+    back = attention.over_time(lambda rows, mask: 2 * rows, patches, 3)
+    np.testing.assert_array_equal(back, 2 * patches)
 
 
 @over_time

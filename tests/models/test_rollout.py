@@ -95,11 +95,12 @@ def test_shares_of_identity(scheme):
 @rolled
 def test_shares_of_one_even_block_by_hand():
     """Space attention that spreads evenly over 9 tokens: half stays, the other half is spread."""
-    found = {"space": jnp.full((1, 1, 6, 2, 9, 9), 1 / 9)}
+    found = {"space": jnp.full((1, 2, 6, 2, 9, 9), 1 / 9)}  # two clips of 6 frames
     mixed = shares(found, "space")
-    assert mixed.shape == (6, 9, 9)
-    np.testing.assert_allclose(mixed[2, 0, 0], 1 / 2 + 1 / 18, rtol=1e-6)
-    np.testing.assert_allclose(mixed[2, 0, 1:], 1 / 18, rtol=1e-6)
+    assert mixed.shape == (12, 9, 9)
+    for frame in (2, 11):
+        np.testing.assert_allclose(mixed[frame, 0, 0], 1 / 2 + 1 / 18, rtol=1e-6)
+        np.testing.assert_allclose(mixed[frame, 0, 1:], 1 / 18, rtol=1e-6)
 
 
 @pytest.mark.parametrize("scheme", SIZES)

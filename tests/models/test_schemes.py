@@ -137,10 +137,10 @@ def test_windows_show_a_quarter_of_the_picture():
 
 @windows
 def test_windows_put_everything_back():
-    """With nothing done to the rows, the patches come back as they were."""
+    """What is done to the rows, here doubling, comes back in its place."""
     patches = normal(2, len(PLACES), 5)
-    back = schemes.over_windows(lambda r, mask: r, patches, GRID)
-    np.testing.assert_array_equal(back, patches)
+    back = schemes.over_windows(lambda r, mask: 2 * r, patches, GRID)
+    np.testing.assert_array_equal(back, 2 * patches)
 
 
 @windows
@@ -169,14 +169,15 @@ def test_strides_show_every_second_patch():
 
 @strides
 def test_strides_average_the_cls_copies():
-    """The CLS token comes back as the mean of its 8 copies, here of all patches; these in place."""
+    """The CLS token comes back as the mean of its 8 copies, here of all patches; these, doubled
+    here, in their places."""
     cls, patches = normal(2, 1, 5), normal(2, len(PLACES), 5, seed=1)
 
     def attend(rows, mask):
-        return rows.at[:, 0].set(rows[:, 1:].mean(1))
+        return (2 * rows).at[:, 0].set(rows[:, 1:].mean(1))
 
     out, back = schemes.over_strides(attend, cls, patches, GRID)
-    np.testing.assert_array_equal(back, patches)
+    np.testing.assert_array_equal(back, 2 * patches)
     np.testing.assert_allclose(out, patches.mean(1, keepdims=True), atol=1e-6)
 
 
@@ -210,9 +211,9 @@ def test_rows_show_one_row_of_one_frame():
 
 @rows
 def test_rows_put_everything_back():
-    """With nothing done to the rows, the patches come back as they were."""
+    """What is done to the rows, here doubling, comes back in its place."""
     patches = normal(2, len(PLACES), 5)
-    np.testing.assert_array_equal(schemes.over_rows(lambda r: r, patches, GRID), patches)
+    np.testing.assert_array_equal(schemes.over_rows(lambda r: 2 * r, patches, GRID), 2 * patches)
 
 
 def test_columns_show_cls_and_one_column_of_one_frame():
