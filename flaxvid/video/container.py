@@ -206,16 +206,21 @@ def opened(path: PathLike) -> Iterator[File]:
 
 
 def _refuse_by_sight(path):
-    place = stores.path(path)
-    if not place.exists():
-        raise errors.VideoError(path, "there is no such file: check the path")
+    try:
+        size = stores.path(path).stat().st_size
+    except errors.UserError:  # a store that is out of reach: no video is to blame
+        raise
+    except (OSError, ValueError) as error:  # not `exists`, which raises for a name that is too long
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
+        why = "there is no such file" if missing else f"can't be read ({error.strerror})"
+        raise errors.VideoError(path, f"{why}: check the path") from None
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise errors.VideoError(
             path, "its name is not in UTF-8, as in old archives: rename it"
         ) from None
-    if place.stat().st_size == 0:
+    if size == 0:
         raise errors.VideoError(path, "the file is empty, 0 bytes: download or copy it again")
 
 

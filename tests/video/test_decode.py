@@ -327,13 +327,17 @@ def test_clip_past_the_end(video):
 # --- files that are no videos -------------------------------------------------------------
 
 
-@pytest.fixture(params=["missing", "folder", "empty", "text", "text.txt", "headless", "hollow"])
+@pytest.fixture(
+    params=["missing", "long name", "folder", "empty", "text", "text.txt", "headless", "hollow"]
+)
 def broken(request, tmp_path, write, frames, hollow):
     """A path with no readable video, and a word that the error must have."""
     path = tmp_path / "broken.mp4"
     match request.param:
         case "missing":
             return path, "no such file"
+        case "long name":
+            return tmp_path / f"{'a' * 300}.mp4", "can't be read .*too long"
         case "folder":
             path.mkdir()
             return path, "folder"
