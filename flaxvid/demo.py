@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from flaxvid import commandline, errors, ranges
+from flaxvid import commandline, errors, ranges, stores
 from flaxvid.data import packed
 from flaxvid.evaluation import wording
 from flaxvid.prediction import answer as answers
@@ -101,7 +101,9 @@ def examples(settings: config.Settings, place: Path) -> dict[str, Path]:
     for row in videos.split("test").rows:
         path, whole = videos.path(row), row.start == 0 and row.end is None
         fresh = [name for name in videos.names(row) if name not in found]
-        if fresh and whole and not packed.is_address(path) and path.is_file():
+        # Of a store's, none: the page would begin by copying them.
+        here = whole and not packed.is_address(path) and not stores.is_store(path)
+        if fresh and here and path.is_file():
             copy = place / f"example_{len(found):02d}{path.suffix}"
             found[fresh[0]] = Path(shutil.copyfile(path, copy))
         if len(found) == min(EXAMPLES, len(videos.labels)):

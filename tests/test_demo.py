@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from flaxvid import demo, errors
-from flaxvid.data import motion
+from flaxvid import demo, errors, stores
+from flaxvid.data import manifest, motion
 from flaxvid.prediction import answer as answers
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, options, trained_model
+from flaxvid.runs import config, datasets, options, trained_model
 from flaxvid.training import state as states
 from flaxvid.training import step
 from flaxvid.video import decode, playable, write
@@ -139,6 +139,14 @@ def test_an_example_of_each_class(trained, small_motion, tmp_path):
         assert path.read_bytes() == tested[label].read_bytes()
     gone = dataclasses.replace(trained.settings, data=options.Data(data=str(tmp_path / "gone")))
     assert demo.examples(gone, tmp_path) == {}
+
+
+def test_videos_in_a_store_are_no_examples(trained, tmp_path, monkeypatch):
+    """The page of a run that learnt from them opens all the same."""
+    rows = (manifest.Row("a.mp4", "grow", split="test"),)
+    found = manifest.of_rows(stores.path("s3://bucket/videos"), rows)
+    monkeypatch.setattr(datasets, "open_data", lambda *_: found)
+    assert demo.examples(trained.settings, tmp_path) == {}
 
 
 def test_one_run_or_two():
