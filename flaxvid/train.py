@@ -256,7 +256,7 @@ def _train(chosen, began, at_end):
     logits, truth = answers(weights, stats, loaders[final])
     judged = aim.summarise(logits, truth)
     if settings.data.multi_label:
-        by = answers(weights, stats, loaders[watched])
+        by = (logits, truth) if watched == final else answers(weights, stats, loaders[watched])
         settings = thresholds.choose(settings, *by, watched)
     if distributed.first():
         log = metrics_log.MetricsLog(

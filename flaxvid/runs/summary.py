@@ -213,10 +213,11 @@ def _warnings(settings, videos):
             "Give --no-flip"
         )
     if "validation" not in videos.splits():
+        several = " and the thresholds of the classes are" if videos.multi_label else " is"
         yield (
-            "no validation videos: the best checkpoint is chosen on the test videos, so that its "
-            "test accuracy is too high. Give three or more groups of each class, or "
-            "`prepare folder --validation 0.2`"
+            f"no validation videos: the best checkpoint{several} chosen on the test videos, so "
+            "that what is measured on these is too high. Give three or more groups of each class, "
+            "or `prepare folder --validation 0.2`"
         )
     counts = Counter(row.label for row in videos.split("train").rows)
     one = not videos.multi_label
