@@ -53,7 +53,7 @@ def text() -> str:
         lines.append(f"{lesson}  {count} of {len(group)}")
         for exercise in group:
             tick = green(TICK) if exercise.name in done else DOT
-            takes = f"{exercise.difficulty:<6} {exercise.minutes:>3} min"
+            takes = f"{exercise.difficulty:<6} {exercise.minutes:>3} min  {exercise.importance}"
             lines.append(f"  {tick} {exercise.name:<{width}} {takes}")
     lines.append(f"{len(done)} of {len(known)} done")
     return "\n".join(lines)

@@ -30,6 +30,9 @@ class Exercise:
     difficulty: str
     """easy, medium or hard."""
     minutes: int
+    importance: str
+    """core: later lessons, or the lesson's own question, rest on it; useful; or extra, which may be
+    left out by who has less time."""
     nudge: str
     """The first hint: a question that shows where to look."""
     way: str

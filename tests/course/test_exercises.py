@@ -17,7 +17,7 @@ NOTEBOOKS = {
     path.stem: nbformat.read(path, as_version=4)
     for path in sorted(catalogue.TABLE.parent.glob("*.ipynb"))
 }
-HEADING = re.compile(r"^### Exercise `([\w.]+)` · (\w+) · (\d+) minutes$", re.MULTILINE)
+HEADING = re.compile(r"^### Exercise `([\w.]+)` · (\w+) · (\d+) minutes · (\w+)$", re.MULTILINE)
 
 
 def set_in(notebook):
@@ -25,8 +25,8 @@ def set_in(notebook):
     found = {}
     for text, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
         if text.cell_type == "markdown":
-            for name, difficulty, minutes in HEADING.findall(text.source):
-                found[name] = difficulty, int(minutes), cell.source
+            for name, difficulty, minutes, importance in HEADING.findall(text.source):
+                found[name] = (difficulty, int(minutes), importance), cell.source
     return found
 
 
@@ -58,14 +58,14 @@ def test_lessons_are_in_order_and_all_have_exercises():
 
 @pytest.mark.parametrize("lesson", list(NOTEBOOKS))
 def test_a_notebook_sets_its_exercises_once(lesson):
-    """2 to 5 of them, headed by difficulty and minutes as the table has them."""
+    """2 to 5 of them, headed by difficulty, minutes and importance as the table has them."""
     found = set_in(NOTEBOOKS[lesson])
     of_table = {
-        name: (exercise.difficulty, exercise.minutes)
+        name: (exercise.difficulty, exercise.minutes, exercise.importance)
         for name, exercise in EXERCISES.items()
         if exercise.lesson == lesson
     }
-    assert {name: entry[:2] for name, entry in found.items()} == of_table
+    assert {name: heading for name, (heading, _) in found.items()} == of_table
     assert 2 <= len(found) <= 5
     text = "\n".join(cell.source for cell in NOTEBOOKS[lesson].cells)
     assert len(HEADING.findall(text)) == len(found)
@@ -74,7 +74,7 @@ def test_a_notebook_sets_its_exercises_once(lesson):
 @pytest.mark.parametrize("lesson", list(NOTEBOOKS))
 def test_a_stub_in_a_notebook_is_that_of_flaxvid(lesson):
     """Signature and docstring are equal, nothing is done, and `check` follows."""
-    for name, (_, _, source) in set_in(NOTEBOOKS[lesson]).items():
+    for name, (_, source) in set_in(NOTEBOOKS[lesson]).items():
         node = definitions.definition(source)
         own = inspect.getsource(inspect.unwrap(catalogue.reference(name)))
         assert definitions.outside(node) == definitions.outside(definitions.definition(own)), name
@@ -88,10 +88,27 @@ def test_short_names_are_unique():
     assert len(short) == len(set(short))
 
 
+@pytest.mark.parametrize("lesson", list(NOTEBOOKS))
+def test_every_lesson_has_a_core(lesson):
+    """Who skips all that may be skipped still writes something of each lesson."""
+    of_lesson = [e.importance for e in EXERCISES.values() if e.lesson == lesson]
+    assert "core" in of_lesson
+
+
+def test_the_readme_says_how_much_is_core():
+    """How many exercises are core, and how many hours they and all of them take."""
+    minutes = [exercise.minutes for exercise in EXERCISES.values()]
+    core = [exercise.minutes for exercise in EXERCISES.values() if exercise.importance == "core"]
+    said = f"The {len(core)} that are core take about {sum(core) / 60:.0f} hours of writing, "
+    said += f"all {len(minutes)} about {sum(minutes) / 60:.0f}."
+    assert said in " ".join((catalogue.COURSE / "README.md").read_text().split())
+
+
 def test_difficulties_and_hints():
-    """Three words for difficulty; two hints that differ: the first names nothing to call."""
+    """Three words for difficulty, and for importance; the first of two hints names no call."""
     for exercise in EXERCISES.values():
         assert exercise.difficulty in ("easy", "medium", "hard")
+        assert exercise.importance in ("core", "useful", "extra")
         assert Path(exercise.lesson).name == exercise.lesson
         for hint in (exercise.nudge, exercise.way):
             assert 40 < len(hint) < 600, exercise.name
