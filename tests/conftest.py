@@ -7,6 +7,7 @@
 
 import atexit
 import contextlib
+import gc
 import io
 import os
 import shutil
@@ -45,13 +46,23 @@ def pytest_configure(config):
     os.environ.setdefault("MPLBACKEND", "Agg")
     # In a learner's kernel JAX has begun already; it keeps its devices and its ways.
     fresh = "jax" not in sys.modules
+    if fresh:
+        # Compiled programs are millions of objects that stay: to look through them for garbage at
+        # every 700 new ones is a fifteenth of the time.
+        gc.set_threshold(100_000, 20, 100)
     if fresh and "PYTEST_XDIST_WORKER" not in os.environ:
         share_what_is_compiled()
         os.environ.update(
             compiling.on_a_gpu() if device == "gpu" else compiling.quickly(os.environ)
         )
+    import hypothesis
     import jax
     from jaxtyping import install_import_hook
+
+    # Which arguments a failure does not depend on is never shown, and takes the longest to find.
+    phases = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+    hypothesis.settings.register_profile("flaxvid", phases=phases)
+    hypothesis.settings.load_profile("flaxvid")
 
     install_import_hook("flaxvid", "beartype.beartype")
     if fresh:

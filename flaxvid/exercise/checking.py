@@ -130,6 +130,10 @@ class Run:
         self.printed = ""
         self.broken = ""
 
+    def pytest_configure(self, config):
+        # pytest's own report of a failure, which nobody sees, costs a third of a check.
+        config.option.tbstyle = "native"
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
         items[:] = [

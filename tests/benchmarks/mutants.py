@@ -93,7 +93,7 @@ def main() -> int:
             if time.monotonic() - begun > 60 * chosen.minutes:
                 break
             tried += 1
-            if not notices(module, other, files, seconds):
+            if not notices(module, other(), files, seconds):
                 alive += 1
                 print(f"    lives: {name} line {where}", flush=True)
         print(f"{name:<22} of {len(every):>4}; so far {tried} tried, {alive} live", flush=True)

@@ -9,6 +9,7 @@ import ast
 import contextlib
 import copy
 import dataclasses
+import functools
 import inspect
 import re
 import textwrap
@@ -65,14 +66,14 @@ class Mutant:
     exercise: str
     change: str
     """`line 12: a < b -> a <= b`; the line counts from the first one of the definition."""
-    tree: ast.Module = dataclasses.field(repr=False, compare=False)
+    tree: Callable[[], ast.Module] = dataclasses.field(repr=False, compare=False)
 
     def make(self) -> Callable:
         """The mutant itself; whatever making it raises would fail any test."""
         module, name = catalogue.module_and_attribute(self.exercise)
         # Of its own: the other functions of the module keep the original.
         space = dict(vars(module))
-        exec(compile(self.tree, f"<{self.exercise}>", "exec"), space)
+        exec(compile(self.tree(), f"<{self.exercise}>", "exec"), space)
         return space[name]
 
 
@@ -81,22 +82,60 @@ def of(exercise: str) -> list[Mutant]:
     return [Mutant(exercise, where, tree) for where, tree in changed(source(exercise))]
 
 
-def changed(tree: ast.Module) -> list[tuple[str, ast.Module]]:
-    """All that differ from a piece of code in one place, each with its line and its change."""
-    found = {}
-    for number, node in enumerate(_inside(tree)):
+def changed(tree: ast.Module) -> list[tuple[str, Callable[[], ast.Module]]]:
+    """All that differ from a piece of code in one place: each with its line and its change, and a
+    function that makes its code."""
+    found, names = {}, set()
+    places, statements = _places(tree)
+    for node in list(_inside(tree)):
+        block, number = statements[node]
+        before = ast.unparse(block[number])
         for new, change in _changes(node):
-            other = copy.deepcopy(tree)
-            target = next(n for i, n in enumerate(_inside(other)) if i == number)
-            _replace(other, target, copy.deepcopy(new))
-            text = ast.unparse(ast.fix_missing_locations(other))
+            with _put(places[node], new):
+                after = ast.unparse(block[number])
             where = f"{getattr(node, 'lineno', 0)}: {change}"
-            while any(where == known for known, _ in found.values()):
+            while where in names:
                 where += "'"
-            if text not in found:
-                found[text] = where, other
-    found.pop(ast.unparse(tree), None)
+            # Two changes give the same code if they give the same statement.
+            if after != before and (id(block), number, after) not in found:
+                found[id(block), number, after] = (
+                    where,
+                    functools.partial(_copied, tree, places[node], new),
+                )
+                names.add(where)
     return list(found.values())
+
+
+def _places(tree):
+    """Of every node, where it hangs: parent, field, place in a list; and block and number of the
+    outermost statement of its function."""
+    places, statements = {}, {}
+    for parent in ast.walk(tree):
+        apart = isinstance(parent, ast.FunctionDef | ast.Module)
+        for field, value in ast.iter_fields(parent):
+            for number, node in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(node, ast.AST) and node not in places:
+                    places[node] = parent, field, number if isinstance(value, list) else None
+                    of_block = apart and field == "body"
+                    statements[node] = (value, number) if of_block else statements[parent]
+    return places, statements
+
+
+@contextlib.contextmanager
+def _put(place, new):
+    """A node in the place of another, for as long as it is needed."""
+    parent, field, number = place
+    holder, key = (vars(parent), field) if number is None else (getattr(parent, field), number)
+    old, holder[key] = holder[key], new
+    try:
+        yield
+    finally:
+        holder[key] = old
+
+
+def _copied(tree, place, new):
+    with _put(place, new):
+        return ast.fix_missing_locations(copy.deepcopy(tree))
 
 
 def source(exercise: str) -> ast.Module:
@@ -140,18 +179,6 @@ def _inside(tree) -> Iterator[ast.AST]:
                     yield from _inside(child)
             continue
         yield from _inside(node)
-
-
-def _replace(tree, target, new):
-    for parent in ast.walk(tree):
-        for field, value in ast.iter_fields(parent):
-            if value is target:
-                setattr(parent, field, new)
-                return
-            if isinstance(value, list) and any(item is target for item in value):
-                value[:] = [new if item is target else item for item in value]
-                return
-    raise LookupError(ast.dump(target))
 
 
 def _changes(node) -> Iterator[tuple[ast.AST, str]]:
