@@ -2,7 +2,8 @@
 
 `pytest --mine=FILE` runs the tests of the exercises that FILE defines, against its versions.
 `pytest --device=gpu` runs the tests of models, weights and training on an accelerator.
-`pytest --lessons` executes every lesson too, not the first two alone.
+`pytest --long` runs the long proofs too, of which the suite has a sample.
+`pytest --lessons` executes every lesson too, not lesson 1 alone.
 """
 
 import atexit
@@ -29,7 +30,10 @@ LONGEST += ("test_evaluate.py", "test_timesformer.py", "test_wrong_answers.py", 
 def pytest_addoption(parser):
     parser.addoption("--mine", type=Path, help="a file with exercises, tested in flaxvid's place")
     parser.addoption(
-        "--lessons", action="store_true", help="execute every lesson, not the first two alone"
+        "--lessons", action="store_true", help="execute every lesson, not lesson 1 alone"
+    )
+    parser.addoption(
+        "--long", action="store_true", help="run the long proofs too: see the marker `long`"
     )
     parser.addoption(
         "--device",
@@ -149,6 +153,28 @@ def nothing_is_drawn_for_a_test():
     motion.write_set = own
 
 
+def leave_out_long_ones(config, items):
+    """What `long` marks, unless it is asked for: by --long, or by the name of a test."""
+    if config.getoption("--long") or any("::" in word for word in config.args):
+        return
+    left_out, sample, seen = [], set(), set()
+    for item in items:
+        marker = item.get_closest_marker("long")
+        if marker is None:
+            continue
+        if item.get_closest_marker("exercise"):
+            raise pytest.UsageError(f"{item.nodeid}: a learner's check would do without it")
+        name, _, parameters = item.nodeid.partition("[")
+        sample |= {(name, f"{kept}]") for kept in marker.kwargs.get("except_for", ())}
+        seen.add((name, parameters))
+        if (name, parameters) not in sample:
+            left_out.append(item)
+    if not sample <= seen:
+        raise pytest.UsageError(f"long(except_for=...): no such parameters: {sample - seen}")
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_collection_modifyitems(config, items):
     # Two processes end together if what takes a minute or more is not left for the end.
     places = {name: place for place, name in enumerate(LONGEST)}
@@ -159,6 +185,7 @@ def pytest_collection_modifyitems(config, items):
             item for item in items if item.path.relative_to(here).parts[0] in ON_AN_ACCELERATOR
         ]
     if config.getoption("--mine") is None:
+        leave_out_long_ones(config, items)
         return
     from flaxvid import errors, exercise
 

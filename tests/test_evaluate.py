@@ -85,6 +85,7 @@ def test_batch_size_changes_no_number(folder, report, batch_size, tmp_path):
     assert without_speed(again) == without_speed(report)
 
 
+@pytest.mark.long(except_for=["8"])
 @pytest.mark.parametrize("devices", [1, 8])
 def test_devices_change_no_number(folder, report, devices, tmp_path):
     """One device and eight give the report of two."""

@@ -529,6 +529,7 @@ def test_a_log_in_a_store_is_whole_with_every_checkpoint(bucket):
     assert [row["step"] for row in again.read()] == [1]
 
 
+@pytest.mark.long
 def test_a_run_in_a_store_from_its_data_to_predictions(bucket, here, tmp_path, capsys):
     """Trained, gone on with on another machine, judged; a video in the store predicted."""
     store_copies.put(videos(here / "videos", each=4), bucket / "videos")

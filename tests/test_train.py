@@ -139,6 +139,7 @@ def test_interrupted_run_goes_on_to_the_same_bits(
     assert without_times(folder)[-1] == without_times(whole)[-1]
 
 
+@pytest.mark.long
 def test_killed_run_goes_on_to_the_same_bits(whole, small_motion, tmp_path):
     """SIGKILL in the middle of an epoch costs the steps since the last checkpoint, no more."""
     folder = tmp_path / "killed run ä"
@@ -250,6 +251,7 @@ EVERYTHING += ["--layer-decay", "0.8", "--label-smoothing", "0.1", "--accumulate
 EVERYTHING += ["--precision", "bf16", "--remat", "--parallel", "fsdp"]
 
 
+@pytest.mark.long
 def test_run_with_everything_resumes_to_the_same_bits(small_motion, tmp_path, monkeypatch, capsys):
     """Mixing, averaging, augmentation, pieces, bf16, remat and fsdp: 12 steps, or 5, until SIGTERM,
     and then 7."""
@@ -301,6 +303,7 @@ def test_dry_run_does_not_begin_what_does_not_fit(small_motion, tmp_path, capsys
     assert "not measured: it needs more than the 0 MiB that are free; try a smaller --batch" in said
 
 
+@pytest.mark.long(except_for=["fsdp"])
 @pytest.mark.parametrize("how", ["fsdp", "pmap"])
 def test_dry_run_measures_the_step_that_would_run(how, small_motion, tmp_path, capsys):
     """Two devices, two micro-batches, mixed clips: no traceback, and the memory of each device."""

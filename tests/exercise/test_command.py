@@ -53,6 +53,7 @@ def test_from_the_stub_to_the_board(command, tmp_path):
     assert "✓" not in command("reset")[1]
 
 
+@pytest.mark.long
 def test_exercises_on_devices_have_two(command, tmp_path):
     """An answer that cuts arrays over devices can pass from the terminal."""
     path = tmp_path / "mine.py"
@@ -117,7 +118,7 @@ def test_pytest_itself_checks_a_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("def natural_key(name):\n    return (name,)\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", f"--mine={path}", "tests/video/test_sample.py"],
+        [sys.executable, "-m", "pytest", f"--mine={path}", "-n0", "tests/video/test_sample.py"],
         capture_output=True,
         text=True,
         cwd=catalogue.ROOT,

@@ -98,6 +98,7 @@ def apply(name, num_classes, shape):
     return jax.eval_shape(call, *arguments), cost.multiply_adds(call, *arguments)
 
 
+@pytest.mark.long(except_for=["resnet18-1.814", "lite0-0.385"])
 @pytest.mark.parametrize(
     ("name", "giga"), [("resnet18", 1.814), ("densenet121", 2.834), ("lite0", 0.385)]
 )
@@ -152,6 +153,7 @@ def test_stochastic_depth_drops_whole_branches_of_an_image():
 
 
 # ------------------------------------------------------------------ stages and grids
+@pytest.mark.long(except_for=["resnet18", "lite0"])
 @pytest.mark.parametrize("name", frame_encoders.ENCODERS)
 def test_middle_stage_has_a_sixteenth_of_the_image(name):
     """112 pixels become 7 x 7 places, each stage has the channels stated, and the grid is 4 x 4."""

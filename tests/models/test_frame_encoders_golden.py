@@ -54,6 +54,7 @@ def run(case, params, stats):
     return compiled(case)(params, stats, images_of(case))
 
 
+@pytest.mark.long(except_for=["resnet18 torchvision", "lite0 timm"])
 @pytest.mark.parametrize("case", list(SHAPES))
 def test_features_and_logits_are_those_of_pytorch(case):
     """With the same weights and images, features and logits agree within 1e-4."""

@@ -99,6 +99,7 @@ def shares_and_areas(trained):
     return np.array(found).T
 
 
+@pytest.mark.long
 def test_attention_lands_on_the_sprite(trained):
     """Its box has over twice the share that chance gives it; before training, below 1.5 times."""
     shares, areas = shares_and_areas(trained)

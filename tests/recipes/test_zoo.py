@@ -133,6 +133,7 @@ def logits_of(model, inputs):
     return jax.jit(lambda inputs: model(inputs))(inputs)
 
 
+@pytest.mark.long(except_for=["timesformer", "c3d", "bert"])
 @pytest.mark.parametrize("name", IN_BF16)
 def test_bf16_is_for_the_arithmetic_only(name):
     """Products are taken in bfloat16; parameters and logits are float32, and the logits near."""
@@ -147,6 +148,7 @@ def test_bf16_is_for_the_arithmetic_only(name):
     assert 0 < np.abs(logits - wanted).max() < 0.1 * np.abs(wanted).max() + 0.05
 
 
+@pytest.mark.long(except_for=["timesformer"])
 @pytest.mark.parametrize("name", WITH_REMAT)
 def test_remat_changes_what_is_kept_and_nothing_else(name):
     """Fewer numbers wait for the way back; loss and gradient are the same, dropout included."""

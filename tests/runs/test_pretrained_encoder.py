@@ -187,6 +187,7 @@ def test_lite0_starts_from_its_package():
 
 
 # ------------------------------------------------------------------ a run
+@pytest.mark.long
 @pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 def test_a_run_starts_from_weights_and_goes_on_without_them(stem, small_motion, tmp_path, capsys):
     """The frozen encoder keeps every bit of the file, the pixels are those that it knows; --resume

@@ -40,6 +40,7 @@ def parsed(weights, *words, arch="videomae", probe="attention"):
     return parsing.parse(["--arch", arch, "--weights", str(weights), "--probe", probe, *words], "")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 def test_from_a_folder_to_a_report(weights, small_motion, tmp_path, monkeypatch, capsys):
     """Features are made once, the probe learns from them, and the run is judged and predicts."""

@@ -71,6 +71,7 @@ def learnt():
     return predict
 
 
+@pytest.mark.long
 def test_divided_attention_learns_the_order(learnt):
     """New clips of the pair, forwards and backwards: at least 95% are told apart."""
     videos, labels = lighten_and_darken(100, seed=1)

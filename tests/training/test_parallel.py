@@ -118,6 +118,7 @@ def test_pieces_give_the_gradient_of_the_whole(how, on_one_device):
     np.testing.assert_allclose(rows, on_one_device["former"][0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 def test_eight_devices_give_the_numbers_of_one(on_one_device):
     """Mesh, fsdp and pmap over 8 devices: losses within 1e-6 over 20 steps."""
     script = (
@@ -222,6 +223,7 @@ SMALL += ["--model.dim", "32", "--model.depth", "1", "--model.num-heads", "2"]
 SMALL += ["--model.mlp-dim", "64", "--num-frames", "4", "--model.patch-size", "16"]
 
 
+@pytest.mark.long
 def test_two_processes_learn_as_one(small_motion, tmp_path):
     """The command in 2 processes of 2 devices each: one run, and the numbers of one process.
 
