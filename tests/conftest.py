@@ -68,7 +68,7 @@ def pytest_configure(config):
     hypothesis.settings.register_profile("flaxvid", phases=phases)
     hypothesis.settings.load_profile("flaxvid")
 
-    install_import_hook("flaxvid", "beartype.beartype")
+    install_import_hook(modules_with_checked_shapes(), "beartype.beartype")
     if fresh:
         compiling.without_explanations()
     with contextlib.suppress(RuntimeError):
@@ -82,6 +82,12 @@ def pytest_configure(config):
         raise pytest.UsageError(f"--mine {path}: there is no such file")
     # With --mine as in a check, a learner may broadcast as in NumPy.
     jax.config.update("jax_numpy_rank_promotion", "raise" if path is None else "allow")
+
+
+def modules_with_checked_shapes():
+    """All but the checks of exercises, in which functions are made, and would be, at each call."""
+    found = {path.stem for path in (ROOT / "flaxvid").iterdir()} - {"__init__", "exercise"}
+    return [f"flaxvid.{name}" for name in sorted(found) if name.isidentifier()]
 
 
 def share_what_is_compiled():
