@@ -38,6 +38,8 @@ REFERENCE = {
     "Videos": ("flaxvid.video.decode", "flaxvid.video.sample", "flaxvid.video.transform"),
     "Data": (
         "flaxvid.data.manifest",
+        "flaxvid.data.manifest_file",
+        "flaxvid.data.leakage",
         "flaxvid.data.sources",
         "flaxvid.data.splits",
         "flaxvid.data.batches",

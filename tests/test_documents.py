@@ -11,7 +11,7 @@ import pytest
 
 import flaxvid
 from flaxvid import compare, errors
-from flaxvid.data import actionbert, embeddings, manifest, packed, ucf101
+from flaxvid.data import actionbert, embeddings, manifest, manifest_file, packed, ucf101
 from flaxvid.evaluation import leaderboard
 from flaxvid.runs import config, metrics_log
 from flaxvid.video import frame_folder, transform
@@ -58,7 +58,7 @@ def _report(folder):
 DOCUMENTS = {
     "manifest.json": (
         {"labels": ["yo"], "rows": [ROW]},
-        lambda folder: manifest.read(folder / "manifest.json").fingerprint(),
+        lambda folder: manifest_file.read(folder / "manifest.json").fingerprint(),
     ),
     "config.json": (None, config.load),
     "report.json": (test_compare.REPORT, _report),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, train
-from flaxvid.data import manifest
+from flaxvid.data import manifest_file
 from flaxvid.evaluation import predictions
 from flaxvid.runs import config, judged_data, metrics_log, parsing
 
@@ -139,7 +139,7 @@ def test_videos_that_cannot_be_read_count_in_no_number(folder, small_motion, tmp
     for row in rows[:2]:
         (tmp_path / row.path).write_bytes(b"")
     videos = dataclasses.replace(small_motion, root=tmp_path, rows=tuple(rows))
-    manifest.write(videos, tmp_path / "videos.csv")
+    manifest_file.write(videos, tmp_path / "videos.csv")
     out = tmp_path / "report"
     found = report_of(folder, out, data=str(tmp_path / "videos.csv"), orders=False)
     assert (found["videos"], len(found["skipped"])) == (18, 2)
@@ -178,7 +178,7 @@ def test_other_videos_under_the_same_names_are_noticed(folder, small_motion, tmp
         capsys.readouterr().out
     )
     assert own.manifest.fingerprint() == other.manifest.fingerprint()
-    manifest.write(
+    manifest_file.write(
         dataclasses.replace(small_motion, root=root, rows=small_motion.rows[1:]),
         root / "manifest.csv",
     )

@@ -21,6 +21,7 @@ from flaxvid.data import (
     embeddings,
     frames,
     manifest,
+    manifest_file,
     motion,
     organise,
     packed,
@@ -57,7 +58,7 @@ def inputs(tmp_path_factory):
         film = rng.integers(0, 256, (2, 16, 32, 3), np.uint8)
         write.write_video(folder / f"{name}.avi", film)
         rows.append(manifest.Row(f"{name}.avi", name[0], name, "train"))
-    manifest.write(manifest.of_rows(folder, rows), folder / "manifest.csv")
+    manifest_file.write(manifest.of_rows(folder, rows), folder / "manifest.csv")
     with zipfile.ZipFile(folder / "two.zip", "w") as made:
         made.writestr("x/1", b"one" * 999)
         made.writestr("2", b"two")

@@ -17,7 +17,7 @@ import pytest
 
 import flaxvid
 from flaxvid import errors, files
-from flaxvid.data import manifest
+from flaxvid.data import manifest, manifest_file
 from flaxvid.video import write
 
 PACKAGE = Path(flaxvid.__file__).parent
@@ -36,8 +36,8 @@ WRITERS = {
     "values.json": lambda path: files.write_json(path, {"new": 1}),
     "table.csv": lambda path: files.write_csv(path, ("a", "b"), [(1, 2)]),
     "figure.png": _figure,
-    "manifest.csv": lambda path: manifest.write(manifest.of_rows(path.parent, ROWS), path),
-    "manifest.json": lambda path: manifest.write(manifest.of_rows(path.parent, ROWS), path),
+    "manifest.csv": lambda path: manifest_file.write(manifest.of_rows(path.parent, ROWS), path),
+    "manifest.json": lambda path: manifest_file.write(manifest.of_rows(path.parent, ROWS), path),
     "film.gif": lambda path: write.write_gif(path, FILM),
     "film.mp4": lambda path: write.write_video(path, FILM),
     "metrics.jsonl": lambda path: files.write_text(path, "new\n"),

@@ -10,7 +10,7 @@ import pytest
 
 import flaxvid
 from flaxvid import compare, errors, evaluate, export, predict, train
-from flaxvid.data import batches, manifest
+from flaxvid.data import batches, manifest, manifest_file
 from flaxvid.evaluation import average_precision, leaderboard, predictions
 from flaxvid.runs import config, dry_run, metrics_log, parsing, trained_model
 from tests.benchmarks import multi_label
@@ -59,7 +59,7 @@ def test_a_dry_run_measures_batches_as_they_are(run, table):
     """Of the shapes and types of a real one."""
     settings = config.load(run)
     drawn = dry_run.random_batch(settings)
-    videos = manifest.read(table, multi_label=True).split("train")
+    videos = manifest_file.read(table, multi_label=True).split("train")
     real = next(batches.test_batches(batches.VideoRows(videos, settings.preprocessing), 4))
     assert {name: (v.shape, v.dtype) for name, v in drawn.items()} == {
         name: (v.shape, v.dtype) for name, v in real.items()

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from flaxvid import errors, prepare
-from flaxvid.data import lock, manifest, motion, sources
+from flaxvid.data import lock, manifest_file, motion, sources
 
 BEAM = ("--beam", "DirectRunner")
 CLIPS = [
@@ -74,7 +74,7 @@ def test_ucf101_with_lists_and_actionberts_files(run, flat, tmp_path):
     again = tmp_path / "again.json"
     run("ucf101", flat, "--train", files[0], "--test", files[1], "--out", again)
     first, second = (
-        [(row.label, row.group, row.split) for row in manifest.read(path).rows]
+        [(row.label, row.group, row.split) for row in manifest_file.read(path).rows]
         for path in (out, again)
     )
     assert first == second
@@ -127,7 +127,7 @@ def test_folder_of_classes(run, videos, tmp_path):
     """Labels sorted, a fifth held out for testing."""
     out = tmp_path / "manifest.json"
     assert "10 classes" in run("folder", videos, "--out", out)
-    assert manifest.read(out).labels == motion.CLASSES
+    assert manifest_file.read(out).labels == motion.CLASSES
 
 
 def test_folder_with_a_table(run, videos, tmp_path):

@@ -19,7 +19,7 @@ from moto.s3 import models as moto_s3
 
 import flaxvid
 from flaxvid import compare, errors, evaluate, files, predict, prepare, store_copies, stores, train
-from flaxvid.data import batches, content_hash, embeddings, manifest, sources
+from flaxvid.data import batches, content_hash, embeddings, manifest, manifest_file, sources
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
 from flaxvid.video import decode, transform, write
@@ -465,7 +465,7 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
     folders = sources.open_data(bucket / "videos")
     assert (folders.rows, folders.labels) == (known.rows, known.labels)
     for name in ("list.csv", "list.json"):
-        manifest.write(folders, bucket / "videos" / name)
+        manifest_file.write(folders, bucket / "videos" / name)
         again = sources.open_data(bucket / "videos" / name)
         assert again.rows == known.rows
         assert str(again.path(again.rows[0])) == f"{bucket}/videos/{again.rows[0].path}"
@@ -473,9 +473,9 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
     for root, path in ((here, f"{bucket}/b.avi"), (bucket, "b.avi")):
         rooted = manifest.with_plain_paths(dataclasses.replace(whole, root=root))
         assert rooted.rows[0].path == path
-    manifest.write(folders, bucket / "list.csv")
-    assert manifest.read(bucket / "list.csv").rows[0].path == f"videos/{known.rows[0].path}"
-    manifest.write(folders, here / "list.csv")
+    manifest_file.write(folders, bucket / "list.csv")
+    assert manifest_file.read(bucket / "list.csv").rows[0].path == f"videos/{known.rows[0].path}"
+    manifest_file.write(folders, here / "list.csv")
     again = sources.open_data(here / "list.csv")
     assert again.path(again.rows[0]) == folders.path(folders.rows[0])
 

@@ -19,7 +19,7 @@ import pytest
 from flax import nnx
 
 from flaxvid import errors, progress, train
-from flaxvid.data import manifest, sources
+from flaxvid.data import manifest_file, sources
 from flaxvid.evaluation import overfitting
 from flaxvid.models import cost
 from flaxvid.recipes import zoo
@@ -418,11 +418,11 @@ def test_resume_with_changed_data_is_refused(small_motion, tmp_path, capsys):
     """A manifest that is not the one trained on would repeat or leave out videos."""
     folder, copy = tmp_path / "run", tmp_path / "manifest.csv"
     videos = dataclasses.replace(small_motion, rows=small_motion.rows)
-    manifest.write(videos, copy)
+    manifest_file.write(videos, copy)
     words = arguments(small_motion, folder)
     words[1] = str(copy)
     run_train(*words)
-    manifest.write(dataclasses.replace(videos, rows=videos.rows[2:]), copy)
+    manifest_file.write(dataclasses.replace(videos, rows=videos.rows[2:]), copy)
     code, said = command(capsys, "--resume", folder)
     assert code == 2
     assert str(copy) in said
@@ -496,7 +496,7 @@ def test_bad_video_stops_training_in_one_line(kind, reason, tmp_path, capsys):
     root = folder_of_videos(tmp_path / "videos")
     videos = sources.open_data(root)
     index = tmp_path / "manifest.csv"
-    manifest.write(videos, index)
+    manifest_file.write(videos, index)
     for path in root.rglob("clip *.avi"):
         broken(kind, path)
     code, said = command(capsys, "--data", index, *SMALL, "--batch-size", "2",
@@ -518,7 +518,7 @@ def test_bad_videos_are_left_out_and_listed(small_motion, tmp_path, capsys):
     """--bad-videos skip goes on and writes down which ones and why."""
     root = folder_of_videos(tmp_path / "videos")
     index = tmp_path / "manifest.csv"
-    manifest.write(sources.open_data(root), index)
+    manifest_file.write(sources.open_data(root), index)
     bad = sorted(root.rglob("clip *.avi"))[::4]
     for path in bad:
         path.write_bytes(b"")

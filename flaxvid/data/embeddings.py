@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from flaxvid import errors, files, ranges, stores
-from flaxvid.data import batches, manifest
+from flaxvid.data import batches, manifest, manifest_file
 from flaxvid.video import transform
 
 ARRAY, INDEX = "embeddings.npy", "index.json"
@@ -268,7 +268,7 @@ def refuse_difference(folder: Path, found: About, expected: About) -> None:
 def _manifest(index):
     fields, labels = ("split", "group", "start", "end"), tuple(map(str, index["labels"]))
     rows = tuple(
-        manifest.read_row(
+        manifest_file.read_row(
             INDEX,
             number,
             {"path": entry["video_name"], "label": labels[_place(entry["label_idx"], labels)]}

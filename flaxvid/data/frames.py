@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flaxvid import errors, files, progress, stores
-from flaxvid.data import manifest, workers
+from flaxvid.data import manifest, manifest_file, workers
 from flaxvid.video import decode, endings, frame_folder, transform
 
 ABOUT = "frames_made.json"  # how the frames of a whole folder are made, and of what
@@ -87,7 +87,7 @@ def write(
         if row.path not in skipped
     ]
     files.make_folder(out)
-    manifest.write(manifest.Manifest(out, tuple(rows), videos.labels), out / "manifest.csv")
+    manifest_file.write(manifest.Manifest(out, tuple(rows), videos.labels), out / "manifest.csv")
     return skipped
 
 

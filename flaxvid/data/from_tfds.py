@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from flaxvid import errors
-from flaxvid.data import manifest, packed
+from flaxvid.data import manifest, manifest_file, packed
 
 
 def open_tfds(name: str) -> manifest.Manifest:
@@ -53,5 +53,5 @@ def open_tfds(name: str) -> manifest.Manifest:
                 label = features["label"].int2str(source[number]["label"])
                 address = f"{split}#{number}"
                 rows.append(manifest.Row(address, label, address, split))
-        manifest.write(manifest.of_rows(folder, rows), folder / "manifest.csv")
-    return manifest.read(folder / "manifest.csv")
+        manifest_file.write(manifest.of_rows(folder, rows), folder / "manifest.csv")
+    return manifest_file.read(folder / "manifest.csv")

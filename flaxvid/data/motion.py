@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from flaxvid import errors, files, progress
-from flaxvid.data import lock, manifest
+from flaxvid.data import lock, manifest, manifest_file
 from flaxvid.video import write as video_write
 
 # A pair is (played as drawn, played backwards).
@@ -183,7 +183,7 @@ def open_or_draw(
         with lock.exclusive(folder):
             if not index.exists():
                 _draw(folder, level, counts, seed)
-    return manifest.read(index)
+    return manifest_file.read(index)
 
 
 def folder_of(level: str = "easy", root: Path = Path("data")) -> Path:
@@ -228,7 +228,7 @@ def write_set(
             for _ in progress.track(drawn, len(clips), f"drawing {folder}", "clip"):
                 pass
         rows = tuple(row for rows, _ in clips for row in rows)
-        manifest.write(
+        manifest_file.write(
             manifest.Manifest(root=partial, rows=rows, labels=tuple(labels)), partial / INDEX
         )
 

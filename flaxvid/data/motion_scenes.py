@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from flaxvid import errors
-from flaxvid.data import drawn_scenes, lock, manifest, motion
+from flaxvid.data import drawn_scenes, lock, manifest, manifest_file, motion
 
 NAME = "scenes"
 STILL = "still"  # the hand stays where it is
@@ -87,7 +87,7 @@ def open_or_draw(
             if not (folder / motion.INDEX).exists():
                 clips = [((row,), functools.partial(frames_of, row, seed)) for row in rows(kind)]
                 motion.write_set(folder, CLASSES, clips, fps=FPS)
-    return manifest.read(folder / motion.INDEX)
+    return manifest_file.read(folder / motion.INDEX)
 
 
 def rows(kind: Kind) -> Iterator[manifest.Row]:

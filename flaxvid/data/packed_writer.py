@@ -19,7 +19,7 @@ import numpy as np
 
 from flaxvid import errors, files, progress, ranges, stores
 from flaxvid.data import frames as frame_files
-from flaxvid.data import manifest, packed, workers
+from flaxvid.data import manifest, manifest_file, packed, workers
 from flaxvid.video import decode
 
 NAME = "packed"
@@ -93,7 +93,9 @@ def pack(
             address = f"{split}#{next(numbers[split])}"
             rows.append(manifest.Row(address, label, group or path, split))
     # Last, because it is the manifest that makes the folder usable.
-    manifest.write(manifest.Manifest(folder, tuple(rows), videos.labels), folder / "manifest.csv")
+    manifest_file.write(
+        manifest.Manifest(folder, tuple(rows), videos.labels), folder / "manifest.csv"
+    )
     return {path: why for s in whole.values() for path, why in s["skipped"].items()}
 
 

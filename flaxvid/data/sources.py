@@ -5,7 +5,17 @@ import dataclasses
 from pathlib import Path
 
 from flaxvid import store_copies, stores
-from flaxvid.data import embeddings, frames, groups, manifest, packed, scan, splits
+from flaxvid.data import (
+    embeddings,
+    frames,
+    groups,
+    leakage,
+    manifest,
+    manifest_file,
+    packed,
+    scan,
+    splits,
+)
 from flaxvid.video import endings
 
 PREPARED = (embeddings.INDEX, frames.ABOUT, packed.PROGRESS)
@@ -39,7 +49,7 @@ def open_data(
 
     Args:
         path: of the file or folder.
-        allow_leakage: open it although a group stands in more than one split.
+        allow_leakage: open it although a group is in more than one split.
         seed: of the splits of a folder that has none.
         group_regex: what it finds in a video's path is the video's group (`groups.by_regex`).
         multi_label: a manifest's rows may have several labels each (`manifest.several`).
@@ -67,9 +77,9 @@ def open_data(
     if path.is_dir():
         opened = from_folders(path, seed=seed, group_regex=group_regex)
     else:
-        opened = groups.regrouped(manifest.read(path, multi_label=multi_label), group_regex)
+        opened = groups.regrouped(manifest_file.read(path, multi_label=multi_label), group_regex)
     if not allow_leakage:
-        manifest.check_leakage(manifest.with_plain_paths(opened))
+        leakage.check_leakage(manifest.with_plain_paths(opened))
     return opened
 
 

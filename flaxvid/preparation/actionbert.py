@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from flaxvid import errors, files, ranges
-from flaxvid.data import actionbert, embeddings, embeddings_writer, manifest
+from flaxvid.data import actionbert, embeddings, embeddings_writer, leakage
 from flaxvid.models import frame_encoders
 
 Files = Annotated[tuple[Path, Path], ranges.File()]
@@ -27,7 +27,7 @@ class FromActionbert:
     encoder: str = "resnet18"
     """What they were made with; its files don't say."""
     allow_leakage: bool = False
-    """Go on although a group stands in more than one split, as in its own splits it does."""
+    """Go on although a group is in more than one split, as in its own splits it does."""
 
 
 def prepare_from(options: FromActionbert) -> None:
@@ -43,7 +43,7 @@ def prepare_from(options: FromActionbert) -> None:
     }
     videos = actionbert.videos_of(splits)
     if not options.allow_leakage:
-        manifest.check_leakage(videos)
+        leakage.check_leakage(videos)
     encoder = frame_encoders.find(options.encoder)
     for split, (_, array) in (
         (splits["train"], options.train),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from flaxvid import errors, ranges
-from flaxvid.data import groups, layouts, manifest, sources, splits
+from flaxvid.data import groups, layouts, manifest_file, sources, splits
 from flaxvid.preparation import manifests
 
 
@@ -41,7 +41,7 @@ class Folder:
     overwrite: bool = False
     """Replace a manifest of that name."""
     allow_leakage: bool = False
-    """Go on although a group stands in more than one split."""
+    """Go on although a group is in more than one split."""
 
 
 def prepare(options: Folder) -> None:
@@ -70,7 +70,7 @@ def prepare(options: Folder) -> None:
             regex = options.group_regex
             videos = sources.from_folders(options.source, seed=options.seed, group_regex=regex)
         case "classes":
-            table = manifest.read(options.table, multi_label=options.multi_label)
+            table = manifest_file.read(options.table, multi_label=options.multi_label)
             table = groups.regrouped(table, options.group_regex)
             videos = dataclasses.replace(table, root=options.source)
     if options.test is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from flaxvid import errors, files, ranges
-from flaxvid.data import manifest, splits
+from flaxvid.data import leakage, manifest, manifest_file, splits
 
 Source = Annotated[Path, tyro.conf.Positional, ranges.Folder()]
 Manifest = Annotated[Path | None, ranges.NewFile((".csv", ".json"))]
@@ -26,12 +26,12 @@ def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
         )
         videos = dataclasses.replace(videos, rows=rows)
     if not options.allow_leakage:
-        manifest.check_leakage(videos)
+        leakage.check_leakage(videos)
     out = options.out or options.source / "manifest.csv"
     if out.exists() and not options.overwrite:
         raise errors.UserError(f"{out}: is there already; pass --overwrite, or --out another")
     files.make_folder(out.parent)
-    manifest.write(videos, out)
+    manifest_file.write(videos, out)
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     groups = len({row.group for row in videos.rows})
     several = " --multi-label" if videos.multi_label else ""

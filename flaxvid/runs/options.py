@@ -64,7 +64,7 @@ class Data:
     """What it finds in a video's path is the video's group, which stands in one split, as
     subject_[0-9]+; None: the manifest's, or what names of UCF101, HMDB51 or Kinetics tell."""
     allow_leakage: bool = False
-    """Go on although a group stands in more than one split."""
+    """Go on although a group is in more than one split."""
     threads: Annotated[int, ranges.THREADS] = 2
     """Threads that decode."""
     encoder: str = "lite0"

@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import numpy as np
 
-from flaxvid.data import manifest
+from flaxvid.data import manifest, manifest_file
 from flaxvid.video import decode
 from tests.benchmarks import kinds
 from tests.data.damage import damaged
@@ -126,7 +126,7 @@ def main(arguments):
         folder = parent / "videos"
         folder.mkdir()
         videos = write_videos(folder, sources(parent, arguments))
-        manifest.write(videos, folder / "manifest.csv")
+        manifest_file.write(videos, folder / "manifest.csv")
 
         found = parent / "found.json"
         run("flaxvid.prepare", "check", folder, "--json", found)

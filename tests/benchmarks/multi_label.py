@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 import numpy as np
 
 from flaxvid import evaluate, train
-from flaxvid.data import manifest, motion
+from flaxvid.data import manifest, manifest_file, motion
 from flaxvid.runs import parsing
 from flaxvid.video import write
 
@@ -56,7 +56,7 @@ def draw_set(
             write.write_video(folder / path, draw(labels, rng), fps=motion.FPS, codec="MJPG")
             label = manifest.BETWEEN.join(labels) or manifest.BETWEEN
             rows.append(manifest.Row(path, label, path, split))
-    manifest.write(manifest.of_rows(folder, rows), table)
+    manifest_file.write(manifest.of_rows(folder, rows), table)
     return table
 
 

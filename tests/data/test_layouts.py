@@ -2,7 +2,7 @@
 
 import pytest
 
-from flaxvid.data import layouts, manifest
+from flaxvid.data import layouts, leakage, manifest
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_hmdb51(hmdb51):
     assert all(opened.path(row).exists() for row in opened.rows)
     # The film on both sides is split up: its clips are groups of their own.
     assert opened.rows[2].group == opened.rows[2].path
-    manifest.check_leakage(opened)
+    leakage.check_leakage(opened)
 
 
 def test_hmdb51_without_its_lists(hmdb51):
@@ -72,7 +72,7 @@ def test_kinetics(tmp_path):
     assert opened.splits() == {"train": 1, "validation": 1}
     assert {row.group for row in opened.rows} == {"abc-_defghi"}
     with pytest.raises(manifest.ManifestError, match="'abc-_defghi' .train.validation."):
-        manifest.check_leakage(opened)
+        leakage.check_leakage(opened)
 
 
 @pytest.mark.parametrize("line", ["yoga,x,0,10,dev", "yoga,x,soon,10,train", "yoga,x"])

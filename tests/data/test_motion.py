@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import manifest, motion
+from flaxvid.data import leakage, motion
 from flaxvid.video import decode
 
 
@@ -82,7 +82,7 @@ def test_pairs_are_the_same_frames_backwards(small_motion, pair):
 
 def test_pairs_never_cross_splits(small_motion):
     """A clip and its reverse share a group and a split."""
-    manifest.check_leakage(small_motion)
+    leakage.check_leakage(small_motion)
     assert small_motion.splits() == {"train": 40, "validation": 10, "test": 20}
 
 

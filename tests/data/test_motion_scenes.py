@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import drawn_scenes, manifest, motion, motion_scenes
+from flaxvid.data import drawn_scenes, leakage, manifest, motion, motion_scenes
 from flaxvid.video import decode
 
 
@@ -31,7 +31,7 @@ def test_no_scene_is_in_two_splits(clips, dial):
     """Whole scenes are held out; as many clips as asked for are to train on, of all classes."""
     rows = rows_of(clips, dial)
     videos = manifest.of_rows(Path(), rows)
-    manifest.check_leakage(videos)
+    leakage.check_leakage(videos)
     assert len({row.path for row in rows}) == len(rows)
     training = [row.label for row in rows if row.split == "train"]
     counts = [training.count(label) for label in motion_scenes.CLASSES]

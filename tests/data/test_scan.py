@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.data import manifest, scan, sources, ucf101
+from flaxvid.data import manifest, manifest_file, scan, sources, ucf101
 from flaxvid.prediction import inputs
 from flaxvid.video import frame_folder
 
@@ -85,7 +85,7 @@ def test_a_name_that_is_not_utf_8(tmp_path):
     odd = manifest.of_rows(tmp_path, [manifest.Row("run/caf\udce9.mp4", "run")])
     for name in ("manifest.csv", "manifest.json"):
         with pytest.raises(manifest.ManifestError, match="not in UTF-8"):
-            manifest.write(odd, tmp_path / name)
+            manifest_file.write(odd, tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 

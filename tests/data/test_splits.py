@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flaxvid.data import manifest, splits
+from flaxvid.data import leakage, manifest, splits
 
 held_out = pytest.mark.exercise("data.splits.hold_out")
 
@@ -161,7 +161,7 @@ def test_held_out_are_whole_groups():
     assert [row.split for row in result].count("validation") == 10
     assert len({row.group for row in result if row.split == "validation"}) == 2
     assert result[-1] == rows[-1]
-    manifest.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
+    leakage.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
 
 
 def test_one_group_can_not_be_held_out():
@@ -193,6 +193,6 @@ def test_every_one_of_several_labels_is_held_out():
         share = sum(name in row.label for row in held) / sum(name in row.label for row in rows)
         assert 0.05 < share < 0.35
     assert any(row.label == "|" for row in held)
-    manifest.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
+    leakage.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
     with pytest.raises(manifest.ManifestError, match="has one video or group"):
         splits.hold_out_rows(rows, 0.2, seed=0)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from flaxvid.data import manifest, organise, ucf101
+from flaxvid.data import leakage, manifest, organise, ucf101
 from flaxvid.video import opening
 
 names = pytest.mark.exercise("data.ucf101.label_and_group")
@@ -96,7 +96,7 @@ def test_official_splits(root, number, group):
     assert opened.labels == ("Biking", "HandstandPushups", "YoYo")
     assert group in {row.group for row in opened.split("test").rows}
     assert all(opened.path(row).exists() for row in opened.rows)
-    manifest.check_leakage(opened)
+    leakage.check_leakage(opened)
 
 
 def test_a_missing_clip_is_named(root):
@@ -121,7 +121,7 @@ def test_missing_lists_are_named(root):
 def test_a_random_split_is_by_groups(root):
     """Every class gives 2 of its 10 groups, and the next seed gives others."""
     opened = ucf101.by_groups(root, 0.2, seed=1)
-    manifest.check_leakage(opened)
+    leakage.check_leakage(opened)
     groups = {row.group for row in opened.split("test").rows}
     assert sorted(group.split("_")[0] for group in groups) == sorted(
         folder_of(label) for label in CLASSES for _ in range(2)
@@ -200,7 +200,7 @@ def test_a_leaking_split_of_others_is_refused(root, tmp_path):
         content = [{"video_name": f"v_YoYo_g01_c0{number}", "label_idx": 0}]
         files[split].write_text(json.dumps(content))
     with pytest.raises(manifest.ManifestError, match=r"'YoYo_g01' \(test\+train\)"):
-        manifest.check_leakage(ucf101.read_json(root, files))
+        leakage.check_leakage(ucf101.read_json(root, files))
 
 
 # --- organise -----------------------------------------------------------------------------

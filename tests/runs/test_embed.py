@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from flaxvid import errors, evaluate, predict, train
-from flaxvid.data import batches, embeddings, embeddings_writer, manifest, sources, workers
+from flaxvid.data import (
+    batches,
+    embeddings,
+    embeddings_writer,
+    manifest,
+    manifest_file,
+    sources,
+    workers,
+)
 from flaxvid.models import frame_encoders
 from flaxvid.preparation import embeddings as preparation
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
@@ -232,7 +240,7 @@ def test_several_labels_are_no_part_of_embeddings(small_motion, cheap):
         )
         for row in small_motion.rows
     ]
-    manifest.write(manifest.of_rows(Path(), rows), Path("several.csv"))
+    manifest_file.write(manifest.of_rows(Path(), rows), Path("several.csv"))
     words = ["--data", "several.csv", "--arch", "linear", "--num-frames", "4"]
     words += ["--image-size", "16", "--batch-size", "4"]
     train.train(parsing.parse([*words, "--out", "one"], ""))
@@ -241,7 +249,7 @@ def test_several_labels_are_no_part_of_embeddings(small_motion, cheap):
     assert found["linear"]["map"] == pytest.approx(found["map"], abs=1e-6)
     assert found["classes"][-1]["average_precision"] is None  # no test video has `validation`
     (kept,) = embed.CACHE.glob("several-*/")
-    assert embeddings.read(kept).manifest.labels == manifest.read(Path("several.csv")).labels
+    assert embeddings.read(kept).manifest.labels == manifest_file.read(Path("several.csv")).labels
     given = train.train(
         parsing.parse(
             ["--data", str(kept), "--arch", "linear", "--batch-size", "4", "--multi-label"], ""

@@ -14,7 +14,7 @@ from flax import nnx
 
 import flaxvid
 from flaxvid import evaluate, export, predict, train
-from flaxvid.data import manifest
+from flaxvid.data import manifest_file
 from flaxvid.models import end_to_end
 from flaxvid.models import timesformer as models
 from flaxvid.prediction import published
@@ -295,7 +295,7 @@ def test_evaluate_with_weights(folder, small_motion, tmp_path):
     kept = [row for row in small_motion.rows if row.label in small_motion.labels[:5]]
     videos = dataclasses.replace(small_motion, rows=tuple(kept), labels=small_motion.labels[:5])
     data = tmp_path / "videos.json"
-    manifest.write(videos, data)
+    manifest_file.write(videos, data)
     words = dict(weights=str(folder), data=str(data), out=tmp_path / "out", orders=False)
     found = evaluate.evaluate(evaluate.EvaluateOptions(**words, batch_size=4))
     assert found["videos"] == 10

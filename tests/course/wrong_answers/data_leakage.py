@@ -1,7 +1,8 @@
-"""Wrong answers for the exercises of flaxvid.data.manifest."""
+"""Wrong answers for the exercises of flaxvid.data.leakage."""
 
 import collections
 
+from flaxvid.data import leakage
 from flaxvid.data import manifest as manifests
 
 
@@ -59,4 +60,4 @@ def check_leakage_names_them_all(manifest):  # 2,525 groups in one message
 
 
 # Kept from before a check puts a wrong answer in its place.
-manifests_of_the_package = manifests.check_leakage
+manifests_of_the_package = leakage.check_leakage

@@ -1,4 +1,4 @@
-"""Right answers for the exercises of flaxvid.data.manifest, in other ways."""
+"""Right answers for the exercises of flaxvid.data.leakage, in other ways."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from flaxvid.data.manifest import ManifestError
 # --- check_leakage ----------------------------------------------------------------------
 def _refuse(what, leaks):
     shown = [f"'{name}' ({'+'.join(sorted(splits))})" for name, splits in leaks[:3]]
-    raise ManifestError(f"{len(leaks)} {what}(s) stand in more than one split: {', '.join(shown)}")
+    raise ManifestError(f"{len(leaks)} {what}(s) are in more than one split: {', '.join(shown)}")
 
 
 def check_leakage_by_sorting(manifest):

@@ -1,0 +1,57 @@
+"""Leaks between splits are refused, and named."""
+
+import pathlib
+
+import pytest
+
+from flaxvid.data import leakage, manifest
+
+check_leakage = pytest.mark.exercise("data.leakage.check_leakage")
+
+
+def manifest_of(*triples):
+    rows = (
+        manifest.Row(path=path, label="a", group=group, split=split)
+        for path, group, split in triples
+    )
+    return manifest.Manifest(root=pathlib.Path("root"), rows=tuple(rows), labels=("a",))
+
+
+@check_leakage
+def test_a_group_in_two_splits_is_a_leak():
+    """Videos cut from one recording are in one split, or the test is no test."""
+    leaking = manifest_of(("a", "g1", "train"), ("b", "g1", "test"), ("c", "g2", "test"))
+    with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+train\)"):
+        leakage.check_leakage(leaking)
+
+
+@check_leakage
+def test_a_file_in_two_splits_is_a_leak():
+    """The same file under two group names is a leak as well."""
+    leaking = manifest_of(("a", "g1", "train"), ("a", "g2", "validation"))
+    with pytest.raises(manifest.ManifestError, match=r"1 path.*'a' \(train\+validation\)"):
+        leakage.check_leakage(leaking)
+
+
+@check_leakage
+def test_of_a_group_and_a_file_the_group_is_told():
+    """Where both leak, the group comes first: a file in two splits is told if no group is."""
+    leaking = manifest_of(("a", "g1", "train"), ("a", "g1", "test"))
+    with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+train\)"):
+        leakage.check_leakage(leaking)
+
+
+@check_leakage
+def test_a_leak_is_named_and_what_is_no_leak_is_not():
+    """Of six groups four leak and three are named; many videos in one split are no leak."""
+    leaking = [(f"{g}{s}", g, s) for g in ("g1", "g2", "g3", "g4") for s in ("train", "test")]
+    fine = [("c", "g5", "train"), ("d", "g5", "train"), ("e", "g6", "test"), ("f", "g6", "test")]
+    with pytest.raises(manifest.ManifestError, match="4 group") as caught:
+        leakage.check_leakage(manifest_of(*fine, *leaking))
+    named = [f"g{n}" for n in range(1, 7) if f"'g{n}'" in str(caught.value)]
+    assert named == ["g1", "g2", "g3"]
+
+
+def test_groups_within_one_split_are_fine():
+    """Many videos of a group in one split are no leak."""
+    leakage.check_leakage(manifest_of(("a", "g1", "train"), ("b", "g1", "train")))
