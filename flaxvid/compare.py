@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, ranges, stores
+from flaxvid import commandline, errors, files, folders, ranges, stores
 from flaxvid.evaluation import average_precision, leaderboard, paired, predictions, wording
 from flaxvid.figures import leaderboard as figure
 from flaxvid.runs import earlier_versions
@@ -72,8 +72,8 @@ def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
     print(f"{title}\n\n{page}")
     if chosen.out is not None:
         names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
-        files.refuse_strangers(chosen.out, names[0], names[1:])
-        files.make_folder(chosen.out)
+        folders.refuse_strangers(chosen.out, names[0], names[1:])
+        folders.make_folder(chosen.out)
         files.write_text(chosen.out / "leaderboard.md", f"# {title}\n\n{page}")
         header = [field.name for field in dataclasses.fields(leaderboard.Line)]
         rows = [dataclasses.asdict(line).values() for line in lines]

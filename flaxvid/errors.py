@@ -9,8 +9,10 @@ import contextlib
 import errno
 import os
 import shlex
+import stat
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 # Of a disk or a file system, and never of the code.
 REFUSALS = {
@@ -42,6 +44,10 @@ class VideoError(UserError):
         return f"{self.path}: {self.problem}"
 
 
+class FileError(UserError):
+    """A file or folder that can't be read or written; the message names it."""
+
+
 @contextlib.contextmanager
 def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] = UserError):
     """Inside, the content of a file is taken apart: what is not as it should be is its damage.
@@ -65,6 +71,37 @@ def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] =
 def _short(error):
     text = printable(" ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+@contextlib.contextmanager
+def or_say_why(
+    path: Path | str,
+    done: str = "written",
+    remedy: str = "make room, permit it, or choose another place",
+) -> Iterator[None]:
+    """Inside, what the system refuses is said of `path`, in one line.
+
+    Raises:
+        FileError: `path: can't be written (No space left on device); make room, ...`
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, UserError):
+            raise
+        reason = error.strerror or str(error)
+        raise FileError(f"{path}: can't be {done} ({reason}); {remedy}") from None
+
+
+def kind(mode: int) -> str:
+    """What stands under a name, in words, from the mode that `os.stat` gives."""
+    names = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFREG: "a file",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return names.get(stat.S_IFMT(mode), "a device")
 
 
 def printable(text: str | os.PathLike[str]) -> str:

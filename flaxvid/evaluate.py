@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, ranges
+from flaxvid import commandline, errors, folders, ranges
 from flaxvid.data import batches, embeddings, views
 from flaxvid.evaluation import (
     advice,
@@ -170,7 +170,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     learnt = _training_accuracy(chosen.run) if chosen.data is None else None
     found["advice"] = advice.lines(found, learnt)
     folder = chosen.out or chosen.run
-    files.make_folder(folder)
+    folders.make_folder(folder)
     predictions.write(judged, settings.labels, folder)
     worst = mistakes.clips(judged, settings.labels, _clips_of(loader, settings))
     drawn = mistakes.write(worst, folder)

@@ -22,7 +22,7 @@ import jax.export
 import numpy as np
 import tyro
 
-from flaxvid import commandline, errors, files, ranges, stores
+from flaxvid import commandline, errors, files, folders, ranges, stores
 from flaxvid.prediction import published
 from flaxvid.runs import model_card, model_folder, onnx_file, trained_model
 
@@ -91,10 +91,10 @@ def export(chosen: ExportOptions) -> Path:
     usual = "model" if chosen.format == "flaxvid" else "export"
     folder = chosen.folder or chosen.out or (chosen.run or Path()) / usual
     if chosen.format == "flaxvid":
-        files.refuse_occupied(folder, "made by this export")
+        folders.refuse_occupied(folder, "made by this export")
     else:
-        files.refuse_strangers(folder, "model.json", ("model.jax", "model.onnx"))
-    files.refuse_unwritable(folder, "--out")
+        folders.refuse_strangers(folder, "model.json", ("model.jax", "model.onnx"))
+    folders.refuse_unwritable(folder, "--out")
     if chosen.format == "onnx":
         onnx_file.refuse_missing()
     if chosen.run is not None:
@@ -103,7 +103,7 @@ def export(chosen: ExportOptions) -> Path:
         trained = published.open_weights(chosen.weights)
     if chosen.format == "flaxvid":
         return _hand_on(trained, chosen.run, folder)
-    files.make_folder(folder)
+    folders.make_folder(folder)
     if chosen.format == "onnx":
         return to_onnx(trained, folder)
     exported = to_stablehlo(trained, chosen.platforms)

@@ -23,7 +23,7 @@ from typing import Any
 import annotated_types as bounds
 import tyro
 
-from flaxvid import errors, files, stores
+from flaxvid import errors, folders, stores
 
 LONGEST = 4096  # letters of a text: the longest path of Linux
 
@@ -121,10 +121,10 @@ class NewFile:
         if os.path.isdir(value):
             return "is a folder; give the name of a file"
         if os.path.exists(value) and not os.path.isfile(value):
-            return f"is {files.kind(value)}; give the name of a file"
+            return f"is {errors.kind(os.stat(value).st_mode)}; give the name of a file"
         if os.path.exists(value) and not self.kept and not getattr(owner, "overwrite", False):
             return "is there already; pass --overwrite, or choose another name"
-        return files.why_unwritable(value)
+        return folders.why_unwritable(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,8 +135,8 @@ class NewFolder:
 
     def refuse(self, value: Path, _owner: Any) -> str:
         if os.path.exists(value) and not os.path.isdir(value):
-            return f"is {files.kind(value)}; give the name of a folder"
-        return files.why_unwritable(value)
+            return f"is {errors.kind(os.stat(value).st_mode)}; give the name of a folder"
+        return folders.why_unwritable(value)
 
 
 PLACES = (File, Folder, Source, NewFile, NewFolder)
@@ -158,7 +158,7 @@ def _standing(value, right, wanted):
             return f"there is no such {wanted.removeprefix('a ')}"
         return f"can't be opened ({error.strerror})"
     if not right(mode):
-        return f"is {files.kind(value)}, and must be {wanted}"
+        return f"is {errors.kind(mode)}, and must be {wanted}"
     return "" if os.access(value, os.R_OK) else "can't be opened (no permission)"
 
 

@@ -18,7 +18,18 @@ from moto import server as moto_server
 from moto.s3 import models as moto_s3
 
 import flaxvid
-from flaxvid import compare, errors, evaluate, files, predict, prepare, store_copies, stores, train
+from flaxvid import (
+    compare,
+    errors,
+    evaluate,
+    files,
+    folders,
+    predict,
+    prepare,
+    store_copies,
+    stores,
+    train,
+)
 from flaxvid.data import batches, content_hash, embeddings, manifest, manifest_file, sources
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
@@ -177,17 +188,17 @@ def test_a_large_object_is_not_read_into_memory(bucket, monkeypatch):
 
 def test_files_writes_whole_objects(bucket):
     """Texts, tables, lines at the end; and nothing here."""
-    files.make_folder(bucket / "run")
+    folders.make_folder(bucket / "run")
     files.write_json(bucket / "run" / "a.json", {"a": 1})
     files.append(bucket / "run" / "log", "one\n")
     files.append(bucket / "run" / "log", "two\n")
     assert files.read_json(bucket / "run" / "a.json") == {"a": 1}
     assert files.read_text(bucket / "run" / "log") == "one\ntwo\n"
     assert os.listdir() == []
-    with pytest.raises(files.FileError, match="can't be read"):
+    with pytest.raises(errors.FileError, match="can't be read"):
         files.read_text(bucket / "none")
-    with pytest.raises(files.FileError, match="holds 'a.json', and was not made by me"):
-        files.refuse_occupied(bucket / "run", "made by me")
+    with pytest.raises(errors.FileError, match="holds 'a.json', and was not made by me"):
+        folders.refuse_occupied(bucket / "run", "made by me")
 
 
 def test_a_listing_of_thousands_is_whole(bucket):
@@ -411,7 +422,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(bucket, mon
 
     monkeypatch.setattr(stores._store("s3"), "pipe_file", forbid)
     with pytest.raises(errors.UserError, match="the store refuses it .*Access Denied"):
-        files.refuse_unwritable(bucket / "run", "--out")
+        folders.refuse_unwritable(bucket / "run", "--out")
 
 
 @pytest.mark.parametrize(
@@ -462,10 +473,10 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
     root = videos(here / "videos")
     known = sources.open_data(root)
     store_copies.put(root, bucket / "videos")
-    folders = sources.open_data(bucket / "videos")
-    assert (folders.rows, folders.labels) == (known.rows, known.labels)
+    by_folders = sources.open_data(bucket / "videos")
+    assert (by_folders.rows, by_folders.labels) == (known.rows, known.labels)
     for name in ("list.csv", "list.json"):
-        manifest_file.write(folders, bucket / "videos" / name)
+        manifest_file.write(by_folders, bucket / "videos" / name)
         again = sources.open_data(bucket / "videos" / name)
         assert again.rows == known.rows
         assert str(again.path(again.rows[0])) == f"{bucket}/videos/{again.rows[0].path}"
@@ -473,11 +484,11 @@ def test_a_manifest_in_a_store_names_videos_from_its_place(bucket, here):
     for root, path in ((here, f"{bucket}/b.avi"), (bucket, "b.avi")):
         rooted = manifest.with_plain_paths(dataclasses.replace(whole, root=root))
         assert rooted.rows[0].path == path
-    manifest_file.write(folders, bucket / "list.csv")
+    manifest_file.write(by_folders, bucket / "list.csv")
     assert manifest_file.read(bucket / "list.csv").rows[0].path == f"videos/{known.rows[0].path}"
-    manifest_file.write(folders, here / "list.csv")
+    manifest_file.write(by_folders, here / "list.csv")
     again = sources.open_data(here / "list.csv")
-    assert again.path(again.rows[0]) == folders.path(folders.rows[0])
+    assert again.path(again.rows[0]) == by_folders.path(by_folders.rows[0])
 
 
 def test_other_videos_of_the_same_names_are_told(bucket, here):
@@ -562,7 +573,7 @@ def test_a_model_is_handed_on_by_a_store(bucket, here):
     opened = flaxvid.load(f"{folder}")
     assert opened.trained.step == 7
     jax.tree.map(np.testing.assert_array_equal, *(nnx.state(m.model) for m in (opened, model)))
-    with pytest.raises(files.FileError, match="holds 'README.md'"):
+    with pytest.raises(errors.FileError, match="holds 'README.md'"):
         model_folder.write(folder, settings, 7, model.model, "Another.")
 
 

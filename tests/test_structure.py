@@ -11,7 +11,8 @@ import flaxvid
 ROOT = Path(flaxvid.__file__).parent
 
 # What the modules of a folder may import of flaxvid, beside their own folder and these two.
-EVERYWHERE = {"errors", "progress", "files", "ranges", "stores", "store_copies"}
+EVERYWHERE = {"errors", "progress", "ranges"}
+EVERYWHERE |= {"files", "folders", "atomic", "stores", "store_copies"}
 MAY_IMPORT = {
     "video": set(),
     "data": {"video"},

@@ -44,7 +44,7 @@ def read(index: Path, array: Path) -> Split:
     with errors.damage_in(index, remedy, embeddings.EmbeddingsError):
         try:
             said = files.read_json(index)
-        except files.FileError as error:
+        except errors.FileError as error:
             raise embeddings.EmbeddingsError(f"{error}; {remedy}") from None
         entries = json.loads(said["data"]) if isinstance(said["data"], str) else said["data"]
         shape = said.get("memmap_size") or said["memmap_shape"]

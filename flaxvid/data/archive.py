@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from flaxvid import errors, files
+from flaxvid import errors, folders
 
 # Videos are compressed already: an archive that grows much more than this holds something else.
 GROWTH = 100
@@ -59,7 +59,7 @@ def extract(archive: Path, folder: Path, *, largest: int | None = None) -> list[
     left = largest or max(ALWAYS_FINE, GROWTH * _size(archive))
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    files.make_folder(partial)
+    folders.make_folder(partial)
     found = []
     try:
         for name, content in _members(archive):

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from flaxvid import errors, files
+from flaxvid import errors, files, folders
 
 # These ask a job server which options there are.
 PORTABLE = {"FlinkRunner", "PortableRunner", "PrismRunner", "SparkRunner"}
@@ -57,8 +57,8 @@ class Pipeline:
                 or, when all is done, if the function raised one, telling how many and which.
         """
         results = self.folder / "results"
-        files.make_folder(results)
-        files.make_folder(self.partials)
+        folders.make_folder(results)
+        folders.make_folder(self.partials)
         left = [item for item in items if not _place(results, item).exists()]
         if len(left) < len(items):
             print(f"{self.folder}: goes on after {len(items) - len(left)} of {len(items)}")
@@ -187,7 +187,7 @@ def keep(function: Callable[[Any], Any], results: Path, item: Any) -> bool:
         result = {"value": _packed(function(item))}
     except errors.UserError as error:
         result = {"error": str(error)}
-    files.make_folder(place.parent)
+    folders.make_folder(place.parent)
     files.write_json(place, result)
     return "value" in result
 

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from flaxvid import errors, files, progress
+from flaxvid import errors, files, folders, progress
 
 ADDRESSES = {
     "ucf101-splits": (
@@ -47,11 +47,11 @@ def download(address: str, path: Path, *, sha256: str | None = None, seconds: fl
     if not address.startswith(("http://", "https://")):
         raise DownloadError(f"{address}: is neither http(s) nor one of {', '.join(ADDRESSES)}")
     if not path.exists():
-        files.make_folder(path.parent)
+        folders.make_folder(path.parent)
         partial = path.with_name(path.name + ".partial")
         _fetch(address, partial, seconds)
         _verify(partial, sha256, address)
-        with files.or_say_why(path):
+        with errors.or_say_why(path):
             partial.rename(path)
     with contextlib.suppress(OSError):
         _about(path.with_name(path.name + ".partial")).unlink()
@@ -68,7 +68,7 @@ def _validator(partial, address):
     try:
         said = files.read_json(_about(partial))
         return said["validator"] if said["address"] == address else ""
-    except (files.FileError, KeyError, TypeError):
+    except (errors.FileError, KeyError, TypeError):
         return ""
 
 
@@ -111,7 +111,7 @@ def _fetch(address, partial, seconds):
 def _append(partial, resumed, blocks, have, total, address):
     """Writes what comes, and says how much there is."""
     count = -(-(total or 0) // BLOCK)
-    with files.or_say_why(partial), partial.open("ab" if resumed else "wb") as file:
+    with errors.or_say_why(partial), partial.open("ab" if resumed else "wb") as file:
         for block in progress.track(blocks, count, f"fetching {address}", "MB"):
             have += file.write(block)
         file.flush()

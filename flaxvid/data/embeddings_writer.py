@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from flaxvid import files
+from flaxvid import errors, files, folders
 from flaxvid.data import embeddings, manifest
 
 JOURNAL = "done.jsonl"
@@ -64,7 +64,7 @@ class Writer:
             ) from None
 
     def _begin(self, shape):
-        files.make_folder(self._partial)
+        folders.make_folder(self._partial)
         files.write_text(self._partial / JOURNAL, "")
         kept = np.lib.format.open_memmap(
             self._partial / embeddings.ARRAY, "w+", self._about.dtype, shape
@@ -138,7 +138,7 @@ class Writer:
         line = dict(
             video_idx=number, video_length=len(embedding), reason=reason, crc32=zlib.crc32(row)
         )
-        with files.or_say_why(self._partial / JOURNAL):
+        with errors.or_say_why(self._partial / JOURNAL):
             self._journal.write(json.dumps(line) + "\n")
             self._journal.flush()
         self._done[number] = line
@@ -158,7 +158,7 @@ class Writer:
         }
         files.write_json(self._partial / embeddings.INDEX, self._index)
         self._journal.close()
-        with files.or_say_why(self.folder):
+        with errors.or_say_why(self.folder):
             (self._partial / JOURNAL).unlink()
             self._partial.rename(self.folder)
         return embeddings.read(self.folder)

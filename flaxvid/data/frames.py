@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from flaxvid import errors, files, progress, stores
+from flaxvid import atomic, errors, files, folders, progress, stores
 from flaxvid.data import manifest, manifest_file, workers
 from flaxvid.video import decode, endings, frame_folder, transform
 
@@ -64,13 +64,13 @@ def write(
         VideoError: for a video that can't be read, unless they are skipped.
     """
     out = Path(out)
-    folders = _folders(videos)
+    names = _folders(videos)
     made_as = {"fps": fps, "short_side": short_side, "quality": quality}
     _begin(out, made_as | {"source": str(videos.root.absolute())})
 
     each = each or workers.Threads(threads)
-    missing = [path for path, folder in folders.items() if not (out / folder).is_dir()]
-    places = [(str(stores.joined(videos.root, path)), str(out / folders[path])) for path in missing]
+    missing = [path for path, folder in names.items() if not (out / folder).is_dir()]
+    places = [(str(stores.joined(videos.root, path)), str(out / names[path])) for path in missing]
     write_one = functools.partial(
         _write_video,
         fps=fps,
@@ -82,11 +82,11 @@ def write(
     problems = progress.track(each(write_one, places), len(missing), f"frames to {out}", "video")
     skipped = {path: problem for path, problem in zip(missing, problems, strict=True) if problem}
     rows = [
-        dataclasses.replace(row, path=folders[row.path], group=row.group or folders[row.path])
+        dataclasses.replace(row, path=names[row.path], group=row.group or names[row.path])
         for row in videos.rows
         if row.path not in skipped
     ]
-    files.make_folder(out)
+    folders.make_folder(out)
     manifest_file.write(manifest.Manifest(out, tuple(rows), videos.labels), out / "manifest.csv")
     return skipped
 
@@ -104,26 +104,26 @@ def _begin(out, wanted):
                     "is asked for; choose another folder"
                 )
         return
-    files.refuse_occupied(out, "made by `prepare frames`")
-    files.make_folder(out)
+    folders.refuse_occupied(out, "made by `prepare frames`")
+    folders.make_folder(out)
     files.write_json(about, wanted)
 
 
 def _folders(videos):
     """Path of a video -> its folder, the same without suffix; of one outside the root, its name."""
-    folders = {}
+    names = {}
     for row in videos.rows:
         path = PurePath(row.path)
         inside = not path.is_absolute() and ".." not in path.parts
         stem = path.with_suffix("") if path.suffix.lower() in endings.VIDEO_SUFFIXES else path
-        folders[row.path] = stem.as_posix() if inside else stem.name
+        names[row.path] = stem.as_posix() if inside else stem.name
     owners = {}
-    for path, folder in folders.items():
+    for path, folder in names.items():
         if owners.setdefault(folder, path) != path:
             raise errors.UserError(
                 f"{owners[folder]} and {path} would share the frame folder {folder}; rename one"
             )
-    return folders
+    return names
 
 
 def _write_video(places, fps, short_side, quality, skip, partials):
@@ -135,7 +135,7 @@ def _write_video(places, fps, short_side, quality, skip, partials):
         if not skip:
             raise
         return str(error)
-    except files.FileError:
+    except errors.FileError:
         # Where several try it, another may have been the first to make it whole.
         if partials is None or not folder.is_dir():
             raise
@@ -145,7 +145,7 @@ def _write_video(places, fps, short_side, quality, skip, partials):
 def _write_frames(path, folder, fps, short_side, quality, partials):
     stated, seconds = decode.probe(path).fps, []
     frames = decode.TimedFrames(path, rate=fps)
-    with files.whole_folder(folder, partials) as partial:
+    with atomic.whole_folder(folder, partials) as partial:
         for number, (second, frame) in enumerate(frames, start=1):
             data = encode(frame, short_side, quality)
             (partial / f"frame_{number:06d}.jpg").write_bytes(data)

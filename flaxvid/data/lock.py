@@ -7,7 +7,7 @@ from pathlib import Path
 
 import filelock
 
-from flaxvid import errors, files
+from flaxvid import atomic, errors
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             f"{folder}: can't be made there ({error.strerror}); choose another place, or permit it"
         ) from None
     try:
-        files.remove_partial(place)
+        atomic.remove_partial(place)
         yield
     finally:
         lock.release()

@@ -42,7 +42,7 @@ def read(path: Path, *, multi_label: bool = False) -> manifest.Manifest:
                 f"{path}: a manifest is a .csv or .json file, or a folder of classes"
             )
         rows, labels = readers[path.suffix](path)
-    except files.FileError as error:
+    except errors.FileError as error:
         raise manifest.ManifestError(f"{error}; a manifest is a CSV or JSON") from None
     if not rows:
         raise manifest.ManifestError(f"{path}: has no rows; add one line per video")
@@ -78,7 +78,7 @@ def _read_csv(path):
 
 def _read_json(path):
     content = None
-    with contextlib.suppress(files.FileError):
+    with contextlib.suppress(errors.FileError):
         content = files.read_json(path)
     rows = content.get("rows") if isinstance(content, dict) else None
     labels = content.get("labels", []) if isinstance(content, dict) else None

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from flaxvid import errors, files, progress
+from flaxvid import atomic, errors, progress
 from flaxvid.data import lock, manifest, manifest_file
 from flaxvid.video import write as video_write
 
@@ -213,7 +213,7 @@ def write_set(
         clips: a row and what draws its frames; with a second row, which gets them backwards.
         fps: frames a second.
     """
-    with files.whole_folder(folder) as partial:
+    with atomic.whole_folder(folder) as partial:
         for label in labels:
             (partial / label).mkdir()
 

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
-from flaxvid import errors, files, progress, ranges, stores
+from flaxvid import atomic, errors, files, folders, progress, ranges, stores
 from flaxvid.data import frames as frame_files
 from flaxvid.data import manifest, manifest_file, packed, workers
 from flaxvid.video import decode
@@ -84,7 +84,7 @@ def pack(
         state["shards"][name] = shard
         _save(folder, state)
     whole = {name: state["shards"][name] for name in shards}
-    with files.or_say_why(folder):
+    with errors.or_say_why(folder):
         _write_metadata(folder, _features(videos.labels), whole)
     numbers, rows = collections.defaultdict(itertools.count), []
     for name, shard in whole.items():
@@ -120,8 +120,8 @@ def _begin(videos, folder, settings):
     """The state of the packing in a folder: a new one, or what an interrupted one had done."""
     wanted = dataclasses.asdict(settings) | {"manifest": videos.fingerprint(), "format": FORMAT}
     if not (folder / packed.PROGRESS).exists():
-        files.refuse_occupied(folder, "made by `prepare packed`")
-        files.make_folder(folder)
+        folders.refuse_occupied(folder, "made by `prepare packed`")
+        folders.make_folder(folder)
         state = {"settings": wanted, "shards": {}}
         _save(folder, state)
         return state
@@ -172,8 +172,8 @@ def _write_shard(item, labels, settings, threads, skip, partials):
             return error
 
     written, skipped = [], {}
-    partial = files.partial_name(path, partials)
-    files.make_folder(partial.parent)
+    partial = atomic.partial_name(path, partials)
+    folders.make_folder(partial.parent)
     writer = array_record_module.ArrayRecordWriter(str(partial), "group_size:1")
     try:
         clips = workers.Threads(threads)(encoded, rows)
@@ -196,7 +196,7 @@ def _write_shard(item, labels, settings, threads, skip, partials):
             writer.close()
         partial.unlink(missing_ok=True)
         raise
-    with files.or_say_why(path):
+    with errors.or_say_why(path):
         with partial.open("rb") as file:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

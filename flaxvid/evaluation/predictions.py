@@ -28,7 +28,7 @@ def write(judged: report.Predictions, names: tuple[str, ...], folder: Path) -> N
         FileError: if it can't be written, or another table of this name is there.
     """
     if (folder / NAME).exists() and not _is_ours(folder / NAME):
-        raise files.FileError(
+        raise errors.FileError(
             f"{folder / NAME}: is no table of an evaluation; move it away, or choose another --out"
         )
     right, views = judged.right(), judged.number_of_views()

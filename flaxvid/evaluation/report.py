@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from flaxvid import errors, files
+from flaxvid import errors, files, folders
 from flaxvid.data import balance, manifest
 from flaxvid.evaluation import average_precision, scores, wording
 from flaxvid.figures import calibration as calibration_figure
@@ -196,8 +196,8 @@ def refuse_place(folder: Path) -> None:
     Raises:
         FileError: if it can't be written, or files of these names are there that are no report.
     """
-    files.refuse_strangers(folder, NAMES[0], NAMES)
-    files.refuse_unwritable(folder, "--out")
+    folders.refuse_strangers(folder, NAMES[0], NAMES)
+    folders.refuse_unwritable(folder, "--out")
 
 
 def write(report: dict, judged: Predictions, folder: Path, mistakes: str | None) -> list[str]:
@@ -217,7 +217,7 @@ def write(report: dict, judged: Predictions, folder: Path, mistakes: str | None)
         files.save_figure(folder / "confusion.png", axes.figure)
         found = scores.calibration(judged.probabilities, judged.labels)
     else:
-        with files.or_say_why(folder / "confusion.png", "removed", "permit it"):
+        with errors.or_say_why(folder / "confusion.png", "removed", "permit it"):
             (folder / "confusion.png").unlink(missing_ok=True)  # of an earlier evaluation
         found = scores.calibration_of_each(judged.probabilities, judged.labels)
     axes = calibration_figure.draw(found, title="sure, and right?")

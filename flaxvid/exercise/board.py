@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flaxvid import files
+from flaxvid import errors, files
 from flaxvid.exercise import catalogue
 
 TICK, CROSS, DOT = "✓", "✗", "·"
@@ -30,7 +30,7 @@ def passed() -> list[str]:
 
 def keep(names: Iterable[str]) -> None:
     """Writes which exercises are passed. A folder that cannot be written loses it, no more."""
-    with contextlib.suppress(files.FileError):
+    with contextlib.suppress(errors.FileError):
         files.write_json(path(), {"passed": sorted(names)})
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flaxvid import errors, files
+from flaxvid import errors, files, folders
 from flaxvid.exercise import catalogue
 
 COURSE = catalogue.COURSE
@@ -39,7 +39,7 @@ def write(folder: Path) -> tuple[list[str], list[str]]:
         raise errors.UserError(
             f"{folder}: holds the lessons themselves: name a new folder for the copies"
         )
-    files.make_folder(folder)
+    folders.make_folder(folder)
     written, there = [], []
     for lesson in lessons:
         copy = folder / lesson.name

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, folders, ranges
 from flaxvid.data import actionbert, embeddings, embeddings_writer, leakage
 from flaxvid.models import frame_encoders
 
@@ -105,7 +105,7 @@ def prepare_to(options: ToActionbert) -> None:
     there = [path for pair in pairs.values() for path in pair if path.exists()]
     if there:
         raise errors.UserError(f"{there[0]}: is there already; choose another folder")
-    files.make_folder(options.out)
+    folders.make_folder(options.out)
     for split, pair in pairs.items():
         actionbert.write(stored, split, *pair)
         print(f"{pair[0]}, {pair[1].name}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, folders, ranges
 from flaxvid.data import leakage, manifest, manifest_file, splits
 
 Source = Annotated[Path, tyro.conf.Positional, ranges.Folder()]
@@ -30,7 +30,7 @@ def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
     out = options.out or options.source / "manifest.csv"
     if out.exists() and not options.overwrite:
         raise errors.UserError(f"{out}: is there already; pass --overwrite, or --out another")
-    files.make_folder(out.parent)
+    folders.make_folder(out.parent)
     manifest_file.write(videos, out)
     counts = ", ".join(f"{count} {split}" for split, count in videos.splits().items())
     groups = len({row.group for row in videos.rows})

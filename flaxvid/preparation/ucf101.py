@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
-from flaxvid import errors, files, ranges
+from flaxvid import errors, folders, ranges
 from flaxvid.data import manifest, organise, ucf101
 from flaxvid.preparation import manifests
 
@@ -73,7 +73,7 @@ def prepare(options: Ucf101) -> None:
                 raise errors.UserError(f"{options.json / name}: is there already; pass --overwrite")
     videos = manifests.finish(videos, options)
     if options.json is not None:
-        files.make_folder(options.json)
+        folders.make_folder(options.json)
         for split in videos.splits():
             ucf101.write_json(videos, split, options.json / splits[split])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from flaxvid import errors, files, ranges, stores
+from flaxvid import errors, folders, ranges, stores
 from flaxvid.data import beam, lock
 from flaxvid.data import workers as data_workers
 
@@ -58,7 +58,7 @@ class Workers:
             )
         beam.open_beam(self.beam, self.beam_options)
         folder = Path(f"{out}.beam").absolute()
-        files.make_folder(folder)
+        folders.make_folder(folder)
         with lock.held(folder / "lock", f"{out}: another process is making it; wait for it"):
             yield beam.Pipeline(self.beam, self.beam_options, folder)
             shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 
-from flaxvid import errors, files, stores
+from flaxvid import atomic, errors, folders, stores
 from flaxvid.data import lock
 from flaxvid.runs import config
 
@@ -42,7 +42,7 @@ def training(settings: config.Settings) -> Iterator[None]:
     folder, new = settings.run.out, settings.run.resume is None
     if new:
         refuse_taken(folder)
-    files.make_folder(folder)
+    folders.make_folder(folder)
     if stores.is_store(folder):
         print(f"{folder}: a store has no lock; see that no other process trains this run")
         if new:
@@ -53,7 +53,7 @@ def training(settings: config.Settings) -> Iterator[None]:
     with lock.held(folder / "training.lock", refusal):
         if new:
             create(folder, settings)
-        files.remove_partial(folder)
+        atomic.remove_partial(folder)
         yield
 
 
@@ -87,7 +87,7 @@ def create(folder: Path, settings: config.Settings) -> None:
         UserError: if the directory holds a run already, or can't be written.
     """
     refuse_taken(folder)
-    files.make_folder(folder)
+    folders.make_folder(folder)
     config.write(folder, settings)
 
 
@@ -102,4 +102,4 @@ def refuse_taken(folder: Path) -> None:
             f"--out {folder}: holds a run already; go on with it by --resume {folder}, "
             "or choose another --out"
         )
-    files.refuse_strangers(folder, config.NAME, MADE)
+    folders.refuse_strangers(folder, config.NAME, MADE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jax
 
-from flaxvid import files
+from flaxvid import errors, files
 
 MEMORY = Path("/proc/meminfo")
 
@@ -20,7 +20,7 @@ def available() -> int | None:
         return said["bytes_limit"] - said["bytes_in_use"] if "bytes_limit" in said else None
     try:
         lines = files.read_text(MEMORY).splitlines()
-    except files.FileError:
+    except errors.FileError:
         return None
     found = [line.split() for line in lines if line.startswith("MemAvailable:")]
     return int(found[0][1]) * 1024 if found else None

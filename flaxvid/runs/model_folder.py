@@ -18,7 +18,7 @@ import safetensors.numpy
 from flax import nnx
 from jaxtyping import PyTree
 
-from flaxvid import files, store_copies, stores
+from flaxvid import atomic, files, folders, store_copies, stores
 from flaxvid.runs import config
 from flaxvid.training import state as states
 from flaxvid.weights import read as weights
@@ -41,7 +41,7 @@ def write(folder: Path, settings: config.Settings, step: int, module: nnx.Module
     Raises:
         FileError: if the folder holds something, or can't be written.
     """
-    files.refuse_occupied(folder, "made by this export")
+    folders.refuse_occupied(folder, "made by this export")
     parts = states.split(module)
     arrays = {
         f"{kind}/{states.path_name(path)}": jax.device_get(leaf)
@@ -50,7 +50,7 @@ def write(folder: Path, settings: config.Settings, step: int, module: nnx.Module
     }
     data = safetensors.numpy.save(arrays, metadata={"format": FORMAT})
     about = {"format": FORMAT, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
-    with files.whole_folder(folder) as partial:
+    with atomic.whole_folder(folder) as partial:
         files.write_bytes(partial / WEIGHTS, data)
         files.write_text(partial / config.NAME, config.text(without_places(settings), **about))
         files.write_text(partial / CARD, card)

@@ -76,7 +76,7 @@ class Saved:
         try:
             metrics = files.read_json(self.folder / str(step) / "metrics" / "metrics")
             return worth({"step": step, **metrics})
-        except (files.FileError, TypeError):  # looked at first, so that its damage is told
+        except (errors.FileError, TypeError):  # looked at first, so that its damage is told
             return math.inf, -step
 
     def _first_sound(self, steps):

@@ -7,7 +7,7 @@ import av
 import cv2
 import numpy as np
 
-from flaxvid import files
+from flaxvid import atomic
 from flaxvid.video import decode
 
 PLAYED = {"h264", "vp8", "vp9", "av1"}  # codecs, in
@@ -38,7 +38,7 @@ def playable(path: decode.PathLike, folder: pathlib.Path) -> pathlib.Path | None
     if encoder is None:
         return None
     copy = pathlib.Path(folder) / f"{pathlib.Path(path).stem}{ENCODERS[encoder]}"
-    with files.whole(copy) as partial:
+    with atomic.whole(copy) as partial:
         _encode(path, partial, encoder, _size(info.width, info.height))
     return copy
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from flaxvid import files
+from flaxvid import atomic, files
 from flaxvid.video import decode
 
 Frames = UInt8[np.ndarray, "time height width 3"]
@@ -52,7 +52,7 @@ def write_video(
     height, width = frames.shape[1:3]
     fourcc = cv2.VideoWriter.fourcc(*codec)
     _check_folder(path)
-    with files.whole(path) as partial:
+    with atomic.whole(path) as partial:
         writer = cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, fourcc, float(fps), (width, height))
         try:
             opened = writer.isOpened()

@@ -103,7 +103,7 @@ def by_card(spec: str) -> str | None:
     card = read.fetch_beside(spec, read.locate(spec), "README.md")
     text = ""
     if card is not None:
-        with contextlib.suppress(files.FileError):  # a card that can't be read says nothing
+        with contextlib.suppress(errors.FileError):  # a card that can't be read says nothing
             text = files.read_text(card)
     front = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
     said = re.search(r"^license:\s*(\S+)\s*$", front[1] if front else "", re.MULTILINE)

@@ -191,8 +191,9 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         parts = [read(shard) for shard in _shards(path)]
         return {name: array for part in parts for name, array in part.items()}
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
-            raise WeightsError(f"{path}: is {files.kind(path)}, and no file of weights")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # to open a pipe waits for somebody who writes
+            raise WeightsError(f"{path}: is {errors.kind(mode)}, and no file of weights")
         with open(path, "rb") as file:
             start = file.read(16)
     except OSError as error:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from flaxvid import errors, files
+from flaxvid import atomic, errors
 from flaxvid.data import lock, motion
 
 HOLD = """
@@ -61,7 +61,7 @@ def test_what_a_kill_left_is_removed(tmp_path):
     """Of a file that was being written; other files are nobody's to remove."""
     folder = tmp_path / "made"
     folder.mkdir()
-    with files.whole(folder / "about.json") as partial:
+    with atomic.whole(folder / "about.json") as partial:
         partial.touch()
         left = folder / partial.name.replace(str(os.getpid()), "12345")
         left.touch()

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from flaxvid import evaluate, export, files
+from flaxvid import errors, evaluate, export
 from flaxvid.training import checkpoint, saved
 from tests.training import test_checkpoint as made
 
@@ -123,5 +123,5 @@ def test_where_nothing_can_be_kept_nothing_is_begun(command, tmp_path, monkeypat
     """Before a model is opened: `evaluate` and `export` say which option gives another place."""
     monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
     name = command.__name__.rpartition(".")[2]
-    with pytest.raises(files.FileError, match=f"{tmp_path}.*no permission.*another place with --o"):
+    with pytest.raises(errors.FileError, match=f"{tmp_path}.*no permission.*another place with --"):
         getattr(command, name)(command.parse([str(tmp_path)]))
