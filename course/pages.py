@@ -35,7 +35,12 @@ REFERENCE = {
         "flaxvid.prediction.clips",
         "flaxvid.recipes.zoo",
     ),
-    "Videos": ("flaxvid.video.decode", "flaxvid.video.sample", "flaxvid.video.transform"),
+    "Videos": (
+        "flaxvid.video.decode",
+        "flaxvid.video.sample",
+        "flaxvid.video.preprocess",
+        "flaxvid.video.transform",
+    ),
     "Data": (
         "flaxvid.data.manifest",
         "flaxvid.data.manifest_file",

@@ -14,7 +14,7 @@ from flaxvid import compare, errors
 from flaxvid.data import actionbert, embeddings, manifest, manifest_file, packed, ucf101
 from flaxvid.evaluation import leaderboard
 from flaxvid.runs import config, metrics_log
-from flaxvid.video import frame_folder, transform
+from flaxvid.video import frame_folder, preprocess
 from flaxvid.weights import pretrained
 from tests import test_compare
 from tests.prediction import examples
@@ -25,7 +25,7 @@ HOSTILE = (None, [], {}, "", "x", "\x1b[31m\n", -1, 10**30, 1e400, True, [["a"]]
 
 
 def _about():
-    shown = transform.Preprocessing(num_frames=2)
+    shown = preprocess.Preprocessing(num_frames=2)
     made_of = embeddings.About("lite0", "w", "0" * 64, 3, shown, "m")
     return made_of.to_dict()
 

@@ -33,7 +33,7 @@ from flaxvid import (
 from flaxvid.data import batches, content_hash, embeddings, manifest, manifest_file, sources
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
-from flaxvid.video import decode, transform, write
+from flaxvid.video import decode, preprocess, write
 from flaxvid.weights import read
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
@@ -366,7 +366,7 @@ def test_a_store_that_has_gone_is_no_bad_video(monkeypatch, here):
     bucket = stores.path(f"s3://{name}")
     store_copies.put(videos(here / "videos", each=1), bucket)
     rows = manifest.of_rows(bucket, [manifest.Row("left/0.avi", "left")])
-    shown = transform.Preprocessing(num_frames=2, stride=None, resize=32, crop_size=32)
+    shown = preprocess.Preprocessing(num_frames=2, stride=None, resize=32, crop_size=32)
     loader = batches.VideoRows(rows, shown, "skip", batches.Skipped())
     assert loader.test_row(0)["weight"] == 1
     server.stop()

@@ -22,7 +22,7 @@ from jaxtyping import Int64, UInt8
 from flaxvid import errors
 from flaxvid.data import manifest as manifests
 from flaxvid.data import packed
-from flaxvid.video import decode, selection, transform
+from flaxvid.video import decode, preprocess, selection, transform
 
 Batch = dict[str, np.ndarray]
 
@@ -64,7 +64,7 @@ class VideoRows:
     """How a row of a manifest becomes one row of a batch of pixels."""
 
     manifest: manifests.Manifest
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     bad_videos: Literal["error", "skip"] = "error"
     skipped: Skipped = dataclasses.field(default_factory=Skipped)
 

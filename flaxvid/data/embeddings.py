@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 
 from flaxvid import errors, files, ranges, stores
 from flaxvid.data import batches, manifest, manifest_file
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 ARRAY, INDEX = "embeddings.npy", "index.json"
 
@@ -42,7 +42,7 @@ class About:
     """Of the file of weights."""
     dim: Annotated[int, ranges.WIDTH]
     """Length of a frame's embedding."""
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     manifest: str
     """Fingerprint of the manifest."""
     dtype: Literal["float16", "float32"] = "float32"
@@ -71,7 +71,7 @@ class About:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "About":
         """What `to_dict` wrote down."""
-        preprocessing = transform.Preprocessing.from_dict(fields["preprocessing"])
+        preprocessing = preprocess.Preprocessing.from_dict(fields["preprocessing"])
         about = cls(**{**fields, "preprocessing": preprocessing})
         ranges.check_kinds(about)
         ranges.check_numbers(about)
@@ -253,7 +253,7 @@ def refuse_difference(folder: Path, found: About, expected: About) -> None:
     """
     left, right = found.to_dict(), expected.to_dict()
     left, right = left | left.pop("preprocessing"), right | right.pop("preprocessing")
-    ignored = {"weights", *transform.TRAINING_ONLY}
+    ignored = {"weights", *preprocess.TRAINING_ONLY}
     if not left["content"]:
         ignored.add("content")
     for name in left:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Num
 
 from flaxvid import errors
 from flaxvid.models import convnet, densenet, efficientnet, resnet
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +36,14 @@ class FrameEncoder:
     where they are."""
     weights: str
     """The usual weights, as `weights.frame_encoders.locate` takes them."""
-    preprocessings: Mapping[str, transform.Preprocessing]
+    preprocessings: Mapping[str, preprocess.Preprocessing]
     """How pixels are prepared, by whose weights they are: see `weights.frame_encoders`."""
 
 
 def _whole_frames(**changes):
     """Twenty whole frames, squeezed into a square: what happens at the edges counts too."""
     common = dict(num_frames=20, crop_size=224, resize=(224, 224))
-    return transform.Preprocessing(**common | changes)
+    return preprocess.Preprocessing(**common | changes)
 
 
 # The statistics of ImageNet's pixels, which torchvision, timm and Keras divide by.

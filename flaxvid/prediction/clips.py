@@ -15,7 +15,7 @@ from flaxvid import stores
 from flaxvid.data import batches, manifest
 from flaxvid.runs import trained_model
 from flaxvid.training import metrics
-from flaxvid.video import decode, selection, times, transform
+from flaxvid.video import decode, preprocess, selection, times, transform
 
 BATCH = 8  # clips that go through the model together
 SLACK = 1e-3  # seconds: containers round to milliseconds, and no window is shorter
@@ -181,7 +181,7 @@ def probabilities(
 
 
 def choose(
-    num_frames: int, preprocessing: transform.Preprocessing
+    num_frames: int, preprocessing: preprocess.Preprocessing
 ) -> Int64[np.ndarray, " samples"]:
     """The frames that testing shows the model, of a stretch of so many."""
     return selection.test_indices(num_frames, preprocessing)

@@ -14,7 +14,7 @@ from flaxvid import errors, stores
 from flaxvid.prediction import clips, inputs, published
 from flaxvid.recipes import zoo
 from flaxvid.runs import model_folder, trained_model
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 from flaxvid.weights import pretrained
 
 PathLike = str | os.PathLike[str]
@@ -34,7 +34,7 @@ class Model:
         return self.trained.settings.labels
 
     @property
-    def preprocessing(self) -> transform.Preprocessing:
+    def preprocessing(self) -> preprocess.Preprocessing:
         """Which frames of a video the model sees, and how their pixels are prepared."""
         return self.trained.settings.preprocessing
 

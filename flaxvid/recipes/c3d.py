@@ -5,7 +5,7 @@ import dataclasses
 from flaxvid.models import c3d
 from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 # jfzhang95/pytorch-video-recognition: x0.1 every 10 of 100 epochs, the last layer 10 times as fast.
 PORT = recipes.Recipe(
@@ -29,7 +29,7 @@ MMACTION2 = dataclasses.replace(
 def _sports1m(**changes):
     """16 frames one after the other, 112 pixels; pixels less the mean, and not scaled."""
     unscaled = dict(num_frames=16, stride=1, crop_size=112, flip=True, scale=1.0, std=(1.0,) * 3)
-    return transform.Preprocessing(**unscaled | changes)
+    return preprocess.Preprocessing(**unscaled | changes)
 
 
 C3D = preset.Architecture(

@@ -11,7 +11,7 @@ import functools
 
 from flaxvid.recipes import preprocessing, preset
 from flaxvid.recipes import recipe as recipes
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 RECIPE = recipes.Recipe(
     batch_size=32,
@@ -42,7 +42,7 @@ def of(for_motion: preset.Preset, **model) -> preset.Preset:
     return dataclasses.replace(for_motion, own=own)
 
 
-def pixels(num_frames: int, **changes) -> transform.Preprocessing:
+def pixels(num_frames: int, **changes) -> preprocess.Preprocessing:
     """Clips for a small model from pixels; `changes` are fields of the preprocessing."""
     spread = dict(num_frames=num_frames, crop_size=112, resize=112, jitter=(112, 128))
-    return transform.Preprocessing(**spread | changes)
+    return preprocess.Preprocessing(**spread | changes)

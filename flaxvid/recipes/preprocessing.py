@@ -1,22 +1,22 @@
 """Preprocessing that several architectures share."""
 
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 MEAN_045 = dict(mean=(0.45,) * 3, std=(0.225,) * 3)  # TimeSformer and most Kinetics models
 IMAGENET = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))  # torchvision's networks
 
 
-def motion() -> transform.Preprocessing:
+def motion() -> preprocess.Preprocessing:
     """For the motion videos: 8 frames of 32 pixels, no crop to lose the sprite in, no flip."""
-    return transform.Preprocessing(
+    return preprocess.Preprocessing(
         num_frames=8, crop_size=32, resize=32, jitter=None, flip=False, **MEAN_045
     )
 
 
-def kinetics(num_frames: int, stride: int | None, crop_size: int) -> transform.Preprocessing:
+def kinetics(num_frames: int, stride: int | None, crop_size: int) -> preprocess.Preprocessing:
     """Short side jittered in 256-320 at 224 pixels, and in proportion at other sizes."""
     low, high = round(crop_size * 256 / 224), round(crop_size * 320 / 224)
-    return transform.Preprocessing(
+    return preprocess.Preprocessing(
         num_frames=num_frames,
         stride=stride,
         crop_size=crop_size,
@@ -27,6 +27,6 @@ def kinetics(num_frames: int, stride: int | None, crop_size: int) -> transform.P
     )
 
 
-def frames(num_frames: int, size: int) -> transform.Preprocessing:
+def frames(num_frames: int, size: int) -> preprocess.Preprocessing:
     """Frames for an encoder, which prepares their pixels its own way: only these two count."""
-    return transform.Preprocessing(num_frames=num_frames, crop_size=size, resize=size)
+    return preprocess.Preprocessing(num_frames=num_frames, crop_size=size, resize=size)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from flax import nnx
 
 from flaxvid.recipes import recipe as recipes
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Preset:
     """`config(num_classes=..., **overrides)` gives the frozen config."""
     module: Callable[..., nnx.Module]
     """`module(config, rngs=...)` gives the model."""
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     recipe: recipes.Recipe
     encoder: str | None = None
     """Frame encoder of a model over embeddings; None: the model sees pixels."""

@@ -5,7 +5,7 @@ import dataclasses
 from flaxvid.models import timesformer, timesformer_schemes, timesformer_writeup
 from flaxvid.recipes import own_videos, preprocessing, preset
 from flaxvid.recipes import recipe as recipes
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 _Config, _TimeSformer = timesformer.TimeSformerConfig, timesformer_schemes.create
 
@@ -49,7 +49,7 @@ STEADY = recipes.Recipe(batch_size=8, optimizer="adamw", learning_rate=1e-4, wei
 def _squeezed(**changes):
     """8 frames, squeezed to 224 x 224 without a crop; pixels / 255 and nothing more."""
     whole = dict(num_frames=8, crop_size=224, resize=(224, 224), mean=(0.0,) * 3, std=(1.0,) * 3)
-    return transform.Preprocessing(**whole | changes)
+    return preprocess.Preprocessing(**whole | changes)
 
 
 TIMESFORMER = preset.Architecture(

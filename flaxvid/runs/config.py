@@ -11,7 +11,7 @@ from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import earlier_versions, options
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 NAME = "config.json"
 PACKAGES = ("flaxvid", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
@@ -25,7 +25,7 @@ class Settings:
     size: str
     model: Any
     """The model's own config."""
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     data: options.Data
     recipe: recipes.Recipe
     run: options.Run
@@ -123,7 +123,7 @@ def load(folder: Path) -> Settings:
             arch=values["arch"],
             size=values["size"],
             model=_from_dict(kind, values["model"], str(path)),
-            preprocessing=transform.Preprocessing.from_dict(values["preprocessing"]),
+            preprocessing=preprocess.Preprocessing.from_dict(values["preprocessing"]),
             data=_from_dict(options.Data, values["data"], str(path)),
             recipe=_from_dict(recipes.Recipe, values["recipe"], str(path)),
             run=_from_dict(options.Run, values["run"], str(path)),

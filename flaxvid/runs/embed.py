@@ -27,7 +27,7 @@ from flaxvid.data import (
 from flaxvid.recipes import zoo
 from flaxvid.runs import clip_encoding, encoding, options
 from flaxvid.runs import encoder as encoders
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 CACHE = Path("data") / "embeddings"
 MOST_VIEWS, ALL_VIEWS = 10, 5000  # of a training video, and of all of them together
@@ -144,7 +144,7 @@ def cache_folder(data: str, about: embeddings.About) -> Path:
         sampling="spread", padding="repeat", center="none"
     )  # folders from before them keep their names
     facts["preprocessing"] = {
-        k: v for k, v in shown if k not in transform.TRAINING_ONLY and v != usual.get(k)
+        k: v for k, v in shown if k not in preprocess.TRAINING_ONLY and v != usual.get(k)
     }
     plain = {"stage": None, "grid": 1, "views": 0, "tokens": 0}
     facts = {k: v for k, v in facts.items() if k not in plain or v != plain[k]}

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Encoder:
     sha256: str
     """Of the file of weights."""
     dim: int
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     encode: Callable[..., Any]
     """RGB pixels to embeddings, on the device; it returns before they are there.
 

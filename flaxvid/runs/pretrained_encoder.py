@@ -13,7 +13,7 @@ import numpy as np
 from flaxvid.models import frame_encoders
 from flaxvid.runs import config, options
 from flaxvid.training import state as states
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 from flaxvid.weights import convert, read
 from flaxvid.weights import frame_encoders as weights
 
@@ -38,7 +38,7 @@ class PretrainedEncoder:
     name: str
     spec: str
     arrays: Mapping[str, np.ndarray]
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     """How pixels were prepared for them."""
 
     def prepare(self, settings: config.Settings) -> config.Settings:

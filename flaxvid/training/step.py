@@ -11,14 +11,14 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from flaxvid.training import gradients, metrics
 from flaxvid.training import state as states
-from flaxvid.video import transform
+from flaxvid.video import preprocess, transform
 
 Batch = dict[str, Array]
 Loss = Callable[[Array, Array, Array], Float[Array, ""]]
 """Logits, labels and weight of a batch -> a mean over the rows that count."""
 
 
-def pixel_inputs(preprocessing: transform.Preprocessing) -> Callable[[Batch], Array]:
+def pixel_inputs(preprocessing: preprocess.Preprocessing) -> Callable[[Batch], Array]:
     """The `inputs_of` of a model that sees pixels: uint8 to normalised, centred float32."""
 
     def inputs_of(batch):

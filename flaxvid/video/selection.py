@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from flaxvid import errors
-from flaxvid.video import sample, transform
+from flaxvid.video import preprocess, sample
 
 Indices = Int64[np.ndarray, " frames"]
 
 
 def train_indices(
-    num_frames: int, preprocessing: transform.Preprocessing, rng: np.random.Generator
+    num_frames: int, preprocessing: preprocess.Preprocessing, rng: np.random.Generator
 ) -> Indices:
     """The frames of one clip for training; at random, but for `interval`, which takes the same."""
     if preprocessing.sampling == "interval":
@@ -25,7 +25,7 @@ def train_indices(
     )
 
 
-def test_indices(num_frames: int, preprocessing: transform.Preprocessing) -> Indices:
+def test_indices(num_frames: int, preprocessing: preprocess.Preprocessing) -> Indices:
     """The frames of the one clip that stands for a video."""
     if preprocessing.sampling == "interval":
         return sample.interval_indices(num_frames, preprocessing.num_frames)
@@ -35,7 +35,7 @@ def test_indices(num_frames: int, preprocessing: transform.Preprocessing) -> Ind
 
 
 def view_indices(
-    num_frames: int, preprocessing: transform.Preprocessing, windows: int
+    num_frames: int, preprocessing: preprocess.Preprocessing, windows: int
 ) -> Int64[np.ndarray, "windows frames"]:
     """The frames of several clips of a video, of which evaluation takes the mean.
 
@@ -53,7 +53,7 @@ def view_indices(
 
 
 def pad_clip(
-    frames: UInt8[np.ndarray, "time height width 3"], preprocessing: transform.Preprocessing
+    frames: UInt8[np.ndarray, "time height width 3"], preprocessing: preprocess.Preprocessing
 ) -> tuple[UInt8[np.ndarray, "frames height width 3"], Bool[np.ndarray, " frames"]]:
     """The clip filled up to `num_frames`, and a mask that is False where frames are ignored."""
     clip, mask = sample.pad_clip(frames, preprocessing.num_frames)

@@ -17,7 +17,7 @@ from jaxtyping import PyTree
 from flaxvid import errors, files
 from flaxvid.models import videomae
 from flaxvid.recipes import zoo
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 from flaxvid.weights import convert, families, heads, processor, published_files, read
 
 
@@ -91,7 +91,7 @@ class Pretrained:
 
     arch: str
     model: nnx.Module
-    preprocessing: transform.Preprocessing
+    preprocessing: preprocess.Preprocessing
     labels: tuple[str, ...]
     """What the file beside the weights calls the classes; `class 0` and so on if there is none."""
     known: bool

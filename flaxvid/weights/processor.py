@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flaxvid import errors, files
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 from flaxvid.weights import read as reading
 
 NAMES = ("video_preprocessor_config.json", "preprocessor_config.json")
@@ -28,7 +28,7 @@ class Processor:
     crop_size: int | None = None
     resize: int | tuple[int, int] | None = None
 
-    def applied(self, to: transform.Preprocessing) -> transform.Preprocessing:
+    def applied(self, to: preprocess.Preprocessing) -> preprocess.Preprocessing:
         """The preprocessing with these colours, and with this margin around the crop."""
         changes: dict[str, Any] = dict(scale=self.scale, mean=self.mean, std=self.std)
         if self.channel_order is not None:

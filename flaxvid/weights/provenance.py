@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from flaxvid import errors, files
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 from flaxvid.weights import processor, published_files, read
 
 COLOURS = ("channel_order", "scale", "mean", "std")
@@ -28,8 +28,8 @@ LICENCES = {
 
 
 def prepared_for(
-    spec: str, preprocessing: transform.Preprocessing, *, keep: Collection[str] = ()
-) -> transform.Preprocessing:
+    spec: str, preprocessing: preprocess.Preprocessing, *, keep: Collection[str] = ()
+) -> preprocess.Preprocessing:
     """The same frames, with the pixels that published weights have learnt from.
 
     Channel order, scale, mean and standard deviation become theirs, by the file beside them or
@@ -53,7 +53,7 @@ def sampling_of(spec: str) -> dict[str, Any]:
 
 
 def origins(
-    spec: str, shown: transform.Preprocessing, chosen: Collection[str] | None = None
+    spec: str, shown: preprocess.Preprocessing, chosen: Collection[str] | None = None
 ) -> tuple[str, str, str]:
     """Where the preparation of the pixels comes from, in three lines: file, published, chosen.
 
@@ -77,7 +77,7 @@ def origins(
     return f"  file: {file}", f"  published: {named}", f"  chosen by you: {own}"
 
 
-def told(spec: str, shown: transform.Preprocessing, chosen: Collection[str] | None = None) -> str:
+def told(spec: str, shown: preprocess.Preprocessing, chosen: Collection[str] | None = None) -> str:
     """What is told to who loads weights: `origins`, and the licence, in four lines."""
     return "\n".join([*origins(spec, shown, chosen), licence(spec)])
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from flaxvid.recipes import zoo
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 
 def _kinetics(size):
@@ -24,7 +24,7 @@ def _other(arch, size, num_frames, stride, crop_size, **changes):
     return dataclasses.replace(shown, **changes)
 
 
-BY_NAME: Mapping[str, transform.Preprocessing] = {
+BY_NAME: Mapping[str, preprocess.Preprocessing] = {
     "TimeSformer_divST_8x32_224_K400": _kinetics("base"),
     "TimeSformer_divST_16x16_448_K400": _kinetics("hr"),
     "TimeSformer_divST_96x4_224_K400": _kinetics("large"),
@@ -57,6 +57,6 @@ BY_NAME: Mapping[str, transform.Preprocessing] = {
 """Names of the authors' files, or of their copies on the hub."""
 
 
-def find(spec: str) -> transform.Preprocessing | None:
+def find(spec: str) -> preprocess.Preprocessing | None:
     """The preprocessing of a published file, told by its name; None: not one of `BY_NAME`."""
     return next((found for name, found in BY_NAME.items() if name in spec), None)

@@ -121,14 +121,14 @@ def measure():
 def _measured(folder, ending, write):
     from flaxvid.data import batches, packed_writer, sources
     from flaxvid.runs import embed, encoding
-    from flaxvid.video import transform
+    from flaxvid.video import preprocess
 
     for number in range(VIDEOS):
         place = folder / "videos" / f"class{number % 2}" / f"{number}{ending}"
         place.parent.mkdir(parents=True, exist_ok=True)
         write(place, number)
     videos = sources.open_data(folder / "videos", allow_leakage=True)
-    shown = transform.Preprocessing(num_frames=8, crop_size=224, resize=256)
+    shown = preprocess.Preprocessing(num_frames=8, crop_size=224, resize=256)
 
     def read(rows):
         loader = batches.VideoRows(rows, shown)

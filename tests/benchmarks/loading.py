@@ -52,10 +52,10 @@ import cv2
 import numpy as np
 
 from flaxvid.data import batches, manifest, packed_writer, sources
-from flaxvid.video import decode, sample, transform
+from flaxvid.video import decode, preprocess, sample, transform
 
 VIDEOS, CLIPS, BATCH, THREADS, ROUNDS = 8, 32, 8, 2, 5
-SETTINGS = transform.Preprocessing(num_frames=8, crop_size=224, resize=256)
+SETTINGS = preprocess.Preprocessing(num_frames=8, crop_size=224, resize=256)
 
 
 # ---------------------------------------------------------------------- the peers

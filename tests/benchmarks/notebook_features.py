@@ -29,7 +29,7 @@ from flax import nnx
 from flaxvid.data import motion
 from flaxvid.models import convnet, cost, frame_encoders
 from flaxvid.training import state as states
-from flaxvid.video import transform
+from flaxvid.video import preprocess, transform
 from flaxvid.weights import frame_encoders as weights
 from flaxvid.weights import read
 
@@ -133,7 +133,7 @@ def main():
     asked, wanted = windows(10, 32, rng)
     shapes, kinds = drawings(args.drawings, rng)
     features, contract = features_of(args.encoder)
-    plain = transform.Preprocessing(mean=(0.0,) * 3, std=(1.0,) * 3)
+    plain = preprocess.Preprocessing(mean=(0.0,) * 3, std=(1.0,) * 3)
     learnt = None  # from features as the weights expect
     for shown, told in ((contract, "as the weights expect"), (plain, "0 to 1")):
         sets = [features(one, shown) for one in (known, asked, shapes)]

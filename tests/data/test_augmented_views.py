@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flaxvid.data import augmented_views, batches, manifest
-from flaxvid.video import augment, transform, write
+from flaxvid.video import augment, preprocess, write
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def loader(tmp_path_factory):
     frames[:, 16:32, 8:20] = 250
     write.write_video(folder / "one.avi", frames, fps=10, codec="MJPG")
     videos = manifest.of_rows(folder, [manifest.Row("one.avi", "a")])
-    shown = transform.Preprocessing(num_frames=8, crop_size=32, resize=(32, 32))
+    shown = preprocess.Preprocessing(num_frames=8, crop_size=32, resize=(32, 32))
     return batches.VideoRows(videos, shown)
 
 

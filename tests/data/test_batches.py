@@ -8,9 +8,9 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.data import batches, manifest
-from flaxvid.video import decode, transform
+from flaxvid.video import decode, preprocess
 
-SMALL = transform.Preprocessing(num_frames=5, crop_size=16, resize=16, flip=False)
+SMALL = preprocess.Preprocessing(num_frames=5, crop_size=16, resize=16, flip=False)
 
 
 @pytest.fixture

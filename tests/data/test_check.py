@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flaxvid.data import batches, check, manifest, packed_writer, sources
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 from tests.video import draw
 
 from .damage import damaged
@@ -179,7 +179,7 @@ def test_sixty_damaged_files(small_motion, tmp_path):
     unreadable = {f.path for f in findings if f.problem == "unreadable"}
     assert 5 < len(unreadable) < 60
     assert not any(path.startswith("good") for path in unreadable)
-    small = transform.Preprocessing(num_frames=16, crop_size=16, resize=16)
+    small = preprocess.Preprocessing(num_frames=16, crop_size=16, resize=16)
     loader = batches.VideoRows(videos, small, bad_videos="skip")
     seen = list(batches.test_batches(loader, 10))
     weight = np.concatenate([batch["weight"] for batch in seen])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flaxvid.data import batches, embeddings, embeddings_writer, manifest
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 ROWS = (
     manifest.Row("b/one.mp4", "jump", "one", "train"),
@@ -31,7 +31,7 @@ def about_of(videos, **changes):
         weights="weights.pth",
         sha256="0" * 64,
         dim=6,
-        preprocessing=transform.Preprocessing(num_frames=5),
+        preprocessing=preprocess.Preprocessing(num_frames=5),
         manifest=videos.fingerprint(),
         content="files",
     )
@@ -171,7 +171,7 @@ def test_unfinished_is_not_finished(tmp_path, videos):
         (dict(encoder="lite0"), "encoder resnet18, and lite0 is wanted"),
         (dict(sha256="1" * 64), "sha256 0000"),
         (dict(manifest="other"), "and other is wanted"),
-        (dict(preprocessing=transform.Preprocessing(num_frames=5, scale=1.0)), "scale"),
+        (dict(preprocessing=preprocess.Preprocessing(num_frames=5, scale=1.0)), "scale"),
         (dict(dtype="float16"), "dtype float32, and float16 is wanted"),
         (dict(content="other"), "content files, and other is wanted"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.data import batches, from_tfds, manifest, packed, packed_writer, sources
-from flaxvid.video import decode, sample, transform
+from flaxvid.video import decode, preprocess, sample, transform
 
 BEST = packed_writer.Packing(quality=100, clips_per_shard=4)
 
@@ -59,7 +59,7 @@ def test_wanted_frames(folder):
 
 def test_batches_come_from_packed_videos(folder):
     """A loader reads addresses as it reads files."""
-    small = transform.Preprocessing(num_frames=5, crop_size=16, resize=16)
+    small = preprocess.Preprocessing(num_frames=5, crop_size=16, resize=16)
     loader = batches.VideoRows(sources.open_data(folder).split("test"), small)
     (batch,) = batches.test_batches(loader, 3)
     assert batch["video"].shape == (3, 5, 16, 16, 3)

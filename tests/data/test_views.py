@@ -5,7 +5,7 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.data import batches, manifest, views
-from flaxvid.video import transform, write
+from flaxvid.video import preprocess, write
 
 CLIP = np.arange(10, dtype=np.uint8).reshape(5, 2)
 MASK = np.array([True, True, True, True, False])
@@ -92,7 +92,7 @@ def loader(tmp_path_factory):
         video[:, :, :8, 0] += 5  # the left third is redder
         write.write_video(root / f"{number}.avi", video, fps=8.0)
         rows.append(manifest.Row(path=f"{number}.avi", label="ab"[number % 2], split="test"))
-    shown = transform.Preprocessing(num_frames=4, stride=2, crop_size=16, resize=16)
+    shown = preprocess.Preprocessing(num_frames=4, stride=2, crop_size=16, resize=16)
     videos = manifest.Manifest(root=root, rows=tuple(rows), labels=("a", "b"))
     return batches.VideoRows(videos, shown)
 

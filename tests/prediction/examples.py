@@ -10,9 +10,9 @@ from flax import nnx
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, options, trained_model
-from flaxvid.video import transform, write
+from flaxvid.video import preprocess, write
 
-PREPROCESSING = transform.Preprocessing(num_frames=4, crop_size=8, resize=8)
+PREPROCESSING = preprocess.Preprocessing(num_frames=4, crop_size=8, resize=8)
 
 
 def trained() -> trained_model.Trained:

@@ -14,10 +14,10 @@ from flaxvid.recipes import zoo
 from flaxvid.runs import config, options, trained_model
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
-from flaxvid.video import transform
+from flaxvid.video import preprocess, transform
 
 FRAMES, SIZE, GRID, STEPS, BATCH = 4, 32, 4, 120, 16
-SHOWN = transform.Preprocessing(num_frames=FRAMES, crop_size=SIZE, resize=SIZE)
+SHOWN = preprocess.Preprocessing(num_frames=FRAMES, crop_size=SIZE, resize=SIZE)
 TIMES = np.array([2, 6, 10, 14])  # of the 16 frames drawn
 
 

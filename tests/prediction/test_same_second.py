@@ -9,12 +9,12 @@ from flaxvid.data import batches, frames, manifest, packed_writer, sources, view
 from flaxvid.prediction import clips
 from flaxvid.runs import embed
 from flaxvid.runs import encoder as encoders
-from flaxvid.video import decode, transform
+from flaxvid.video import decode, preprocess
 from tests.video import draw
 
 # Hurried frames, slow ones, a gap of a second.
 UNEVEN = np.concatenate([np.arange(30) / 30, 1 + np.arange(10) / 5, 4 + np.arange(20) / 25])
-SHOWN = transform.Preprocessing(num_frames=4, crop_size=32, resize=32)
+SHOWN = preprocess.Preprocessing(num_frames=4, crop_size=32, resize=32)
 
 
 @pytest.fixture(scope="module", params=["even", "uneven"])

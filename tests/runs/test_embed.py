@@ -23,11 +23,11 @@ from flaxvid.models import frame_encoders
 from flaxvid.preparation import embeddings as preparation
 from flaxvid.runs import config, embed, encoding, parsing, trained_model
 from flaxvid.runs import encoder as encoders
-from flaxvid.video import transform, write
+from flaxvid.video import preprocess, write
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 
-SHOWN = transform.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
+SHOWN = preprocess.Preprocessing(num_frames=4, crop_size=16, resize=(16, 16))
 SMALL = ["--arch", "embedding_transformer", "--steps", "6", "--batch-size", "4"]
 SMALL += ["--eval-every", "3", "--num-frames", "4", "--image-size", "16", "--views", "0"]
 SMALL += ["--model.dim", "8", "--model.dense-dim", "8", "--model.depth", "1"]

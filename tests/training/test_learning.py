@@ -11,10 +11,10 @@ from flaxvid.models import timesformer, timesformer_schemes
 from flaxvid.recipes import recipe as recipes
 from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
-from flaxvid.video import transform
+from flaxvid.video import preprocess, transform
 
 SIZE, FRAMES, STEPS, BATCH = 16, 8, 400, 32
-PREPROCESSING = transform.Preprocessing(num_frames=FRAMES, crop_size=SIZE, resize=SIZE)
+PREPROCESSING = preprocess.Preprocessing(num_frames=FRAMES, crop_size=SIZE, resize=SIZE)
 
 
 def lighten_and_darken(count, seed):

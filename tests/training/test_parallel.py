@@ -20,10 +20,10 @@ from flaxvid.recipes import recipe as recipes
 from flaxvid.runs import metrics_log, parsing
 from flaxvid.training import distributed, optimizer, parallel, step
 from flaxvid.training import state as states
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 STEPS, BATCH = 20, 16
-PREPROCESSING = transform.Preprocessing(num_frames=2, crop_size=8, resize=8)
+PREPROCESSING = preprocess.Preprocessing(num_frames=2, crop_size=8, resize=8)
 ROOT = Path(__file__).parents[2]
 
 
@@ -293,7 +293,7 @@ def test_the_death_of_another_process_is_told_in_one_line(tmp_path, monkeypatch,
 @pytest.mark.parametrize("batch_size", [4, 8, 32])
 def test_processes_share_a_test_set(batch_size, small_motion):
     """Ten videos in batches over 2 processes: side by side, the batches of one process."""
-    settings = transform.Preprocessing(num_frames=2, crop_size=8, resize=8)
+    settings = preprocess.Preprocessing(num_frames=2, crop_size=8, resize=8)
     loader = batches.VideoRows(small_motion.split("validation"), settings)
     alone = list(batches.test_batches(loader, batch_size))
     shares = [

@@ -12,7 +12,7 @@ from flax import nnx
 from flaxvid.models import layers
 from flaxvid.training import state as states
 from flaxvid.training import step
-from flaxvid.video import transform
+from flaxvid.video import preprocess
 
 LOGITS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 LABELS = np.array([2, 0, 1, 1], np.int32)
@@ -282,14 +282,14 @@ def test_batch_norm_learns_its_statistics_in_training_only():
 
 def test_pixels_are_normalised_in_the_step():
     """uint8 pixels in, (pixel / 255 - 0.45) / 0.225 out."""
-    inputs_of = step.pixel_inputs(transform.Preprocessing(crop_size=2, resize=2))
+    inputs_of = step.pixel_inputs(preprocess.Preprocessing(crop_size=2, resize=2))
     video = jnp.full((1, 1, 2, 2, 3), 51, jnp.uint8)
     np.testing.assert_allclose(inputs_of({"video": video}), (0.2 - 0.45) / 0.225, rtol=1e-5)
 
 
 def test_a_centred_clip_is_less_its_mean():
     """Of the real frames; what stays the same is 0, and so is padding, whatever stands there."""
-    shown = transform.Preprocessing(crop_size=2, resize=2, center="clip")
+    shown = preprocess.Preprocessing(crop_size=2, resize=2, center="clip")
     video = np.full((1, 4, 2, 2, 3), 80, np.uint8)
     video[0, :, 0, 0] = np.array([10, 20, 60, 200])[:, None]
     mask = jnp.array([[True, True, True, False]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flaxvid.video import augment, transform
+from flaxvid.video import augment, preprocess, transform
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_same_seed_same_changes(clip):
 
 def test_training_clips_are_changed_and_test_clips_are_not(clip):
     """`augment` of the preprocessing acts in training only."""
-    plain = transform.Preprocessing(num_frames=3, crop_size=16, resize=16)
-    strong = transform.Preprocessing(num_frames=3, crop_size=16, resize=16, augment=3)
+    plain = preprocess.Preprocessing(num_frames=3, crop_size=16, resize=16)
+    strong = preprocess.Preprocessing(num_frames=3, crop_size=16, resize=16, augment=3)
     trained = [
         transform.train_clip(clip, settings, np.random.default_rng(5))
         for settings in (plain, strong)

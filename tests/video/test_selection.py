@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from flaxvid import errors
-from flaxvid.video import sample, selection, transform
+from flaxvid.video import preprocess, sample, selection
 
-SPREAD = transform.Preprocessing(num_frames=4, crop_size=8, resize=8)
+SPREAD = preprocess.Preprocessing(num_frames=4, crop_size=8, resize=8)
 INTERVAL = dataclasses.replace(SPREAD, sampling="interval")
 
 
@@ -65,4 +65,4 @@ def test_runs_from_before_are_read():
     """A preprocessing without the two fields is what it was."""
     fields = SPREAD.to_dict()
     del fields["sampling"], fields["padding"]
-    assert transform.Preprocessing.from_dict(fields) == SPREAD
+    assert preprocess.Preprocessing.from_dict(fields) == SPREAD

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxvid.video import transform
+from flaxvid.video import preprocess, transform
 from flaxvid.weights import processor, read
 
 # As Transformers writes them.
@@ -37,7 +37,7 @@ def found(folder, said, name="preprocessor_config.json"):
 
 def test_colours_and_sizes(tmp_path):
     """Scale, mean, standard deviation, crop and short side are the file's."""
-    shown = found(tmp_path, VIDEOMAE).applied(transform.Preprocessing(crop_size=112, resize=112))
+    shown = found(tmp_path, VIDEOMAE).applied(preprocess.Preprocessing(crop_size=112, resize=112))
     assert shown.mean == (0.485, 0.456, 0.406)
     assert shown.std == (0.229, 0.224, 0.225)
     assert shown.scale == pytest.approx(1 / 255)
@@ -46,7 +46,7 @@ def test_colours_and_sizes(tmp_path):
 
 def test_an_offset_is_taken_off_before_the_mean(tmp_path):
     """ViViT's pixels: times 1/127.5, less 1, less the mean, over the standard deviation."""
-    shown = found(tmp_path, VIVIT).applied(transform.Preprocessing(crop_size=224))
+    shown = found(tmp_path, VIVIT).applied(preprocess.Preprocessing(crop_size=224))
     pixels = np.array([[[0, 100, 255]]], np.uint8)
     expected = (pixels / 127.5 - 1 - 0.5) / 0.5
     seen = transform.normalise(jnp.asarray(pixels), shown)
@@ -56,21 +56,21 @@ def test_an_offset_is_taken_off_before_the_mean(tmp_path):
 
 def test_margins_stay_in_proportion(tmp_path):
     """256 out of which 224 are cut are 128 for a model of 112 pixels."""
-    shown = found(tmp_path, VIVIT).applied(transform.Preprocessing(crop_size=112, resize=200))
+    shown = found(tmp_path, VIVIT).applied(preprocess.Preprocessing(crop_size=112, resize=200))
     assert shown.resize == 128
 
 
 def test_squeezed_and_mirrored_channels(tmp_path):
     """Height and width are exact; a flag says that channels are blue, green, red."""
     said = VIDEOMAE | dict(size={"height": 224, "width": 224}, do_flip_channel_order=True)
-    shown = found(tmp_path, said).applied(transform.Preprocessing())
+    shown = found(tmp_path, said).applied(preprocess.Preprocessing())
     assert (shown.resize, shown.channel_order) == ((224, 224), "bgr")
 
 
 def test_what_is_not_done_is_not_taken(tmp_path):
     """Without rescaling pixels are 0 to 255, without normalising no mean is taken off."""
     said = VIDEOMAE | dict(do_rescale=False, do_normalize=False, do_resize=False)
-    shown = found(tmp_path, said).applied(transform.Preprocessing(resize=300))
+    shown = found(tmp_path, said).applied(preprocess.Preprocessing(resize=300))
     assert (shown.scale, shown.mean, shown.std, shown.resize) == (1.0, (0,) * 3, (1,) * 3, 300)
 
 
