@@ -1,15 +1,17 @@
-"""Command lines to options: read by tyro, checked by `ranges`, refused in one line."""
+"""Command lines to options: read by tyro, checked by `range_checks`, refused in one line."""
 
 import contextlib
+import dataclasses
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import docstring_parser
 import tyro
 
-from flaxvid import errors, option_aliases, ranges
+from flaxvid import errors, option_aliases, range_checks, stores
 
 
 def parse(
@@ -49,8 +51,23 @@ def parse(
         raise _own_error(end) or errors.UserError(
             f"{in_one_line(said.getvalue())}; see {prog} --help"
         ) from None
-    ranges.check(chosen, kept=default)
-    return ranges.placed(chosen)
+    range_checks.check(chosen, kept=default)
+    return _placed(chosen)
+
+
+def _placed(chosen: Any) -> Any:
+    """The dataclass with each path in an object store as what reads it there (`stores.path`)."""
+    found = {}
+    for field in dataclasses.fields(chosen):
+        value = getattr(chosen, field.name)
+        if dataclasses.is_dataclass(value):
+            found[field.name] = _placed(value)
+        elif isinstance(value, tuple) and any(isinstance(one, Path) for one in value):
+            found[field.name] = tuple(map(stores.path, value))
+        elif isinstance(value, Path):
+            found[field.name] = stores.path(value)
+    changed = {name: v for name, v in found.items() if v is not getattr(chosen, name)}
+    return dataclasses.replace(chosen, **changed) if changed else chosen
 
 
 def names(arguments: Sequence[str]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Options under the names that other projects give them: what they are called here.
 
-words.refuse(["--lr", "1e-4"])     # UserError: --lr is --learning-rate 1e-4 here
+option_aliases.refuse(["--lr", "1e-4"])     # UserError: --lr is --learning-rate 1e-4 here
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What an option may be, stated where it is declared, and checked in one place.
+"""What an option may be, stated where it is declared, and checked by `range_checks`.
 
     threads: Annotated[int, ranges.between(1, 1024)] = 2
     out: Annotated[Path | None, ranges.NewFile((".csv", ".json"))] = None
@@ -9,23 +9,15 @@ must not be empty.
 
 import dataclasses
 import errno
-import functools
-import math
 import os
 import re
 import stat
-import types
-import typing
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import annotated_types as bounds
-import tyro
 
-from flaxvid import errors, folders, stores
-
-LONGEST = 4096  # letters of a text: the longest path of Linux
+from flaxvid import errors, folders
 
 
 def between(low: float | int, high: float | int) -> bounds.Interval:
@@ -71,10 +63,10 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A file that is there."""
+    """An existing file."""
 
     stores: bool = False
-    """Whether it may lie in an object store, as with the others below."""
+    """Whether it may be in an object store; so for the others below."""
 
     def refuse(self, value: Path | str, _owner: Any) -> str:
         return _standing(value, stat.S_ISREG, "a file")
@@ -82,7 +74,7 @@ class File:
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """A folder that is there."""
+    """An existing folder."""
 
     stores: bool = False
 
@@ -92,11 +84,11 @@ class Folder:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A file or folder that is there, or a text that begins with one of some words."""
+    """An existing file or folder, or a text that begins with one of `words`."""
 
     words: tuple[str, ...] = ()
     start: bool = False
-    """Only a start is made from it: a run that goes on does without it."""
+    """Training only starts from it: a run that is resumed does without it."""
     stores: bool = False
 
     def refuse(self, value: Path | str, _owner: Any) -> str:
@@ -107,12 +99,12 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class NewFile:
-    """A file to be written. One that is there is refused, unless the options say `overwrite`."""
+    """A file to be written. An existing one is refused, unless the options say `overwrite`."""
 
     endings: tuple[str, ...] = ()
     """One of which its name must have; empty: any."""
     kept: bool = False
-    """One that is there is kept, so that there is no harm."""
+    """An existing file is kept, not replaced, and so needs no --overwrite."""
     stores = False
 
     def refuse(self, value: Path, owner: Any) -> str:
@@ -129,7 +121,7 @@ class NewFile:
 
 @dataclasses.dataclass(frozen=True)
 class NewFolder:
-    """A folder to be written into; it and those above it are made if they are not there."""
+    """A folder to be written into; it and its parents are made if they don't exist."""
 
     stores: bool = False
 
@@ -143,13 +135,6 @@ PLACES = (File, Folder, Source, NewFile, NewFolder)
 ELSEWHERE = "is no path of this machine, and no other is taken here; copy it here, or mount it"
 
 
-def _in_a_store(value, rule):
-    """Why what a rule asks for is not to be had of an object store or server; or nothing."""
-    if not rule.stores or not stores.is_store(value):
-        return ELSEWHERE
-    return stores.refusal(value, write=isinstance(rule, NewFolder))
-
-
 def _standing(value, right, wanted):
     try:
         mode = os.stat(value).st_mode
@@ -160,170 +145,3 @@ def _standing(value, right, wanted):
     if not right(mode):
         return f"is {errors.kind(mode)}, and must be {wanted}"
     return "" if os.access(value, os.R_OK) else "can't be opened (no permission)"
-
-
-# ------------------------------------------------------------------ checking
-@dataclasses.dataclass(frozen=True)
-class Option:
-    """One option of a command, as it was given."""
-
-    flag: str
-    """`--batch-size`, or the name that --help gives what has no flag."""
-    value: Any
-    metadata: tuple[Any, ...]
-    """What its annotation says beside the type."""
-    hint: Any
-    """Its annotation."""
-    owner: Any
-    """The options that it is one of."""
-
-
-def options(chosen: Any, prefix: str = "") -> Iterator[Option]:
-    """Every option of a dataclass and of those inside it, named as tyro names them."""
-    hints = _hints(type(chosen))
-    for field in dataclasses.fields(chosen):
-        value, hint = getattr(chosen, field.name), hints[field.name]
-        metadata = getattr(hint, "__metadata__", ())
-        if tyro.conf.Suppress in metadata:
-            continue
-        name = field.name.replace("_", "-")
-        if dataclasses.is_dataclass(value):
-            inside = prefix if tyro.conf.OmitArgPrefixes in metadata else f"{prefix}{name}."
-            yield from options(value, inside)
-        elif tyro.conf.Positional in metadata:
-            told = [m.metavar for m in metadata if getattr(m, "metavar", None)]
-            yield Option((told or [name.upper()])[0], value, metadata, hint, chosen)
-        else:
-            yield Option(f"--{prefix}{name}", value, metadata, hint, chosen)
-
-
-@functools.cache
-def _hints(kind):
-    return typing.get_type_hints(kind, include_extras=True)
-
-
-def check(chosen: Any, prefix: str = "", kept: Any = None) -> None:
-    """Refuses the first option of a dataclass that is not what its declaration allows.
-
-    Args:
-        chosen: the dataclass.
-        prefix: before the names of its fields, in messages.
-        kept: the same with the values that were not said. Of those, a `Source` of a start may be
-            gone: whoever starts from it says so, and a run that goes on does not.
-
-    Raises:
-        UserError: `--option value: must be ...`.
-    """
-    before = {} if kept is None else {option.flag: option.value for option in options(kept, prefix)}
-    for option in options(chosen, prefix):
-        if option.value == before.get(option.flag) and _is_of_a_start(option):
-            continue
-        for value in option.value if isinstance(option.value, tuple) else (option.value,):
-            problem = "" if value is None else _refuse(value, option)
-            if problem:
-                shown = errors.printable(stores.shown(str(value)))
-                shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-                raise errors.UserError(f"{option.flag} {shown}: {problem}")
-
-
-def _is_of_a_start(option):
-    return any(isinstance(rule, Source) and rule.start for rule in option.metadata)
-
-
-def check_kinds(made: Any) -> None:
-    """Refuses a dataclass made from a file, in which a value is of another kind than declared.
-
-    Raises:
-        TypeError: naming the field.
-    """
-    for name, hint in _hints(type(made)).items():
-        value = getattr(made, name, None)
-        if not _is_of(value, hint):
-            raise TypeError(f"its {name} is {errors.printable(repr(value))[:60]}")
-
-
-def check_numbers(made: Any) -> None:
-    """Refuses a dataclass made from a file, in which a number is out of the range declared.
-
-    Raises:
-        ValueError: naming the field.
-    """
-    for option in options(made):
-        rules = [rule for rule in option.metadata if isinstance(rule, bounds.Interval)]
-        values = option.value if isinstance(option.value, tuple) else (option.value,)
-        for value in filter(lambda value: isinstance(value, int | float), values):
-            if not all(_inside(value, rule) for rule in rules):
-                raise ValueError(f"its {option.flag[2:]} is {value}")
-
-
-def _is_of(value, hint):
-    """Whether a plain value is of the kind that an annotation names; of others it is not known."""
-    origin, inside = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
-        return _is_of(value, inside[0])
-    if origin is typing.Literal:
-        return value in inside
-    if origin in (typing.Union, types.UnionType):
-        return any(_is_of(value, one) for one in inside)
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        kinds = inside[:1] * len(value) if inside[-1:] == (Ellipsis,) else inside
-        return len(value) == len(kinds) and all(map(_is_of, value, kinds))
-    if isinstance(value, bool):
-        return hint is bool or not isinstance(hint, type)
-    if hint is float:
-        return isinstance(value, int | float)
-    return not isinstance(hint, type) or isinstance(value, hint)
-
-
-def _refuse(value, option):
-    if isinstance(value, float) and not math.isfinite(value):
-        return "must be a finite number"
-    if isinstance(value, str | Path) and not str(value).strip():
-        return "must not be empty"
-    if isinstance(value, str | Path) and not str(value).isprintable():
-        return "must be letters that can be printed"
-    if isinstance(value, str | Path) and len(str(value)) > LONGEST:
-        return f"must not be longer than {LONGEST} letters"
-    for rule in option.metadata:
-        problem = ""
-        if isinstance(rule, PLACES) and stores.is_elsewhere(value):
-            return _in_a_store(value, rule)
-        if isinstance(rule, bounds.Interval) and not isinstance(value, str):
-            problem = "" if _inside(value, rule) else f"must be {_in_words(rule)}"
-        elif hasattr(rule, "refuse"):
-            problem = rule.refuse(value, option.owner)
-        if problem:
-            return problem
-    return ""
-
-
-def _inside(value, rule):
-    return (
-        (rule.ge is None or value >= rule.ge)
-        and (rule.gt is None or value > rule.gt)
-        and (rule.le is None or value <= rule.le)
-        and (rule.lt is None or value < rule.lt)
-    )
-
-
-def _in_words(rule):
-    low = f"more than {rule.gt:,}" if rule.gt is not None else f"at least {rule.ge:,}"
-    high = f"less than {rule.lt:,}" if rule.lt is not None else f"at most {rule.le:,}"
-    return f"{low} and {high}"
-
-
-def placed(chosen: Any) -> Any:
-    """The dataclass with each path in an object store as what reads it there (`stores.path`)."""
-    found = {}
-    for field in dataclasses.fields(chosen):
-        value = getattr(chosen, field.name)
-        if dataclasses.is_dataclass(value):
-            found[field.name] = placed(value)
-        elif isinstance(value, tuple) and any(isinstance(one, Path) for one in value):
-            found[field.name] = tuple(map(stores.path, value))
-        elif isinstance(value, Path):
-            found[field.name] = stores.path(value)
-    changed = {name: v for name, v in found.items() if v is not getattr(chosen, name)}
-    return dataclasses.replace(chosen, **changed) if changed else chosen

@@ -14,7 +14,7 @@ import annotated_types
 import pytest
 
 import flaxvid
-from flaxvid import commandline, errors, prepare, ranges, stores
+from flaxvid import commandline, errors, prepare, range_checks, ranges, stores
 from flaxvid.exercise import __main__ as exercise_command
 from flaxvid.recipes import recipe, zoo
 from flaxvid.runs import parsing
@@ -133,7 +133,7 @@ def test_every_command_can_be_parsed_without_being_run():
 def test_every_number_and_every_path_says_what_it_may_be(place):
     """A new option without a range is found here."""
     for name, _, chosen in parsers(place):
-        for option in ranges.options(chosen):
+        for option in range_checks.options(chosen):
             found = kinds(option.hint)
             rules = [
                 rule
@@ -150,7 +150,7 @@ def test_what_is_checked_is_what_help_shows(place, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     for name, module in command_lines():
         words = [*name.split()[1:], *map(place, NEEDED[name])]
-        flags = {option.flag for option in ranges.options(module.parse(words))}
+        flags = {option.flag for option in range_checks.options(module.parse(words))}
         with pytest.raises(SystemExit):
             module.parse([*name.split()[1:], "--help"])
         text = capsys.readouterr().out
@@ -164,7 +164,7 @@ def test_any_value_of_any_option_is_legal_or_refused_in_one_line(place, tmp_path
     monkeypatch.setattr("sys.stdout", io.StringIO())
     before, refused = snapshot(tmp_path), 0
     for name, parse, chosen in parsers(place):
-        for option in ranges.options(chosen):
+        for option in range_checks.options(chosen):
             if not option.flag.startswith("--") or kinds(option.hint) == {bool}:
                 continue
             found = kinds(option.hint)
@@ -196,7 +196,7 @@ def said_of(option, value, parse):
             if "tuple[" in str(option.hint):
                 read = (read,) if "..." in str(option.hint) else (read, read)
             changed = dataclasses.replace(option.owner, **{field: read})
-            return refusal(ranges.check, changed)
+            return refusal(range_checks.check, changed)
     return refusal(parse, [option.flag, value])
 
 
@@ -213,7 +213,7 @@ def refusal(parse, arguments):
 def test_no_option_takes_an_object_store_for_a_folder_of_that_name(place, address):
     """`--out gs://bucket/run` would else be a folder `gs:` here, that nobody finds."""
     for name, parse, chosen in parsers(place):
-        for option in ranges.options(chosen):
+        for option in range_checks.options(chosen):
             takes_places = any(isinstance(rule, ranges.PLACES) for rule in option.metadata)
             if takes_places and option.flag.startswith("--"):
                 line = said_of(option, address, parse) or ""

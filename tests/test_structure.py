@@ -11,7 +11,7 @@ import flaxvid
 ROOT = Path(flaxvid.__file__).parent
 
 # What the modules of a folder may import of flaxvid, beside their own folder and these two.
-EVERYWHERE = {"errors", "progress", "ranges"}
+EVERYWHERE = {"errors", "progress", "ranges", "range_checks"}
 EVERYWHERE |= {"files", "folders", "atomic", "stores", "store_copies"}
 MAY_IMPORT = {
     "video": set(),

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from flaxvid import errors, files, ranges, stores
+from flaxvid import errors, files, range_checks, ranges, stores
 from flaxvid.data import batches, manifest, manifest_file
 from flaxvid.video import preprocess
 
@@ -73,8 +73,8 @@ class About:
         """What `to_dict` wrote down."""
         preprocessing = preprocess.Preprocessing.from_dict(fields["preprocessing"])
         about = cls(**{**fields, "preprocessing": preprocessing})
-        ranges.check_kinds(about)
-        ranges.check_numbers(about)
+        range_checks.check_kinds(about)
+        range_checks.check_numbers(about)
         return about
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files, ranges, stores
+from flaxvid import errors, files, range_checks, stores
 from flaxvid.data import embeddings
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -151,8 +151,8 @@ def _from_dict(kind: type, values: dict, source: str):
             "the run comes from another version of flaxvid"
         )
     made = kind(**{name: _restore(fields[name], value) for name, value in values.items()})
-    ranges.check_kinds(made)
-    ranges.check_numbers(made)
+    range_checks.check_kinds(made)
+    range_checks.check_numbers(made)
     return made
 
 

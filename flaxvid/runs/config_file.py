@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flaxvid import errors, files, option_aliases, ranges, stores
+from flaxvid import errors, files, option_aliases, range_checks, stores
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, options
 
@@ -92,7 +92,7 @@ def _of_run(saved):
 
 def _options(chosen):
     """Every option of what runs, by its name."""
-    found = {option.flag[2:]: option for option in ranges.options(chosen)}
+    found = {option.flag[2:]: option for option in range_checks.options(chosen)}
     return {name: option for name, option in found.items() if name not in ASKED}
 
 
@@ -123,7 +123,7 @@ def apply(
         values.setdefault("least-steps", 0)
     try:
         chosen = _replaced(defaults, values)
-        ranges.check(chosen)
+        range_checks.check(chosen)
     except errors.UserError as error:
         raise errors.UserError(f"{given.path}: {error}") from None
     return dataclasses.replace(chosen, said=_counts_as_said(given, values, known, defaults))

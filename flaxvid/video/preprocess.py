@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from flaxvid import errors, ranges
+from flaxvid import errors, range_checks
 
 TRAINING_ONLY = ("jitter", "flip", "augment", "magnitude")
 """Fields of `Preprocessing` that a clip for testing does not depend on."""
@@ -144,7 +144,7 @@ class Preprocessing:
                 for name, value in fields.items()
             }
         )
-        ranges.check_kinds(found)
+        range_checks.check_kinds(found)
         return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flaxvid import errors, ranges, train
+from flaxvid import errors, range_checks, train
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, config_file, options, parsing, resolve
 
@@ -58,7 +58,7 @@ def changed(chosen):
     """Every option with another value, as far as one alone can have it."""
     for part in ("data", "recipe", "run", "machine", "model"):
         inside = getattr(chosen, part)
-        for option in ranges.options(inside):
+        for option in range_checks.options(inside):
             name = option.flag[2:].replace("-", "_")
             if name in ("resume", "dry_run", "probe", "rate_factors", "freeze", "epochs"):
                 continue
@@ -71,7 +71,7 @@ def changed(chosen):
 @pytest.mark.parametrize("arch", zoo.ARCHITECTURES)
 def test_every_option_is_read_as_it_was_written(arch, tmp_path, monkeypatch):
     """All of them changed at once, of each architecture; paths that are not there are no matter."""
-    monkeypatch.setattr(ranges, "check", lambda chosen: None)
+    monkeypatch.setattr(range_checks, "check", lambda chosen: None)
     usual = parsing.from_recipe(arch, "tiny")
     chosen = changed(usual)
     unchanged = {
