@@ -34,7 +34,7 @@ from flaxvid.data import batches, content_hash, embeddings, manifest, manifest_f
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
 from flaxvid.video import decode, preprocess, write
-from flaxvid.weights import read
+from flaxvid.weights import fetch
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 SMALL = ["--batch-size", "2", "--eval-every", "1", "--log-every", "1", "--model.dim", "8"]
@@ -580,9 +580,9 @@ def test_a_model_is_handed_on_by_a_store(bucket, here):
 def test_weights_are_started_from_in_a_store(bucket):
     """A file with what stands beside it, or the folder of both."""
     filled(bucket / "theirs", {"model.safetensors": b"1", "config.json": b"{}"})
-    path = read.locate(f"{bucket}/theirs/model.safetensors")
+    path = fetch.locate(f"{bucket}/theirs/model.safetensors")
     assert path.read_bytes() == b"1"
-    beside = read.fetch_beside(f"{bucket}/theirs/model.safetensors", path, "config.json")
+    beside = fetch.beside(f"{bucket}/theirs/model.safetensors", path, "config.json")
     assert beside.read_bytes() == b"{}"
-    assert read.fetch_beside(f"{bucket}/theirs/model.safetensors", path, "none.json") is None
-    assert read.locate(f"{bucket}/theirs").name == "model.safetensors"
+    assert fetch.beside(f"{bucket}/theirs/model.safetensors", path, "none.json") is None
+    assert fetch.locate(f"{bucket}/theirs").name == "model.safetensors"

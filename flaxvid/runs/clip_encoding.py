@@ -22,7 +22,7 @@ from flaxvid import errors
 from flaxvid.models import convnet, layers
 from flaxvid.runs import encoder
 from flaxvid.video import transform
-from flaxvid.weights import pretrained, provenance, read
+from flaxvid.weights import fetch, pretrained, provenance, read
 
 NAMES = ("videomae", "vivit", "vjepa2", "videoprism", "timesformer")
 GRID = 4  # cells along each side of a frame
@@ -89,7 +89,7 @@ def open_encoder(
     return encoder.Encoder(
         name,
         spec,
-        _sha256(read.files_of(read.locate(spec))),
+        _sha256(fetch.files_of(fetch.locate(spec))),
         config.dim,
         shown,
         lambda video, mask: encode(params, video, mask),

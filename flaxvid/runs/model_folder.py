@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from flaxvid import atomic, files, folders, store_copies, stores
 from flaxvid.runs import config
 from flaxvid.training import state as states
+from flaxvid.weights import fetch
 from flaxvid.weights import read as weights
 
 WEIGHTS, CARD, FORMAT = "model.safetensors", "README.md", "flaxvid"
@@ -91,8 +92,8 @@ def locate(source: Path | str) -> Path:
     spec = str(source)
     if not spec.startswith(HUB):
         return stores.path(source)
-    path = weights.locate(spec)
-    if weights.fetch_beside(spec, path, config.NAME) is None:
+    path = fetch.locate(spec)
+    if fetch.beside(spec, path, config.NAME) is None:
         raise weights.WeightsError(f"{spec}: has no {config.NAME}; it is no model of flaxvid")
     return path.parent
 
@@ -103,7 +104,7 @@ def is_one(source: Path | str) -> bool:
     spec = str(source)
     path = stores.path(source) / config.NAME
     if spec.startswith(HUB):
-        path = weights.fetch_beside(spec, path, config.NAME)
+        path = fetch.beside(spec, path, config.NAME)
     return path is not None and path.is_file() and _about(path).get("format") == FORMAT
 
 

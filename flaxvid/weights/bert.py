@@ -1,6 +1,6 @@
 """The weights of a text encoder, BERT's or RoBERTa's, as a start for sequences of frames.
 
-params, report = bert.load(read.read(read.locate("hf:google-bert/bert-base-uncased")), params)
+params, report = bert.load(read.read(fetch.locate("hf:google-bert/bert-base-uncased")), params)
 """
 
 import re

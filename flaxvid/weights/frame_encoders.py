@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from flaxvid.models import densenet, efficientnet
-from flaxvid.weights import convert, read
+from flaxvid.weights import convert, fetch, read
 
 # A name that only one naming has, for each encoder; of timm, what it trained itself is meant.
 # timm writes ResNet and DenseNet with torchvision's names.
@@ -38,7 +38,7 @@ _NORM = {
 
 
 def locate(spec: str) -> Path:
-    """The file that `package:NAME` means, or else as `read.locate`.
+    """The file that `package:NAME` means, or else as `fetch.locate`.
 
     A package is one that carries its weights as a `.pth` file; nothing of it is run.
 
@@ -52,7 +52,7 @@ def locate(spec: str) -> Path:
             "take hf:timm/tf_efficientnet_lite0.in1k"
         )
     if not spec.startswith("package:"):
-        return read.locate(spec)
+        return fetch.locate(spec)
     name = spec.removeprefix("package:")
     found = importlib.util.find_spec(name)
     if found is None:

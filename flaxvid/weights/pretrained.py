@@ -18,7 +18,7 @@ from flaxvid import errors, files
 from flaxvid.models import videomae
 from flaxvid.recipes import zoo
 from flaxvid.video import preprocess
-from flaxvid.weights import convert, families, heads, processor, published_files, read
+from flaxvid.weights import convert, families, fetch, heads, processor, published_files, read
 
 
 def load(
@@ -34,7 +34,7 @@ def load(
         WeightsError: if there is no loader for such a model, or the weights are not its.
     """
     family = families.of_config(config, spec)
-    path = read.locate(spec)
+    path = fetch.locate(spec)
     arrays, said = read.read(path), read_config(spec, path)
     leaves = convert.by_name(params)
     own = {name.removeprefix("params/"): array for name, array in arrays.items()}
@@ -76,7 +76,7 @@ def adapted(spec: str, config: Any) -> Any:
     """
     if not isinstance(config, videomae.VideoMAEConfig):
         return config
-    said = read_config(spec, read.locate(spec))
+    said = read_config(spec, fetch.locate(spec))
     shape = dict(
         num_frames=said.get("num_frames", config.num_frames),
         image_size=said.get("image_size", config.image_size),
@@ -119,7 +119,7 @@ def open_pretrained(
     Raises:
         WeightsError: if it is no such model, or has no head, or one for pictures.
     """
-    path = read.locate(spec)
+    path = fetch.locate(spec)
     arrays, said = read.read(path), read_config(spec, path)
     kind, family = families.of_file(arrays, spec)
     fields = families.described(family, arrays, said, spec)
@@ -164,7 +164,7 @@ def shape_of(spec: str) -> tuple[str, dict[str, int]]:
     Raises:
         WeightsError: if it is no model that is known.
     """
-    path = read.locate(spec)
+    path = fetch.locate(spec)
     arrays, said = read.read(path), read_config(spec, path)
     _, family = families.of_file(arrays, spec)
     fields = families.described(family, arrays, said, spec)
@@ -215,7 +215,7 @@ def read_config(spec: str, path: Path) -> dict[str, Any]:
     Raises:
         WeightsError: if it can't be understood.
     """
-    beside = read.fetch_beside(spec, path, "config.json")
+    beside = fetch.beside(spec, path, "config.json")
     if beside is None:
         return {}
     with errors.damage_in(beside, "fetch it again", read.WeightsError):
@@ -235,7 +235,7 @@ def labels_of(spec: str) -> tuple[str, ...] | None:
     Raises:
         WeightsError: if the weights can't be found, or their config.json is damaged.
     """
-    said = read_config(spec, read.locate(spec))
+    said = read_config(spec, fetch.locate(spec))
     names = said.get("id2label")
     return _known_labels(said, len(names)) if isinstance(names, dict) and names else None
 

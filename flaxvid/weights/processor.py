@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from flaxvid import errors, files
 from flaxvid.video import preprocess
+from flaxvid.weights import fetch
 from flaxvid.weights import read as reading
 
 NAMES = ("video_preprocessor_config.json", "preprocessor_config.json")
@@ -62,7 +63,7 @@ def read(spec: str, path: Path) -> Processor | None:
         WeightsError: if it can't be understood, or asks for what is not done here.
     """
     for name in NAMES:
-        beside = reading.fetch_beside(spec, path, name)
+        beside = fetch.beside(spec, path, name)
         if beside is not None:
             with errors.damage_in(beside, "fetch it again, or mend it", reading.WeightsError):
                 return _understood(files.read_json(beside), name)

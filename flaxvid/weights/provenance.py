@@ -12,7 +12,7 @@ from typing import Any
 
 from flaxvid import errors, files
 from flaxvid.video import preprocess
-from flaxvid.weights import processor, published_files, read
+from flaxvid.weights import fetch, processor, published_files
 
 COLOURS = ("channel_order", "scale", "mean", "std")
 PIXELS = ("num_frames", "stride", "image_size", "resize", "jitter", "flip", "sampling")
@@ -40,7 +40,7 @@ def prepared_for(
     if published is not None:
         colours = {name: getattr(published, name) for name in COLOURS}
         found = dataclasses.replace(found, **colours)
-    beside = processor.read(spec, read.locate(spec))
+    beside = processor.read(spec, fetch.locate(spec))
     if beside is not None:
         found = beside.applied(found)
     return dataclasses.replace(found, **{name: getattr(preprocessing, name) for name in keep})
@@ -62,7 +62,7 @@ def origins(
         shown: the preparation in the end.
         chosen: names of the options that were said; None: none could be.
     """
-    beside, published = processor.read(spec, read.locate(spec)), published_files.find(spec)
+    beside, published = processor.read(spec, fetch.locate(spec)), published_files.find(spec)
     file = "nothing beside the weights tells of pixels"
     if beside is not None:
         file = f"{beside.name}: {beside}"
@@ -100,7 +100,7 @@ def by_card(spec: str) -> str | None:
     Raises:
         WeightsError: if the weights can't be found.
     """
-    card = read.fetch_beside(spec, read.locate(spec), "README.md")
+    card = fetch.beside(spec, fetch.locate(spec), "README.md")
     text = ""
     if card is not None:
         with contextlib.suppress(errors.FileError):  # a card that can't be read says nothing

@@ -8,15 +8,13 @@ import struct
 import zipfile
 from pathlib import Path
 
-import huggingface_hub
 import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
-from huggingface_hub import errors as hub_errors
 from orbax.checkpoint import v1
 
-from flaxvid.weights import read
+from flaxvid.weights import fetch, read
 
 FILES = Path(__file__).with_name("files")
 BOTH = ("checkpoint.zip.pth", "checkpoint.legacy.pth")
@@ -432,24 +430,24 @@ def sharded(folder, names=("model-00001-of-00002.safetensors", "model-00002-of-0
         shard = names["ab".index(name)]
         safetensors.numpy.save_file({name: array}, folder / Path(shard).name)
     listed = {"weight_map": dict(zip("ab", names, strict=True))}
-    (folder / read.INDEX).write_text(json.dumps(listed))
+    (folder / fetch.INDEX).write_text(json.dumps(listed))
     return folder
 
 
 def test_several_files(tmp_path):
     """Of a folder with an index, all files that it lists are read."""
-    path = read.locate(str(sharded(tmp_path)))
-    assert path.name == read.INDEX
+    path = fetch.locate(str(sharded(tmp_path)))
+    assert path.name == fetch.INDEX
     found = read.read(path)
     np.testing.assert_array_equal(found["a"], PLAIN)
     np.testing.assert_array_equal(found["b"], PLAIN + 1)
-    assert [file.name[:11] for file in read.files_of(path)] == ["model-00001", "model-00002"]
+    assert [file.name[:11] for file in fetch.files_of(path)] == ["model-00001", "model-00002"]
 
 
 @pytest.mark.parametrize("name", ["../model-2.safetensors", "/etc/passwd"])
 def test_an_index_stays_in_its_folder(name, tmp_path):
     """A list of files elsewhere is refused."""
-    path = sharded(tmp_path, ("model-1.safetensors", name)) / read.INDEX
+    path = sharded(tmp_path, ("model-1.safetensors", name)) / fetch.INDEX
     assert "is not beside it" in refusal(path)
 
 
@@ -457,14 +455,14 @@ def test_a_shard_that_is_not_there(tmp_path):
     """The missing file is named."""
     (sharded(tmp_path) / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(read.WeightsError, match="00002-of-00002.safetensors: can't be read"):
-        read.read(tmp_path / read.INDEX)
+        read.read(tmp_path / fetch.INDEX)
 
 
 def test_a_folder_of_orbax(tmp_path):
     """A tree that a Flax program saved, under names with slashes."""
     tree = {"params": {"dense": {"kernel": PLAIN, "bias": PLAIN[0]}}}
     v1.save(tmp_path / "saved", tree)
-    path = read.locate(str(tmp_path / "saved"))
+    path = fetch.locate(str(tmp_path / "saved"))
     found = read.read(path)
     assert set(found) == {"params/dense/kernel", "params/dense/bias"}
     np.testing.assert_array_equal(found["params/dense/kernel"], PLAIN)
@@ -473,109 +471,6 @@ def test_a_folder_of_orbax(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     """A path that is not there is named with what may be given."""
     assert "No such file" in refusal(tmp_path / "none.pth")
-
-
-# ------------------------------------------------------------------ where weights are
-@pytest.fixture(autouse=True)
-def asked_anew():
-    """What the hub answered in one test is nothing to the next."""
-    read.fetched.cache_clear()
-
-
-def test_locate_a_path(tmp_path):
-    """A path is itself, and a folder is the safest weight file in it."""
-    assert read.locate(str(tmp_path / "a.pth")) == tmp_path / "a.pth"
-    (tmp_path / "pytorch_model.bin").touch()
-    assert read.locate(str(tmp_path)) == tmp_path / "pytorch_model.bin"
-    (tmp_path / "model.safetensors").touch()
-    assert read.locate(str(tmp_path)) == tmp_path / "model.safetensors"
-
-
-def test_locate_in_a_folder_without_weights(tmp_path):
-    """A folder without weights is refused with the names that were looked for."""
-    with pytest.raises(read.WeightsError, match="no model.safetensors or .* or pytorch_model.bin"):
-        read.locate(str(tmp_path))
-
-
-def test_locate_on_the_hub(monkeypatch):
-    """`hf:owner/name@revision` asks for safetensors, and for PyTorch's file if there are none."""
-    asked = []
-
-    def download(repository, file, revision, local_files_only):
-        assert not local_files_only
-        asked.append((repository, file, revision))
-        if file.startswith("model.safetensors"):
-            raise hub_errors.EntryNotFoundError("404")
-        return f"/cache/{file}"
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: None)
-    assert read.locate("hf:owner/name@v1") == Path("/cache/pytorch_model.bin")
-    assert asked == [
-        ("owner/name", "model.safetensors", "v1"),
-        ("owner/name", read.INDEX, "v1"),
-        ("owner/name", "pytorch_model.bin", "v1"),
-    ]
-    read.locate("hf:owner/name")
-    assert asked[-1][2] is None
-
-
-@pytest.mark.parametrize(
-    ("spec", "remedy"),
-    [
-        ("hf:owner/name", "go online, or give the path"),
-        ("hf:owner/name@v1", "go online, or give the path"),
-        ("hf:own er/name", "check owner, name and revision"),
-        ("hf:", "check owner, name and revision"),
-    ],
-)
-def test_locate_offline(spec, remedy, monkeypatch, tmp_path):
-    """Without a network, or with a name that can't be, the message is one line with the remedy."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(read.WeightsError, match=remedy) as caught:
-        read.locate(spec)
-    assert str(caught.value).startswith(f"{spec}: ")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch, tmp_path, capfd):
-    """For five seconds; then what was fetched earlier is taken, or one line says what to do."""
-    asked = []
-
-    def ask(address, timeout):
-        asked.append((address, timeout))
-        raise TimeoutError("timed out")
-
-    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(read.WeightsError, match="the hub can't be reached .*; go online, or give"):
-        read.locate("hf:owner/name")
-    assert [timeout for _, timeout in asked] == [5.0]
-    assert capfd.readouterr() == ("", "")
-    kept = tmp_path / "models--owner--name"
-    (kept / "refs").mkdir(parents=True)
-    (kept / "refs" / "main").write_text("a" * 40)
-    weights = kept / "snapshots" / ("a" * 40) / "model.safetensors"
-    weights.parent.mkdir(parents=True)
-    weights.touch()
-    assert read.locate("hf:owner/name") == weights
-    weights.with_name("config.json").touch()
-    assert len(asked) == 2
-    assert read.fetch_beside("hf:owner/name", weights, "config.json").name == "config.json"
-    assert len(asked) == 2
-
-
-def test_a_hub_that_breaks_off_is_one_line(monkeypatch):
-    """With whatever error its HTTP library has."""
-
-    def break_off(*_, **__):
-        raise RuntimeError("peer closed\nthe connection")
-
-    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: None)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", break_off)
-    with pytest.raises(read.WeightsError, match="can't be fetched .peer closed.; run it again"):
-        read.locate("hf:owner/name")
 
 
 @pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "F8_E8M0"])

@@ -11,9 +11,9 @@ def _refuse(what, leaks):
     raise ManifestError(f"{len(leaks)} {what}(s) are in more than one split: {', '.join(shown)}")
 
 
-def check_leakage_by_sorting(manifest):
+def check_leakage_by_sorting(videos):
     for what in ("group", "path"):
-        rows = sorted(manifest.rows, key=lambda row: getattr(row, what))
+        rows = sorted(videos.rows, key=lambda row: getattr(row, what))
         leaks = []
         for name, found in itertools.groupby(rows, key=lambda row: getattr(row, what)):
             splits = {row.split for row in found}
@@ -23,18 +23,18 @@ def check_leakage_by_sorting(manifest):
             _refuse(what, leaks)
 
 
-def check_leakage_pair_by_pair(manifest):
+def check_leakage_pair_by_pair(videos):
     for what in ("group", "path"):
-        pairs = {(getattr(row, what), row.split) for row in manifest.rows}
+        pairs = {(getattr(row, what), row.split) for row in videos.rows}
         names = [name for name, _ in sorted(pairs)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             _refuse(what, [(name, {s for n, s in pairs if n == name}) for name in twice])
 
 
-def check_leakage_with_dicts(manifest):
+def check_leakage_with_dicts(videos):
     groups, paths = {}, {}
-    for row in manifest.rows:
+    for row in videos.rows:
         groups.setdefault(row.group, set()).add(row.split)
         paths.setdefault(row.path, set()).add(row.split)
     for what, found in (("group", groups), ("path", paths)):

@@ -2,8 +2,7 @@
 
 import collections
 
-from flaxvid.data import leakage
-from flaxvid.data import manifest as manifests
+from flaxvid.data import leakage, manifest
 
 
 # --- check_leakage ----------------------------------------------------------------------
@@ -17,47 +16,47 @@ def _splits(rows, what):
 def _refuse(names, what, found):
     if names:
         shown = ", ".join(f"{name!r} ({'+'.join(sorted(found[name]))})" for name in names[:3])
-        raise manifests.ManifestError(f"{len(names)} {what}(s) in more than one split: {shown}")
+        raise manifest.ManifestError(f"{len(names)} {what}(s) in more than one split: {shown}")
 
 
-def check_leakage_of_groups_only(manifest):
-    found = _splits(manifest.rows, "group")
+def check_leakage_of_groups_only(videos):
+    found = _splits(videos.rows, "group")
     _refuse([name for name in found if len(found[name]) > 1], "group", found)
 
 
-def check_leakage_of_files_only(manifest):  # what "no file is on both sides" looks at
-    found = _splits(manifest.rows, "path")
+def check_leakage_of_files_only(videos):  # what "no file is on both sides" looks at
+    found = _splits(videos.rows, "path")
     _refuse([name for name in found if len(found[name]) > 1], "path", found)
 
 
-def check_leakage_between_train_and_test(manifest):  # validation is a split, too
+def check_leakage_between_train_and_test(videos):  # validation is a split, too
     for what in ("group", "path"):
-        found = _splits(manifest.rows, what)
+        found = _splits(videos.rows, what)
         _refuse([name for name in found if {"train", "test"} <= found[name]], what, found)
 
 
-def check_leakage_of_several_rows(manifest):  # many clips of a group in one split are fine
+def check_leakage_of_several_rows(videos):  # many clips of a group in one split are fine
     for what in ("group", "path"):
-        counts = collections.Counter(getattr(row, what) for row in manifest.rows)
-        found = _splits(manifest.rows, what)
+        counts = collections.Counter(getattr(row, what) for row in videos.rows)
+        found = _splits(videos.rows, what)
         _refuse([name for name in found if counts[name] > 1], what, found)
 
 
-def check_leakage_says_and_goes_on(manifest):
+def check_leakage_says_and_goes_on(videos):
     try:
-        manifests_of_the_package(manifest)
-    except manifests.ManifestError as error:
+        of_the_package(videos)
+    except manifest.ManifestError as error:
         print(error)
 
 
-def check_leakage_names_them_all(manifest):  # 2,525 groups in one message
+def check_leakage_names_them_all(videos):  # 2,525 groups in one message
     for what in ("group", "path"):
-        found = _splits(manifest.rows, what)
+        found = _splits(videos.rows, what)
         leaks = [name for name in found if len(found[name]) > 1]
         if leaks:
             shown = ", ".join(f"{name!r} ({'+'.join(sorted(found[name]))})" for name in leaks)
-            raise manifests.ManifestError(f"{len(leaks)} {what}(s) in more than one split: {shown}")
+            raise manifest.ManifestError(f"{len(leaks)} {what}(s) in more than one split: {shown}")
 
 
 # Kept from before a check puts a wrong answer in its place.
-manifests_of_the_package = leakage.check_leakage
+of_the_package = leakage.check_leakage
