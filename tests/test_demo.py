@@ -18,7 +18,7 @@ from flaxvid.recipes import zoo
 from flaxvid.runs import config, datasets, options, trained_model
 from flaxvid.training import state as states
 from flaxvid.training import step
-from flaxvid.video import decode, playable, write
+from flaxvid.video import decode, header, playable, write
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_what_browsers_can_not_play_is_copied(tmp_path):
     """MJPG in AVI becomes H.264 at its own times; what is that already stays."""
     path = upload(tmp_path / "a.avi", 48, 97, num_frames=7, fps=4)
     copy = playable.playable(path, tmp_path)
-    found = decode.probe(copy)
+    found = header.probe(copy)
     assert (found.codec, found.width, found.height) == ("h264", 96, 48)
     np.testing.assert_allclose(decode.frame_times(copy), np.arange(7) / 4, atol=1e-3)
     assert playable.playable(copy, tmp_path / "nowhere") == copy

@@ -33,7 +33,7 @@ from flaxvid import (
 from flaxvid.data import batches, content_hash, embeddings, manifest, manifest_file, sources
 from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
-from flaxvid.video import decode, preprocess, write
+from flaxvid.video import decode, header, preprocess, write
 from flaxvid.weights import fetch
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
@@ -354,7 +354,7 @@ def test_a_video_is_read_from_the_store_as_from_the_disk(bucket, here):
         ("text.mp4", "can't be opened"),
     ):
         with pytest.raises(errors.VideoError, match=reason) as error:
-            decode.probe(bucket / name)
+            header.probe(bucket / name)
         assert error.value.path == f"{bucket}/{name}"
 
 

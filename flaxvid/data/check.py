@@ -21,7 +21,7 @@ import numpy as np
 
 from flaxvid import errors, progress, stores
 from flaxvid.data import manifest, packed, workers
-from flaxvid.video import decode, endings, examine, frame_folder
+from flaxvid.video import decode, endings, examine, frame_folder, header
 
 # What content looks like that FFmpeg can't open -> FFmpeg's name of the container.
 FFMPEG_NAMES = {"mp4": "mov", "wmv": "asf"}
@@ -127,7 +127,7 @@ def _read_through(path):
         return examine.examine(path)
     frames = packed.read_clip(path, range)
     height, width = frames.shape[1:3]
-    info = decode.VideoInfo(str(path), width, height, 0.0, len(frames), 0.0)
+    info = header.VideoInfo(str(path), width, height, 0.0, len(frames), 0.0)
     return examine.Examined(info, np.arange(len(frames), dtype=float), float(len(frames)), 0)
 
 

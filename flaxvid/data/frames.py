@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from flaxvid import atomic, errors, files, folders, progress, stores
 from flaxvid.data import manifest, manifest_file, workers
-from flaxvid.video import decode, endings, frame_folder, transform
+from flaxvid.video import decode, endings, frame_folder, header, transform
 
 ABOUT = "frames_made.json"  # how the frames of a whole folder are made, and of what
 
@@ -143,7 +143,7 @@ def _write_video(places, fps, short_side, quality, skip, partials):
 
 
 def _write_frames(path, folder, fps, short_side, quality, partials):
-    stated, seconds = decode.probe(path).fps, []
+    stated, seconds = header.probe(path).fps, []
     frames = decode.TimedFrames(path, rate=fps)
     with atomic.whole_folder(folder, partials) as partial:
         for number, (second, frame) in enumerate(frames, start=1):

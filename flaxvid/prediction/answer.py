@@ -14,7 +14,7 @@ from flaxvid import errors, files, progress
 from flaxvid.figures import attention, timeline
 from flaxvid.prediction import clips, explain, occlusion, pictures
 from flaxvid.runs import trained_model
-from flaxvid.video import decode
+from flaxvid.video import decode, header
 
 LONGEST = 600  # seconds: what is decoded while somebody waits
 WINDOW, MOST = 2.0, 40  # seconds of a window of the timeline, at least; windows, at most
@@ -59,7 +59,7 @@ def open_answering(trained: trained_model.Trained) -> Callable[[str], Answer]:
 
     def answer(path):
         with named_as_uploaded(path):
-            info = decode.probe(path)
+            info = header.probe(path)
             _refuse_long(info)
             ((prediction, clip),) = clips.whole_videos(trained, [Path(path)])
             drawn = _timeline(trained, path, info)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from flaxvid import errors
-from flaxvid.video import complaints, container, decode, opening
+from flaxvid.video import complaints, container, decode, header, opening
 
 VideoError = errors.VideoError
 
@@ -15,7 +15,7 @@ VideoError = errors.VideoError
 class Examined:
     """What reading a whole video has shown."""
 
-    info: decode.VideoInfo
+    info: header.VideoInfo
     seconds: Float64[np.ndarray, " frames"]
     """When the frames are shown that can be decoded."""
     end: float
@@ -33,7 +33,7 @@ def examine(path: decode.PathLike) -> Examined:
         VideoError: if the file is not a video, no frame of it can be read, or its frames are not
             of one size.
     """
-    info = decode.probe(path)
+    info = header.probe(path)
     with complaints.heard() as said, opening.opened(path) as source:
         timeline = source.survey(keep=False)
         if len(source.sizes) > 1:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from flaxvid import atomic
-from flaxvid.video import decode
+from flaxvid.video import decode, header
 
 PLAYED = {"h264", "vp8", "vp9", "av1"}  # codecs, in
 CONTAINERS = {"mov", "matroska"}  # which are MP4 and WebM too
@@ -31,7 +31,7 @@ def playable(path: decode.PathLike, folder: pathlib.Path) -> pathlib.Path | None
     Raises:
         VideoError: if the video can't be read.
     """
-    info = decode.probe(path)
+    info = header.probe(path)
     if info.codec in PLAYED and info.container in CONTAINERS and not info.notes:
         return pathlib.Path(path)
     encoder = next((name for name in ENCODERS if name in av.codecs_available), None)

@@ -8,7 +8,7 @@ import pytest
 
 from flaxvid import errors
 from flaxvid.data import frames, manifest, sources
-from flaxvid.video import decode
+from flaxvid.video import decode, header
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_frames_of_every_video(few, tmp_path):
         expected = decode.read_frames(few.path(original))[::2]
         assert read.shape == expected.shape
         assert np.abs(read.astype(int) - expected).mean() < 4
-        assert decode.probe(opened.path(row)).fps == 4.0
+        assert header.probe(opened.path(row)).fps == 4.0
 
 
 def test_names_and_size(few, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from flaxvid import errors
-from flaxvid.video import decode, examine, opening, sample
+from flaxvid.video import decode, examine, header, opening, sample
 from tests.video import draw
 
 HERE = pathlib.Path(__file__).parent
@@ -191,7 +191,7 @@ def test_segment_without_frames(video, segment, message):
         decode.read_frames(video, **segment)
 
 
-# --- count_frames, probe ------------------------------------------------------------------
+# --- count_frames -------------------------------------------------------------------------
 
 
 def readable(path):
@@ -235,32 +235,7 @@ def test_count_of_unreadable_frames(hollow):
 def test_av1():
     """The newest of the common codecs is read: five frames."""
     assert decode.read_frames(HERE / "av1.mp4").shape[0] == decode.count_frames(HERE / "av1.mp4")
-    assert decode.probe(HERE / "av1.mp4").codec in ("av1", "libdav1d")
-
-
-def test_probe_tells_what_the_header_claims(claim):
-    """Size, rate and length come from the header, true or not."""
-    path = claim(55)
-    info = decode.probe(path)
-    assert info == decode.VideoInfo(
-        str(path), 64, 48, fps=25.0, frame_count=55, seconds=2.2, container="avi", codec="ffv1"
-    )
-
-
-def test_probe_gives_the_size_after_rotation():
-    """Stored 64x48 and turned by a quarter, a video is 48 wide and 64 high."""
-    info = decode.probe(HERE / "rotated.mp4")
-    assert (info.width, info.height) == (48, 64)
-
-
-def test_probe_of_a_header_that_does_not_say(tmp_path, frames):
-    """JPEGs one after another have no header: the claims are 0, and all frames can be read."""
-    path = tmp_path / "stream.mjpeg"
-    path.write_bytes(b"".join(cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames))
-    info = decode.probe(path)
-    assert (info.frame_count, info.seconds) == (0, 0.0)
-    assert decode.count_frames(path) == 40
-    assert len(decode.read_clip(path, range)) == 40
+    assert header.probe(HERE / "av1.mp4").codec in ("av1", "libdav1d")
 
 
 # --- read_clip ----------------------------------------------------------------------------
@@ -481,7 +456,7 @@ def test_streams_that_begin_elsewhere(tmp_path, name, shift, start, there):
     options = {"avoid_negative_ts": "disabled"} if shift < 0 else {}
     path = draw.write(tmp_path / name, frames, shift=shift, container_options=options)
     np.testing.assert_allclose(decode.frame_times(path), np.arange(there) / 25, atol=1e-6)
-    assert decode.probe(path).start == pytest.approx(start)
+    assert header.probe(path).start == pytest.approx(start)
     clip = decode.read_frames(path, start=0.2, end=0.4)
     assert np.abs(clip.astype(int) - frames[30 - there :][5:10]).mean() < 6
 
@@ -504,7 +479,7 @@ def test_streams_without_times(tmp_path, name, form):
     options = {"codec": "mjpeg", "pixels": "yuvj420p"} if form else {}
     path = draw.write(tmp_path / name, draw.moving(8), form=form, **options)
     assert len(decode.read_clip(path, range)) == 8
-    assert decode.probe(path).fps == 0
+    assert header.probe(path).fps == 0
     for read in (
         lambda: decode.read_frames(path, start=0.1),
         lambda: decode.frame_times(path),
@@ -532,8 +507,8 @@ def test_interlaced(tmp_path, name, options):
     clip = decode.read_frames(path)
     assert np.abs(clip.astype(int) - frames).mean() < 6
     np.testing.assert_array_equal(clip[[6, 1]], decode.read_frames(path, [6, 1]))
-    assert decode.probe(path).notes[0].startswith("interlaced")
-    assert "bwdif" in decode.probe(path).notes[0]
+    assert header.probe(path).notes[0].startswith("interlaced")
+    assert "bwdif" in header.probe(path).notes[0]
 
 
 @pytest.mark.parametrize("space", [1, 5])
@@ -550,7 +525,7 @@ def test_hdr_is_said(tmp_path):
     quiet = {"x265-params": "log-level=none"}
     options = {"codec": "libx265", "pixels": "yuv420p10le", "options": quiet}
     path = draw.write(tmp_path / "a.mp4", draw.moving(2), **options, colors=(9, 1, 16))
-    notes = decode.probe(path).notes
+    notes = header.probe(path).notes
     assert "HDR (PQ)" in notes[0]
     assert "10 bits" in notes[1]
     # Not tone mapped: the pixels are those of the same values without HDR's curve.
@@ -561,7 +536,7 @@ def test_hdr_is_said(tmp_path):
 def test_a_tilted_video_is_refused_in_one_line(tmp_path):
     """A display matrix of 45 degrees: by every function, as a VideoError."""
     path = draw.write(tmp_path / "a.mp4", draw.moving(3), matrix=(0.7, 0.7, -0.7, 0.7))
-    for read in (decode.probe, examine.examine, decode.read_frames):
+    for read in (header.probe, examine.examine, decode.read_frames):
         with pytest.raises(decode.VideoError, match="no right angle: re-encode"):
             read(path)
 
@@ -575,7 +550,7 @@ def test_a_matrix_of_zeros_turns_nothing(tmp_path):
     with opening.opened(path) as source:
         assert any("DISPLAYMATRIX" in str(one.type) for one in source.first_frame().side_data)
     assert decode.read_frames(path).shape == (3, 48, 64, 3)
-    assert (decode.probe(path).width, decode.probe(path).height) == (64, 48)
+    assert (header.probe(path).width, header.probe(path).height) == (64, 48)
 
 
 # --- damage and odd names -----------------------------------------------------------------
@@ -625,4 +600,4 @@ def test_sound_alone_is_no_video(tmp_path):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(decode.VideoError, match="holds no video"):
-        decode.probe(tmp_path / "a.mp4")
+        header.probe(tmp_path / "a.mp4")

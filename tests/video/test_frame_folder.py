@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flaxvid.video import decode, frame_folder, sample
+from flaxvid.video import decode, frame_folder, header, sample
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_segment(folder, frames):
 
 def test_header(folder):
     """Size and count come from the images, the rate from frames.json."""
-    info = decode.probe(folder)
+    info = header.probe(folder)
     assert (info.width, info.height, info.fps, info.frame_count) == (64, 48, 5.0, 12)
     assert decode.count_frames(folder) == 12
 
@@ -100,7 +100,7 @@ def test_a_folder_without_images_is_no_video(tmp_path):
     """The error says what is missing."""
     assert not frame_folder.is_frame_folder(tmp_path)
     with pytest.raises(decode.VideoError, match="holds no images"):
-        decode.probe(tmp_path)
+        header.probe(tmp_path)
 
 
 @pytest.mark.parametrize(

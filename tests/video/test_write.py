@@ -5,7 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from flaxvid.video import decode, write
+from flaxvid.video import decode, header, write
 
 
 def read_back(path):
@@ -30,7 +30,7 @@ def test_video_reads_back(tmp_path, frames, name):
 def test_video_has_its_frame_rate(tmp_path, frames, fps):
     """Frames per second are in the header, whole or not."""
     write.write_video(tmp_path / "clip.mp4", frames, fps)
-    assert decode.probe(tmp_path / "clip.mp4").fps == pytest.approx(fps, rel=1e-4)
+    assert header.probe(tmp_path / "clip.mp4").fps == pytest.approx(fps, rel=1e-4)
 
 
 def test_lossless_codec_by_name(tmp_path, frames):
