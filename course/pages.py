@@ -37,6 +37,7 @@ REFERENCE = {
     ),
     "Videos": (
         "flaxvid.video.decode",
+        "flaxvid.video.header",
         "flaxvid.video.sample",
         "flaxvid.video.preprocess",
         "flaxvid.video.transform",

@@ -24,7 +24,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, folders, ranges, stores
 from flaxvid.prediction import published
-from flaxvid.runs import model_card, model_folder, onnx_file, trained_model
+from flaxvid.runs import model_card, model_facts, model_folder, onnx_file, trained_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _drawn(inputs, batch):
 def _hand_on(trained, run, folder):
     """The model as a folder that flaxvid opens again; its place is said, and how to pass it on."""
     settings = trained.settings
-    known = model_card.find_out(run, settings, trained.step, trained.parameters)
+    known = model_facts.find_out(run, settings, trained.step, trained.parameters)
     card = model_card.text(settings, known)
     model_folder.write(folder, settings, trained.step, trained.module, card)
     size = (folder / model_folder.WEIGHTS).stat().st_size / 2**20

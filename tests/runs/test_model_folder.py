@@ -13,7 +13,7 @@ import safetensors.numpy
 from flaxvid import errors
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, model_card, model_folder, options, trained_model
+from flaxvid.runs import config, model_card, model_facts, model_folder, options, trained_model
 from flaxvid.training import state as states
 from flaxvid.weights import provenance
 
@@ -35,7 +35,7 @@ def folder(trained, tmp_path):
 
 def known(**changes):
     given = dict(step=7, parameters=12, splits=None, report=None, licences={})
-    return model_card.Known(**given | changes)
+    return model_facts.Known(**given | changes)
 
 
 def test_a_card_tells_how_long_it_learnt(trained):
@@ -144,7 +144,7 @@ def test_a_report_of_something_else_is_left_out(trained, tmp_path):
         ({"split": "train"}, False),
     ):
         (tmp_path / "report.json").write_text(json.dumps(right | changes))
-        found = model_card.find_out(tmp_path, trained.settings, 7, 12).report
+        found = model_facts.find_out(tmp_path, trained.settings, 7, 12).report
         assert (found is not None) == there, changes
 
 
@@ -154,7 +154,7 @@ def test_a_card_draws_no_videos(data, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     settings = dataclasses.replace(trained.settings, data=options.Data(data=data))
-    assert model_card.find_out(None, settings, 7, 12).splits is None
+    assert model_facts.find_out(None, settings, 7, 12).splits is None
     assert not list((tmp_path / "data").iterdir())
 
 
@@ -164,7 +164,7 @@ def test_a_card_counts_videos_that_were_drawn(small_motion, trained, tmp_path, m
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "motion").symlink_to(small_motion.root)
     settings = dataclasses.replace(trained.settings, manifest=small_motion.fingerprint())
-    splits = model_card.find_out(None, settings, 7, 12).splits
+    splits = model_facts.find_out(None, settings, 7, 12).splits
     assert splits == {"train": (40, 20), "validation": (10, 5), "test": (20, 10)}
 
 
@@ -177,14 +177,14 @@ def test_the_licence_is_that_of_the_weights_model_card(tmp_path):
         ("# A\nlicense: mit\n", None),
     ):
         (tmp_path / "README.md").write_text(text)
-        assert model_card.licence(str(tmp_path / "model.safetensors")) == licence
+        assert model_facts.licence(str(tmp_path / "model.safetensors")) == licence
     shutil.rmtree(tmp_path)
-    assert model_card.licence(str(tmp_path / "model.safetensors")) is None
-    assert "CC-BY-NC" in model_card.licence("/nowhere/TimeSformer_divST_8x32_224_K400.pyth")
+    assert model_facts.licence(str(tmp_path / "model.safetensors")) is None
+    assert "CC-BY-NC" in model_facts.licence("/nowhere/TimeSformer_divST_8x32_224_K400.pyth")
     assert "CC-BY-NC" in provenance.by_name("hf:MCG-NJU/videomae-base")
-    assert model_card.licence("/home/ann/timesformer/own.pth") is None
-    assert model_card.licence("package:numpy") is not None
-    assert model_card.licence("package:no_such_package") is None
+    assert model_facts.licence("/home/ann/timesformer/own.pth") is None
+    assert model_facts.licence("package:numpy") is not None
+    assert model_facts.licence("package:no_such_package") is None
 
 
 def test_what_a_model_started_from_is_told():
@@ -197,7 +197,7 @@ def test_what_a_model_started_from_is_told():
         ("package:numpy", "`package:numpy`"),
     ):
         from_it = dataclasses.replace(settings, data=options.Data(encoder_weights=spec))
-        found = model_card.find_out(None, from_it, 7, 12)
+        found = model_facts.find_out(None, from_it, 7, 12)
         card = model_card.text(from_it, found)
         assert f"| started from | {start} |" in card
         assert ("no other model's licence binds it" in card) == (start == "random weights")
