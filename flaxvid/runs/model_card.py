@@ -1,6 +1,6 @@
 """The model card of a trained model: what it is, learnt from, was measured to do, and is for.
 
-What is not known stands there as not known: a card without an evaluation says so.
+What is not known is given as unknown: a card without an evaluation says so.
 """
 
 import re
@@ -53,7 +53,7 @@ def _tells(settings):
     count = len(settings.labels)
     if settings.data.multi_label:
         return f"Tells which of {count} classes a video shows, any number of them"
-    return f"Tells {count} classes of videos apart"
+    return f"Classifies videos into {count} classes"
 
 
 def _hub_licence(known):
@@ -78,15 +78,15 @@ def _sees(settings):
 def _data(settings, known, data):
     lines = ["## Data", "", f"{data}; fingerprint of its rows `{settings.manifest or 'none'}`."]
     if known.splits is None:
-        return [*lines, "How many videos it has was not found out when this card was made.", ""]
+        return [*lines, "The number of videos was not known when this card was written.", ""]
     lines += ["", "| split | videos | groups |", "|---|---:|---:|"]
     lines += [f"| {name} | {rows} | {groups} |" for name, (rows, groups) in known.splits.items()]
-    leaks = "may stand in several splits" if settings.data.allow_leakage else "stands in one split"
+    leaks = "may be in several splits" if settings.data.allow_leakage else "is in one split only"
     return [*lines, "", f"A group (a recording, a person) {leaks}.", ""]
 
 
 def _length(settings, known):
-    """Steps where they can be told; a recipe's epochs may be fewer than its fewest steps."""
+    """Steps if they are known, or else epochs and the least number of steps."""
     recipe = settings.recipe
     if recipe.steps is None and known.splits is None:
         least = f", {recipe.least_steps} steps at least" if recipe.least_steps else ""
@@ -114,7 +114,7 @@ def _training(settings, known):
     if settings.run.mine is not None:
         rows["code"] = "some functions were replaced by the author's own (`--mine`)"
     if settings.changes:
-        rows["changes"] = f"settings were changed {len(settings.changes)} times on the way"
+        rows["changes"] = f"settings were changed {len(settings.changes)} times during training"
     lines = ["## Training", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rows.items()]
     return [*lines, "", "All settings and versions are in `config.json`.", ""]
@@ -149,7 +149,7 @@ def _evaluation(known):
 def _orders(report):
     if not report["orders"]:
         return []
-    lines = ["Does it see the order of frames? The same videos with their frames", ""]
+    lines = ["Does it use the order of frames? The same videos with their frames", ""]
     whole = wording.score(report)
     lines += [f"| | {wording.measure(report)} | difference |", "|---|---:|---:|"]
     lines += [
@@ -167,13 +167,13 @@ def _classes(report):
 
 
 def _confusion(report):
-    """All counts of few classes; of many, what is taken for what most often."""
+    """The whole matrix for few classes; for many, the most frequent confusions."""
     if "confusion" not in report:
         return []
     names = [_cell(entry["label"]) for entry in report["classes"]]
     counts = report["confusion"]
     if len(names) <= MOST_CLASSES:
-        lines = ["Confusion: a row is what it is, a column what it was taken for.", ""]
+        lines = ["Confusion matrix: rows are the true classes, columns the predicted ones.", ""]
         lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
         lines += [
             f"| {name} | {' | '.join(map(str, row))} |"
@@ -187,7 +187,7 @@ def _confusion(report):
         if count and is_ != taken
     ]
     most = sorted(wrong, key=lambda entry: -entry[0])[:LISTED]
-    lines = [f"- {is_} taken for {taken}: {count}" for count, is_, taken in most]
+    lines = [f"- {is_} mistaken for {taken}: {count}" for count, is_, taken in most]
     return ["Most frequent confusions:", "", *(lines or ["none"]), ""]
 
 
@@ -196,11 +196,11 @@ def _use(settings):
     return [
         "## Intended use and limits",
         "",
-        f"For videos like those it learnt from. {_answers(settings)}; on other cameras, places and "
-        "people than those of its data it was not measured.",
+        f"For videos like those it was trained on. {_answers(settings)}; it was not evaluated on "
+        "cameras, places or people other than those in its data.",
         "",
-        "Before it is published, its author adds here: whom the videos show and whether they "
-        "agreed, what the model must not be used for, and whom to ask.",
+        "Before publishing, its author adds here: whom the videos show and whether they "
+        "consented, what the model must not be used for, and whom to ask.",
         "",
     ]
 
@@ -208,11 +208,11 @@ def _use(settings):
 def _answers(settings):
     if settings.data.multi_label:
         return (
-            "It says the classes above their thresholds, which were chosen on the validation "
-            "videos and stand in `config.json`"
+            "It gives the classes above their thresholds, which were chosen on the validation "
+            "videos and are in `config.json`"
         )
     return (
-        f"It answers with one of its {len(settings.labels)} classes always, also where a video "
+        f"It always answers with one of its {len(settings.labels)} classes, even when a video "
         "shows none of them"
     )
 
@@ -221,13 +221,13 @@ def _licence(known):
     lines = ["## Licence", ""]
     for name, licence in known.licences.items():
         said = licence or "not known: look it up before this model is passed on"
-        lines.append(f"- weights that are in it or that it needs, `{name}`: {said}")
+        lines.append(f"- weights that it contains or needs, `{name}`: {said}")
     if not known.licences:
-        lines.append("It started from random weights, so that no other model's licence binds it.")
-    return [*lines, "", "That of the videos it learnt from is not known to flaxvid.", ""]
+        lines.append("It started from random weights, so no other model's licence applies.")
+    return [*lines, "", "The licence of the training videos is not known to flaxvid.", ""]
 
 
 def _cell(value):
-    """A text from elsewhere, as a table of Markdown may show it."""
+    """A text from elsewhere, escaped for a table in Markdown."""
     plain = errors.printable(str(value))
     return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", plain)

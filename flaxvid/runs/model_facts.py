@@ -17,23 +17,23 @@ from flaxvid.weights import provenance
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """What a card can say beside the settings."""
+    """What a card says, apart from the settings."""
 
     step: int
     """Of the checkpoint."""
     parameters: int
     splits: Mapping[str, tuple[int, int]] | None
-    """Videos and groups of each split; None: the data are not there any more."""
+    """Videos and groups of each split; None: the data is no longer there."""
     report: Mapping[str, Any] | None
     """The `report.json` of this checkpoint; None: it was not evaluated."""
     licences: Mapping[str, str | None]
-    """Of the weights that it started from, or that its frame encoder has; None: not known."""
+    """Of the weights it started from and of its frame encoder's; None: not known."""
 
 
 def find_out(run: Path | None, settings: config.Settings, step: int, parameters: int) -> Known:
-    """Looks up what there is to say: the evaluation in the run, the data's splits, licences.
+    """Finds the evaluation in the run, the sizes of the data's splits, and licences.
 
-    A report of another checkpoint or split than test, or on other data, is not this model's.
+    A report on another checkpoint, split or data set is left out.
     """
     report = None
     if run is not None and (run / "report.json").is_file():
@@ -78,5 +78,5 @@ def licence(spec: str) -> str | None:
 
 
 def shown(spec: str) -> str:
-    """Weights or data as a card names them: by the name alone where they are on this machine."""
+    """Weights or data as a card names them: a path by its last part alone."""
     return spec if ":" in spec and not stores.is_store(spec) else Path(spec).name

@@ -130,7 +130,7 @@ def test_a_card_without_an_evaluation_says_so(trained):
     assert "a\\|b, c, d" in card
     assert "%" not in card
     assert "No other" not in card
-    assert "no other model's licence binds it" in card
+    assert "no other model's licence applies" in card
     assert "license:" not in card
 
 
@@ -200,7 +200,7 @@ def test_what_a_model_started_from_is_told():
         found = model_facts.find_out(None, from_it, 7, 12)
         card = model_card.text(from_it, found)
         assert f"| started from | {start} |" in card
-        assert ("no other model's licence binds it" in card) == (start == "random weights")
+        assert ("no other model's licence applies" in card) == (start == "random weights")
 
 
 def test_one_licence_is_told_to_the_hub(trained):
@@ -218,4 +218,7 @@ def test_many_classes_have_their_most_frequent_confusions():
     counts = np.zeros((21, 21), int)
     counts[3, 5], counts[2, 2], counts[4, 1] = 9, 50, 2
     report = {"confusion": counts.tolist(), "classes": [{"label": f"c{n}"} for n in range(21)]}
-    assert model_card._confusion(report)[2:4] == ["- c3 taken for c5: 9", "- c4 taken for c1: 2"]
+    assert model_card._confusion(report)[2:4] == [
+        "- c3 mistaken for c5: 9",
+        "- c4 mistaken for c1: 2",
+    ]
