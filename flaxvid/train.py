@@ -8,16 +8,13 @@ import time
 from pathlib import Path
 
 import jax
-from flax import nnx
 
 from flaxvid import errors, exercise
 from flaxvid.data import balance, batches
 from flaxvid.evaluation import inference, overfitting
 from flaxvid.exercise import mine
-from flaxvid.models import cost, linear
-from flaxvid.recipes import zoo
+from flaxvid.models import cost
 from flaxvid.runs import (
-    baseline,
     compile_cache,
     config,
     config_file,
@@ -26,6 +23,7 @@ from flaxvid.runs import (
     dry_run,
     embed,
     from_weights,
+    initial_values,
     interrupt,
     last_screen,
     loop,
@@ -40,7 +38,6 @@ from flaxvid.runs import (
     tracked_pictures,
     tracking,
     trained_model,
-    unused_options,
 )
 from flaxvid.training import (
     averaging,
@@ -53,7 +50,6 @@ from flaxvid.training import (
     step,
 )
 from flaxvid.training import state as states
-from flaxvid.weights import convert, pretrained
 
 COMMAND = "python -m flaxvid.train"
 
@@ -127,32 +123,7 @@ def _train(chosen, began, at_end):
 
     # ------------------------------------------------------------------ model, optimizer, steps
     how, recipe = settings.machine.parallel, settings.recipe
-    model = zoo.find(settings.arch, settings.size).module(
-        settings.model, rngs=nnx.Rngs(settings.run.seed)
-    )
-    parts = states.split(
-        model, axis=parallel.AXIS if how == "pmap" else None, freezes=recipe.freezes
-    )
-    if stored is not None:
-        parts = parts._replace(stats=baseline.with_statistics(parts.stats, stored, settings.model))
-    if settings.run.weights is not None and settings.run.resume is None:
-        params, report = pretrained.load(
-            settings.run.weights, settings.model, parts.params, labels=settings.labels
-        )
-        parts = parts._replace(params=params)
-        print(f"{settings.run.weights}:\n{report.brief()}")
-        unused_options.refuse_fresh(recipe, report.fresh())
-        print(from_weights.told(settings, chosen, stored))
-    if encoder is not None:
-        parts, report = encoder.fill(parts)
-        print(
-            f"{encoder.spec}: the frame encoder {encoder.name} starts from it: {report.summary()}"
-        )
-        fresh = [n for n in convert.by_name(parts.params) if not n.startswith("encoder/")]
-        unused_options.refuse_fresh(recipe, fresh, "--encoder-weights", "^encoder/")
-    if isinstance(settings.model, linear.LinearConfig) and settings.run.resume is None:
-        found = baseline.solved(parts.params, parts.stats, stored, settings.model)
-        parts = parts._replace(params=found)
+    parts = initial_values.parts(settings, chosen, stored, encoder)
     total = optimizer.total_steps(recipe, epoch_clips, batch_size)
     if recipe.steps is None or settings.data.views:
         print(_by_size(settings, loaders["train"], total))
