@@ -27,7 +27,7 @@ class FromActionbert:
     encoder: str = "resnet18"
     """What they were made with; its files don't say."""
     allow_leakage: bool = False
-    """Go on although a group is in more than one split, as in its own splits it does."""
+    """Accept groups that are in more than one split, as they are in its own splits."""
 
 
 def prepare_from(options: FromActionbert) -> None:

@@ -49,7 +49,7 @@ class Embeddings:
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
     allow_leakage: bool = False
-    """Go on although a group is in more than one split."""
+    """Accept groups that are in more than one split."""
     work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
         default_factory=workers.Workers
     )

@@ -41,7 +41,7 @@ class Folder:
     overwrite: bool = False
     """Replace a manifest of that name."""
     allow_leakage: bool = False
-    """Go on although a group is in more than one split."""
+    """Accept groups that are in more than one split."""
 
 
 def prepare(options: Folder) -> None:

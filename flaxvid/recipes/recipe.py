@@ -10,50 +10,49 @@ from flaxvid import errors
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to learn; the defaults are the architecture's recipe.
-
-    Every field is checked where a recipe is made.
+    """How to train; the defaults are the architecture's recipe.
 
     Raises:
         UserError: for a value out of its range, with the option, the value and the range.
     """
 
     steps: int | None = None
-    """Updates to make, 1 or more; None: as many as the epochs take."""
+    """Training steps, 1 or more; None: as many as the epochs take."""
     epochs: float = 10.0
-    """Passes over the training videos, above 0; counts where `steps` is None. Given on the command
-    line, it takes the place of the recipe's steps."""
+    """Passes over the training videos, above 0; used if `steps` is None. Given on the command line,
+    it replaces the recipe's steps."""
     least_steps: int = 0
-    """Updates to make, 0 or more, where `steps` is None and the epochs take fewer."""
+    """Fewest training steps, 0 or more, if `steps` is None and the epochs take fewer."""
     batch_size: int = 16
-    """Clips in a step, over all devices together, 1 or more."""
+    """Clips in a step, on all devices together, 1 or more."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """Sgd has momentum; adamw's decay stands apart from its gradients."""
+    """Sgd has momentum; adamw's weight decay is decoupled from the gradients."""
     learning_rate: float = 1e-3
-    """At its highest; 0 or more."""
+    """Its peak, 0 or more."""
     schedule: Literal["constant", "step", "cosine"] = "cosine"
     """Cosine: warm-up, then down to a hundredth. Step: times 0.1 at each milestone."""
     warmup: float = 0.05
-    """Steps in which the rate rises from zero (cosine only): below 1 a share of the run, from 1 on
-    a number of steps."""
+    """Steps in which the rate rises from zero (cosine only): below 1 a fraction of the run, from 1
+    on a number of steps."""
     milestones: tuple[float, ...] = (0.7, 0.9)
-    """Where the step schedule falls: all below 1 as shares of the run, or all from 1 on as
+    """Where the step schedule falls: all below 1 as fractions of the run, or all from 1 on as
     steps."""
     weight_decay: float = 0.05
-    """On kernels only: never on norms, biases and embeddings; 0 or more."""
+    """Applied to kernels only, not to norms, biases and embeddings; 0 or more."""
     momentum: float = 0.9
     """Of SGD, 0 to below 1."""
     clip_norm: float | None = 1.0
-    """Largest norm of the whole gradient, above 0; None: unbounded."""
+    """Global norm to which gradients are clipped, above 0; None: not clipped."""
     label_smoothing: float = 0.0
-    """Share of every target that is spread over all classes alike, 0 to below 1."""
+    """Fraction of every target that is spread evenly over all classes, 0 to below 1."""
     balance: Literal["none", "sampling", "loss"] = "none"
-    """Where classes have unlike numbers of videos: draw each class as often as any other, or let
-    each video count in the loss by the inverse of its class's number."""
+    """For classes of different sizes: draw every class equally often, or weight each video's loss
+    by the inverse of its class's size."""
     mixup: float = 0.0
-    """Blend each clip with another of the batch; alpha of the Beta distribution, 0 for none."""
+    """Blend each clip with another of the batch; alpha of the Beta distribution, 0: off."""
     cutmix: float = 0.0
-    """Paste a box of another clip over each; alpha, 0 for none. With mixup: one or the other."""
+    """Paste a box of another clip over each; alpha, 0: off. With mixup, each batch gets one of
+    them."""
     augment: int = 0
     """Random changes of colour or geometry to each clip, the same for all of its frames."""
     magnitude: float = 0.3
@@ -64,16 +63,17 @@ class Recipe:
     patience: int | None = None
     """Stop after so many evaluations without a better accuracy, 1 or more."""
     keep: Literal["best", "last"] = "best"
-    """Checkpoint to judge and to use: the best on validation videos, or the last, where those are
+    """Checkpoint to evaluate and use: the best on the validation videos, or the last, if those are
     too few to choose by."""
     layer_decay: float = 1.0
-    """Each layer learns at this multiple of the rate of the one above it, above 0 and up to 1: from
-    the head down over the blocks to the patches, and through a frame encoder below them."""
+    """Learning rate of each layer as a multiple of that of the layer above it, above 0 and up to 1:
+    from the head down through the blocks to the patches, and through a frame encoder below."""
     rate_factors: tuple[str, ...] = ()
-    """REGEX=FACTOR on the learning rate of parameters whose path it is found in, as `^head=10`."""
+    """REGEX=FACTOR: multiplies the learning rate of parameters whose path matches, as
+    `^head=10`."""
     freeze: tuple[str, ...] = ()
-    """REGEX: parameters whose path it is found in stay as they are, as `^blocks/[0-8]/`, and with
-    them the statistics of a BatchNorm."""
+    """REGEX: parameters whose path matches are not trained, as `^blocks/[0-8]/`, nor are the
+    statistics of their BatchNorm."""
 
     def __post_init__(self):
         def at_least_0(name):
