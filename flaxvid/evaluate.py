@@ -23,6 +23,7 @@ from flaxvid.evaluation import (
     page,
     predictions,
     report,
+    report_files,
     wording,
 )
 from flaxvid.models import cost
@@ -96,7 +97,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     # ------------------------------------------------------------------ model and data
     _refuse_half(chosen)
     chosen = _located(chosen)
-    report.refuse_place(chosen.out or chosen.run)
+    report_files.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
     if chosen.run is not None:
         trained = trained_model.open_best(chosen.run, mesh)
@@ -174,7 +175,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     predictions.write(judged, settings.labels, folder)
     worst = mistakes.clips(judged, settings.labels, _clips_of(loader, settings))
     drawn = mistakes.write(worst, folder)
-    written = report.write(found, judged, folder, drawn)
+    written = report_files.write(found, judged, folder, drawn)
     written += filter(None, (predictions.NAME, drawn))
     films = [(mistake.title, mistake.film()) for mistake in worst]
     written.append(page.write(found, films, folder, _curves(chosen)))
@@ -195,8 +196,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         print(f"note: {line}")
     if found["skipped"]:
         print(
-            f"{len(rows) - found['videos']} of {len(rows)} videos could not be read and count in "
-            "no number: see report.md"
+            f"{len(rows) - found['videos']} of {len(rows)} videos could not be read and are not "
+            "in the numbers: see report.md"
         )
     print(f"{folder}: {', '.join(written)}")
     return found

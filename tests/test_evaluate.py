@@ -143,10 +143,10 @@ def test_videos_that_cannot_be_read_count_in_no_number(folder, small_motion, tmp
     out = tmp_path / "report"
     found = report_of(folder, out, data=str(tmp_path / "videos.csv"), orders=False)
     assert (found["videos"], len(found["skipped"])) == (18, 2)
-    assert "2 of 20 videos could not be read and count in no number" in capsys.readouterr().out
+    assert "2 of 20 videos could not be read and are not in the numbers" in capsys.readouterr().out
     page = (out / "report.md").read_text(encoding="utf-8")
     assert "18 videos of " in page
-    assert "2 files could not be read; their videos count in no number:" in page
+    assert "2 files could not be read; their videos are not in the numbers:" in page
     assert f"- {tmp_path / rows[0].path}: the file is empty" in page
     assert len(predictions.read(out / "predictions.csv").videos) == 18
 

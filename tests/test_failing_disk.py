@@ -260,7 +260,7 @@ ELSEWHERE = {
     "folders.py",  # makes an empty one
     "demo.py",  # copies examples into a folder of its own, which goes with the page
     "evaluation/mistakes.py",  # takes an old picture away
-    "evaluation/report.py",  # likewise
+    "evaluation/report_files.py",  # likewise
     "store_copies.py",  # what a store has, copied anew; tests/test_stores.py
     "stores.py",  # an object that tells whether one may write; tests/test_stores.py
     "runs/model_folder.py",  # as atomic.whole_folder makes it

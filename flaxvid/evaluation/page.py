@@ -90,8 +90,8 @@ def _notes(report):
         found.insert(0, wording.beside_linear(report))
     if report["skipped"]:
         found.append(
-            f"{len(report['skipped'])} files could not be read; their videos count in no number "
-            "(report.md lists them)"
+            f"{len(report['skipped'])} files could not be read; their videos are not in the "
+            "numbers (report.md lists them)"
         )
     return f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in found)}</ul>" if found else ""
 

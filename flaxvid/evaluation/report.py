@@ -1,29 +1,15 @@
-"""A judged model as numbers and pages: report.json, report.md, confusion.png, calibration.png."""
+"""An evaluated model in numbers: overall, by class, and with the frames in another order."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from flaxvid import errors, files, folders
 from flaxvid.data import balance, manifest
-from flaxvid.evaluation import average_precision, scores, wording
-from flaxvid.figures import calibration as calibration_figure
-from flaxvid.figures import confusion as confusion_figure
+from flaxvid.evaluation import average_precision, scores
 from flaxvid.training import metrics
 
-NAMES = (
-    "report.json",
-    "report.md",
-    "confusion.png",
-    "calibration.png",
-    "predictions.csv",
-    "mistakes.png",
-    "report.html",
-)
-LISTED = 20  # videos in report.md that could not be read; report.json has all
 DIGITS = 6  # of a number in report.json: what another batch size can't change
 
 
@@ -188,92 +174,3 @@ def _rounded(value):
     if isinstance(value, (float, np.floating)):
         return round(float(value), DIGITS)
     return int(value) if isinstance(value, np.integer) else value
-
-
-def refuse_place(folder: Path) -> None:
-    """Refuses a folder for a report, before anything is judged.
-
-    Raises:
-        FileError: if it can't be written, or files of these names are there that are no report.
-    """
-    folders.refuse_strangers(folder, NAMES[0], NAMES)
-    folders.refuse_unwritable(folder, "--out")
-
-
-def write(report: dict, judged: Predictions, folder: Path, mistakes: str | None) -> list[str]:
-    """Writes the report into `folder` in all its forms, and says how the files are called.
-
-    `mistakes` is the name of their picture, if there is one.
-
-    Raises:
-        FileError: if it can't be written.
-    """
-    labels = [entry["label"] for entry in report["classes"]]
-    files.write_json(folder / "report.json", report)
-    files.write_text(folder / "report.md", markdown(report, mistakes))
-    if judged.thresholds is None:
-        counts = np.array(report["confusion"])
-        axes = confusion_figure.draw(counts, labels, title="percent of each row")
-        files.save_figure(folder / "confusion.png", axes.figure)
-        found = scores.calibration(judged.probabilities, judged.labels)
-    else:
-        with errors.or_say_why(folder / "confusion.png", "removed", "permit it"):
-            (folder / "confusion.png").unlink(missing_ok=True)  # of an earlier evaluation
-        found = scores.calibration_of_each(judged.probabilities, judged.labels)
-    axes = calibration_figure.draw(found, title="sure, and right?")
-    files.save_figure(folder / "calibration.png", axes.figure)
-    return [name for name in NAMES[:4] if name != "confusion.png" or "confusion" in report]
-
-
-def markdown(report: dict, mistakes: str | None = None) -> str:
-    """The report as a page: what was judged, the numbers, and a table of the classes.
-
-    `mistakes` is the name of their picture, if there is one.
-    """
-    pictures = ["confusion"] if "confusion" in report else []
-    measure, score = wording.measure(report), wording.score(report)
-    lines = [
-        f"# {wording.title(report)}",
-        "",
-        f"{report['videos']} videos of {wording.groups(report)}, {report['views']}; "
-        f"checkpoint of step {report['step']}.",
-        "",
-        *([f"- {wording.by_class(report)}"] if report["uneven"] else []),
-        f"- {measure} **{score:.1%}**, {wording.within(report)} (groups drawn)",
-        f"- {wording.beside(report)}",
-        *(
-            f"- frames {order}: {measure} {left:.1%}, {left - score:+.1%}"
-            for order, left in report["orders"].items()
-        ),
-        *([f"- {wording.beside_linear(report)}"] if "linear" in report else []),
-        *(f"- {line}" for line in report.get("advice", [])),
-        "",
-        *_left_out(report["skipped"]),
-        " ".join(f"![{name}]({name}.png)" for name in (*pictures, "calibration")),
-        "",
-        *_mistakes(report, mistakes),
-    ]
-    header, *rows = wording.class_table(report)
-    lines += [f"| {' | '.join(header)} |", "|---|" + "---:|" * (len(header) - 1)]
-    lines += [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _left_out(skipped):
-    """The videos that could not be read, which no number counts."""
-    if not skipped:
-        return []
-    listed = [f"- {errors.printable(reason)}" for reason in list(skipped.values())[:LISTED]]
-    more = [f"- and {len(skipped) - LISTED} more"] if len(skipped) > LISTED else []
-    said = f"{len(skipped)} files could not be read; their videos count in no number:"
-    return [said, "", *listed, *more, ""]
-
-
-def _mistakes(report, picture):
-    said = wording.mistaken(report)
-    if said is None:
-        return ["No video was taken for something else.", ""]
-    said = f"{said}: see "
-    if picture is None:
-        return [f"{said}predictions.csv.", ""]
-    return [f"{said}predictions.csv. The surest of these mistakes:", "", f"![]({picture})", ""]

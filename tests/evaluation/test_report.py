@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flaxvid.data import manifest
-from flaxvid.evaluation import advice, leaderboard, report, wording
+from flaxvid.evaluation import advice, leaderboard, report, report_files, wording
 
 
 def predictions(labels, predicted):
@@ -76,7 +76,7 @@ def test_of_several_labels_without_a_mistake_there_is_no_interval():
     found, judged, _ = several(right)
     assert (found["map"], found["exact"], found["interval"]) == (1.0, 1.0, None)
     assert found["chance"] == 0.5
-    page = report.markdown(found)
+    page = report_files.markdown(found)
     assert "mAP **100.0%**, no interval, as all draws of groups are alike" in page
     assert "| c | 0 | – | 50.0% | 0.0% | 0.0% | 0.0% | – |" in page
     (line,) = leaderboard.rank([found])
