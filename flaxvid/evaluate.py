@@ -1,7 +1,7 @@
-"""Judge a trained model: accuracy (of several labels a video, mAP) with its interval, by class,
-calibration, confusion, and what is left of it when the frames are shuffled, reversed, frozen, or
-only one of them is shown. All of it is in report.html too, one file that opens in a browser without
-a network."""
+"""Evaluate a trained model: accuracy (or mAP, with several labels a video) with its interval, by
+class, calibration, confusion, and the accuracy when frames are shuffled, reversed, frozen, or
+reduced to the middle one. Everything is also in report.html, one file that opens in a browser
+without a network."""
 
 import dataclasses
 import functools
@@ -43,7 +43,7 @@ from flaxvid.training import parallel
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOptions:
-    """What to judge, and how."""
+    """What to evaluate, and how."""
 
     run: Annotated[
         Path | None,
@@ -51,25 +51,25 @@ class EvaluateOptions:
         tyro.conf.arg(metavar="RUN"),
         ranges.Source(("hf:",), stores=True),
     ] = None
-    """Run directory that `flaxvid.train` left; its best checkpoint is judged. Or a model that
+    """Run directory of `flaxvid.train`, of which the best checkpoint is evaluated; or a model that
     `flaxvid.export --format flaxvid` made, here or as hf:owner/name[@revision]."""
     weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
-    """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]; they
+    """Instead of a run, weights with a head: a file, a folder or hf:owner/name[@revision]; they
     need --data and --out."""
     data: Annotated[str | None, ranges.Source(("motion", "tfds:"), stores=True)] = None
-    """Other data than the run's, named as for train."""
+    """Data other than the run's, named as for train."""
     split: Literal["train", "validation", "test"] = "test"
-    """Part of the data to judge on."""
+    """Part of the data to evaluate on."""
     windows: Annotated[int, ranges.between(1, 1000)] = 1
-    """Windows of time of each video; 10 is C3D's custom."""
+    """Temporal windows of each video; C3D's authors used 10."""
     crops: Literal[1, 3] = 1
-    """One in the middle, or 3 along the longer side; 3 is TimeSformer's custom."""
+    """Spatial crops: 1 in the middle, or 3 along the longer side as TimeSformer's authors used."""
     orders: bool = True
-    """Judge on shuffled, reversed, frozen and single frames too."""
+    """Evaluate on shuffled, reversed, frozen and single frames too."""
     batch_size: Annotated[int, ranges.BATCH] = 32
-    """Clips at a time, over all devices together. Changes no number."""
+    """Clips at a time, on all devices together. Does not change results."""
     threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    """Decoding threads."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for the report; None: the run's, if there is one."""
 

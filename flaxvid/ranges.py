@@ -38,7 +38,6 @@ def below(low: float | int, high: float | int) -> bounds.Interval:
 THREADS = between(1, 1024)
 SEED = between(0, 2**32 - 1)
 PROBABILITY = between(0, 1)
-SHARE = between(0, 1)
 STEPS = between(1, 10**12)
 WIDTH = between(1, 2**16)  # of a layer
 DEPTH = between(1, 1000)  # layers

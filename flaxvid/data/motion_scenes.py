@@ -111,11 +111,6 @@ def rows(kind: Kind) -> Iterator[manifest.Row]:
                 yield _row(split, scene, label, 0)
 
 
-def own_class(scene: int) -> str:
-    """The class that the dial ties to a training scene of this number."""
-    return CLASSES[scene % len(CLASSES)]
-
-
 def _row(split, scene, label, index):
     group = f"{split}_{scene:04d}"
     return manifest.Row(
