@@ -1,8 +1,8 @@
-"""Files and folders that are there whole, or not at all.
+"""Atomic writing: a file or folder is there whole, or not at all.
 
-Each is written under a temporary name beside its place, brought to the disk, and renamed. A full
-disk, a folder without permission or a kill at any moment leaves the file of before, or none, and
-never half a file for the next command to take for a whole one. What the system refuses becomes a
+Each is written under a temporary name in the same folder, flushed to disk, and renamed. A full
+disk, missing permission or a kill at any moment leaves the previous file, or none, and never half a
+file that the next command would take for a whole one. Errors of the operating system become a
 `UserError` of one line that names the file.
 """
 
@@ -24,13 +24,13 @@ TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.[0-9]+\.partial(\.[^.]*)?", re.DOTAL
 
 @contextlib.contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
-    """A temporary name with the ending of `path`, for what writes by name; then it is `path`.
+    """Yields a temporary path with the suffix of `path`, and renames it to `path` at the end.
 
     If the block raises, nothing is left of it and `path` is as it was. A link is followed: the
     file that it leads to is replaced, and the link stays.
 
     Raises:
-        FileError: if it can't be written, or something stands there that is no file.
+        FileError: if it can't be written, or what is there is not a file.
     """
     if stores.is_store(path):
         with tempfile.TemporaryDirectory() as folder:
@@ -39,10 +39,10 @@ def whole(path: Path | str) -> Iterator[Path]:
             stores.path(path).write_bytes(made.read_bytes())
         return
     place = Path(os.path.realpath(path))
-    with errors.or_say_why(path):
+    with errors.naming(path):
         _refuse_protected(place)
         partial = place.with_name(_temporary(place.name))
-        # A kill left it under this number: in a container, every process may have the same.
+        # A killed process left it: in a container, every process may have the same number.
         partial.unlink(missing_ok=True)
         try:
             yield partial
@@ -57,9 +57,9 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 
 def remove_partial(folder: Path | str) -> None:
-    """Removes what kills have left, in a folder, of files that `whole` was writing there.
+    """Removes the temporary files that killed processes left in a folder.
 
-    For who alone writes in it, as the name of such a file tells no living process from a dead one.
+    Only for a folder that no other process writes to: their names don't tell whether one is alive.
     """
     with contextlib.suppress(OSError):
         for name in filter(TEMPORARY.fullmatch, os.listdir(folder)):
@@ -69,19 +69,19 @@ def remove_partial(folder: Path | str) -> None:
 
 @contextlib.contextmanager
 def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[Path]:
-    """A new folder under a temporary name; when the block ends it is `folder`.
+    """Yields a new folder under a temporary name, and renames it to `folder` at the end.
 
-    What a kill left under that name is removed by the next that makes the folder. The files inside
-    are not forced to the disk one by one: after a power cut, unlike after a kill, some may be
-    empty.
+    What a killed process left under that name is removed the next time the folder is made. The
+    files inside are not flushed to disk one by one: after a power cut, unlike after a kill, some
+    may be empty.
 
     Args:
         folder: to make.
-        partials: a folder in which it has a name that nobody else has, where others may be making
-            the same one; None: it is made beside `folder`.
+        partials: a folder for temporary names that are unique, if other processes may be making
+            the same folder; None: it is made next to `folder`.
 
     Raises:
-        FileError: if it can't be made, or `folder` is there and not empty.
+        FileError: if it can't be made, or `folder` exists and is not empty.
     """
     if stores.is_store(folder):
         with tempfile.TemporaryDirectory() as partial:
@@ -90,7 +90,7 @@ def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[P
         return
     folder = Path(folder)
     partial = partial_name(folder, partials)
-    with errors.or_say_why(folder):
+    with errors.naming(folder):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -103,11 +103,11 @@ def whole_folder(folder: Path | str, partials: Path | None = None) -> Iterator[P
 
 
 def partial_name(path: Path, partials: Path | None = None) -> Path:
-    """Where something is made that gets its name `path` when it is whole.
+    """The temporary path of something that is renamed to `path` when it is complete.
 
     Args:
-        path: the name.
-        partials: a folder in which it has a name that nobody else has; None: beside `path`.
+        path: the final one.
+        partials: a folder for temporary names that are unique; None: next to `path`.
     """
     if partials is None:
         return path.with_name(f".{path.name}.partial")
@@ -115,7 +115,7 @@ def partial_name(path: Path, partials: Path | None = None) -> Path:
 
 
 def _refuse_protected(place):
-    """What a rename would replace without asking: devices, folders, files that may not change."""
+    """Refuses what a rename would replace without asking: devices, folders, read-only files."""
     if not os.path.lexists(place):
         return
     if not place.is_file():
@@ -127,7 +127,7 @@ def _refuse_protected(place):
 
 
 def _temporary(name):
-    """Hidden, short enough whatever the name, one for each file and process."""
+    """A hidden name, short enough for any file system, unique to the file and the process."""
     stem, ending = os.path.splitext(name)
     mark = f"{zlib.crc32(os.fsencode(name)):08x}.{os.getpid()}"
     return f".{stem[:20]}.{mark}.partial{ending if len(ending) < 10 else ''}"

@@ -1,4 +1,4 @@
-"""What goes wrong through no fault of the code: said in one line, with the way out.
+"""Errors that are not the code's fault, reported in one line with the remedy.
 
 Every error a user can cause is a `UserError` whose message names the file or option, the value
 and the remedy. Commands run inside `one_line_errors`, so that people see that line and exit
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# Of a disk or a file system, and never of the code.
+# Errors of a disk or a file system, never of the code.
 REFUSALS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
     *(errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE, errno.EMFILE, errno.ENFILE),
@@ -26,12 +26,12 @@ class UserError(ValueError):
 
 
 class NotLocalError(RuntimeError):
-    """A use that a path in an object store has not. No ValueError: `os.path.exists` takes those
-    for a file that is not there."""
+    """A use that paths in an object store don't support. Not a ValueError: `os.path.exists` takes
+    those for a missing file."""
 
 
 class VideoError(UserError):
-    """A video that cannot be read as asked; `path` says which."""
+    """A video that can't be read as requested; `path` says which."""
 
     def __init__(self, path: str | os.PathLike[str], problem: str):
         name = printable(path)
@@ -50,10 +50,10 @@ class FileError(UserError):
 
 @contextlib.contextmanager
 def damage_in(path: str | os.PathLike[str], remedy: str, kind: type[UserError] = UserError):
-    """Inside, the content of a file is taken apart: what is not as it should be is its damage.
+    """Inside, the content of a file is parsed; whatever is not as expected is reported as damage.
 
     Raises:
-        UserError: or another `kind`, naming the file and what to do.
+        UserError: or another `kind`, naming the file and the remedy.
     """
     try:
         yield
@@ -74,12 +74,12 @@ def _short(error):
 
 
 @contextlib.contextmanager
-def or_say_why(
+def naming(
     path: Path | str,
     done: str = "written",
     remedy: str = "make room, permit it, or choose another place",
 ) -> Iterator[None]:
-    """Inside, what the system refuses is said of `path`, in one line.
+    """Inside, an error of the operating system becomes one line that names `path`.
 
     Raises:
         FileError: `path: can't be written (No space left on device); make room, ...`
@@ -94,7 +94,7 @@ def or_say_why(
 
 
 def kind(mode: int) -> str:
-    """What stands under a name, in words, from the mode that `os.stat` gives."""
+    """What a mode of `os.stat` stands for, in words."""
     names = {
         stat.S_IFDIR: "a folder",
         stat.S_IFREG: "a file",
@@ -105,15 +105,15 @@ def kind(mode: int) -> str:
 
 
 def printable(text: str | os.PathLike[str]) -> str:
-    r"""A text or path from elsewhere, as a terminal may show it.
+    r"""A text or path that is safe to print.
 
-    What would command a terminal becomes `\x1b`, and a byte of a name that is no UTF-8 `\xe9`.
+    Control characters become `\x1b`, and bytes of a name that are not UTF-8 `\xe9`.
     """
     return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
 
 
 def argument(path: str | os.PathLike[str]) -> str:
-    """A path as a shell takes it, in a command to be copied: `'my videos/a.mp4'`."""
+    """A path quoted for a shell, in a command to be copied: `'my videos/a.mp4'`."""
     return shlex.quote(printable(path))
 
 
@@ -128,9 +128,9 @@ def _escaped(character):
 def one_line_errors() -> Iterator[None]:
     """Turns a `UserError` raised inside into `error: ...` on stderr and exit code 2.
 
-    What the system refuses wherever nothing better was said of it, as a disk that is full, is one
-    line too. Ctrl-C ends with exit code 130, as shells expect, and a reader that has gone, as
-    `| head` goes after ten lines, with 141.
+    An error of the operating system that nothing else has reported, such as a full disk, is one
+    line too. Ctrl-C ends with exit code 130, as shells expect, and a closed pipe, as `| head`
+    leaves it after ten lines, with 141.
     """
     try:
         try:
@@ -142,10 +142,10 @@ def one_line_errors() -> Iterator[None]:
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("broken off", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        if _somebody_reads():  # then it is another pipe that broke, and no matter of course
+        if _somebody_reads():  # then another pipe broke, which is an error
             raise
         # Python flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -156,7 +156,7 @@ def one_line_errors() -> Iterator[None]:
             raise
         what = "the folder that this command runs in" if gone else error.filename
         named = printable(str(what)) + ": " if what else ""
-        reason = "is no more; change to another" if gone else f"{error.strerror}; see to it"
+        reason = "no longer exists; change to another" if gone else f"{error.strerror}; see to it"
         print(f"error: {named}{reason}", file=sys.stderr)
         sys.exit(2)
 
@@ -170,9 +170,9 @@ def _is_somewhere():
 
 
 def _somebody_reads():
-    """Whether what is printed still goes somewhere."""
+    """Whether standard output still has a reader."""
     try:
-        print(flush=True)  # to flush alone says nothing: what broke the pipe has left the buffer
+        print(flush=True)  # flushing alone tells nothing: what broke the pipe has left the buffer
     except BrokenPipeError:
         return False
     return True

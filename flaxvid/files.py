@@ -1,7 +1,7 @@
 """Texts, JSON and CSV: read whole and checked, written whole or not at all (`atomic`).
 
-No pipe and no device is read. What the system refuses, and what is damaged, becomes a `UserError`
-of one line that names the file.
+No pipe and no device is read. Errors of the operating system and damaged content become a
+`UserError` of one line that names the file.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ LARGEST = 2**28  # bytes of a text: the manifest of a million videos has half of
 
 # ------------------------------------------------------------------ writing
 def write_bytes(path: Path | str, data: bytes) -> None:
-    """Writes a file, over one of that name if there is.
+    """Writes a file, replacing one of that name.
 
     Raises:
         FileError: if it can't be written.
@@ -30,7 +30,7 @@ def write_bytes(path: Path | str, data: bytes) -> None:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes a text in UTF-8, its newlines as they are.
+    """Writes text as UTF-8, without changing its newlines.
 
     Raises:
         FileError: if it can't be written.
@@ -61,7 +61,7 @@ def write_csv(path: Path | str, header: Sequence[str], rows: Iterable[Iterable[A
 
 
 def spreadsheet_cell(value: Any) -> Any:
-    """The value, and a text with a ' before it that a spreadsheet would run: =HYPERLINK(...)."""
+    """The value, with a ' before a text that a spreadsheet would run: =HYPERLINK(...)."""
     risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
     return f"'{value}" if risky else value
 
@@ -93,7 +93,7 @@ def append(path: Path | str, text: str) -> None:
         before = place.read_bytes() if place.exists() else b""
         place.write_bytes(before + text.encode())
         return
-    with errors.or_say_why(path), Path(path).open("a", encoding="utf-8") as file:
+    with errors.naming(path), Path(path).open("a", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -102,10 +102,10 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
     """The text of a file in UTF-8, with or without a byte order mark.
 
     Raises:
-        FileError: if it is missing, no file (a device or a pipe would be read for ever), larger
-            than `largest` bytes, or no text.
+        FileError: if it is missing, not a file (a device or a pipe would be read for ever), larger
+            than `largest` bytes, or not text.
     """
-    with errors.or_say_why(path, "read", "check the path"):
+    with errors.naming(path, "read", "check the path"):
         _refuse_unreadable(path, largest)
         data = stores.path(path).read_bytes()
     try:
@@ -132,7 +132,7 @@ def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:
     """The values in a JSON file.
 
     Raises:
-        FileError: if it can't be read, or is no JSON.
+        FileError: if it can't be read, or is not JSON.
     """
     try:
         return json.loads(read_text(path, largest=largest))
@@ -144,10 +144,10 @@ def read_json(path: Path | str, *, largest: int = LARGEST) -> Any:
 
 
 def read_csv(path: Path | str, *, largest: int = LARGEST) -> tuple[list[str], list[dict[str, Any]]]:
-    """The header of a CSV file, and its rows by it.
+    """The header of a CSV file, and its rows as dictionaries.
 
     Raises:
-        FileError: if it can't be read, or is no CSV.
+        FileError: if it can't be read, or is not CSV.
     """
     with open_csv(path, largest=largest) as reader:
         return list(reader.fieldnames or ()), list(reader)
@@ -155,12 +155,12 @@ def read_csv(path: Path | str, *, largest: int = LARGEST) -> tuple[list[str], li
 
 @contextlib.contextmanager
 def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictReader]:
-    """Inside, the rows of a CSV file come one by one, so that a large one is never in memory.
+    """Yields the rows of a CSV file one by one, so that a large file is never in memory.
 
     Raises:
-        FileError: if it can't be read, or is no CSV; from inside too.
+        FileError: if it can't be read, or is not CSV, also while rows are read.
     """
-    with errors.or_say_why(path, "read", "check the path"):
+    with errors.naming(path, "read", "check the path"):
         _refuse_unreadable(path, largest)
         with stores.path(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

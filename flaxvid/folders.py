@@ -1,4 +1,4 @@
-"""Folders to write into: made, and refused where what is in them is not ours."""
+"""Output folders: made, or refused if they hold something that flaxvid did not make."""
 
 import errno
 import os
@@ -9,43 +9,43 @@ from flaxvid import atomic, errors, stores
 
 
 def make_folder(folder: Path | str) -> None:
-    """Makes a folder and those above it, if they are not there.
+    """Makes a folder and its parents, if they don't exist.
 
     Raises:
         FileError: if it can't be made.
     """
     if stores.is_store(folder):  # which has none
         return
-    with errors.or_say_why(folder):
+    with errors.naming(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def refuse_occupied(folder: Path | str, made: str) -> None:
-    """Refuses a folder with something in it that we have not made there.
+    """Refuses a folder that holds something which was not made for this purpose.
 
     Args:
-        folder: where something is to be written; it may be missing.
-        made: what we make, for the message.
+        folder: to be written to; it need not exist.
+        made: how its content should have been made, for the message.
 
     Raises:
         FileError: naming one of the things in it.
     """
-    with errors.or_say_why(folder, "read"):
+    with errors.naming(folder, "read"):
         if stores.is_store(folder):
             found = sorted(entry.name for entry in stores.path(folder).iterdir())
         else:
             found = sorted(os.listdir(folder)) if os.path.lexists(folder) else []
-    # What a kill left of a first file is nobody's.
+    # Temporary files of a killed process don't count.
     found = [name for name in found if not atomic.TEMPORARY.fullmatch(name)]
     if found:
         raise errors.FileError(
             f"{folder}: holds {found[0]!r}, and was not {made}; choose a new folder, so that "
-            "nothing is written over"
+            "nothing is overwritten"
         )
 
 
 def refuse_strangers(folder: Path | str, ours: str, names: Sequence[str]) -> None:
-    """Refuses to write over files of these names that stand in a folder without our `ours`.
+    """Refuses to overwrite files of these names in a folder that has no file `ours`.
 
     Raises:
         FileError: naming the first of them.
@@ -63,7 +63,7 @@ def refuse_strangers(folder: Path | str, ours: str, names: Sequence[str]) -> Non
 
 
 def why_unwritable(path: Path | str) -> str:
-    """Why nothing can be made under a name, as far as can be told without doing it; or nothing."""
+    """Why a path can't be written, as far as can be told without trying; empty if it can."""
     if stores.is_store(path):
         return stores.refusal(path, write=True)
     try:
@@ -80,10 +80,10 @@ def why_unwritable(path: Path | str) -> str:
 
 
 def refuse_unwritable(folder: Path | str, option: str) -> None:
-    """Refuses a folder in which nothing can be made, before the work that is to be kept there.
+    """Refuses a folder that can't be written, before the work whose results go there.
 
     Raises:
-        FileError: naming the option that gives another.
+        FileError: naming the option that chooses another.
     """
     if why := why_unwritable(folder):
         raise errors.FileError(f"{folder}: {why} with {option}")

@@ -20,7 +20,7 @@ PACKAGE = Path(flaxvid.__file__).parent
     ("raised", "code", "said"),
     [
         (errors.UserError("clip.avi: is\nempty"), 2, "error: clip.avi: is empty\n"),
-        (KeyboardInterrupt(), 130, "broken off\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
         (OSError(errno.ENOSPC, "full"), 2, "error: full; see to it\n"),
         (OSError(errno.EROFS, "read-only", "a"), 2, "error: a: read-only; see to it\n"),
     ],
@@ -73,7 +73,7 @@ def test_the_folder_of_a_command_may_be_gone(tmp_path, monkeypatch, capsys):
     (tmp_path / "gone").rmdir()
     with pytest.raises(SystemExit), errors.one_line_errors():
         os.getcwd()
-    said = "error: the folder that this command runs in: is no more; change to another\n"
+    said = "error: the folder that this command runs in: no longer exists; change to another\n"
     assert capsys.readouterr().err == said
 
 

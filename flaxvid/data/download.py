@@ -51,7 +51,7 @@ def download(address: str, path: Path, *, sha256: str | None = None, seconds: fl
         partial = path.with_name(path.name + ".partial")
         _fetch(address, partial, seconds)
         _verify(partial, sha256, address)
-        with errors.or_say_why(path):
+        with errors.naming(path):
             partial.rename(path)
     with contextlib.suppress(OSError):
         _about(path.with_name(path.name + ".partial")).unlink()
@@ -111,7 +111,7 @@ def _fetch(address, partial, seconds):
 def _append(partial, resumed, blocks, have, total, address):
     """Writes what comes, and says how much there is."""
     count = -(-(total or 0) // BLOCK)
-    with errors.or_say_why(partial), partial.open("ab" if resumed else "wb") as file:
+    with errors.naming(partial), partial.open("ab" if resumed else "wb") as file:
         for block in progress.track(blocks, count, f"fetching {address}", "MB"):
             have += file.write(block)
         file.flush()

@@ -138,7 +138,7 @@ class Writer:
         line = dict(
             video_idx=number, video_length=len(embedding), reason=reason, crc32=zlib.crc32(row)
         )
-        with errors.or_say_why(self._partial / JOURNAL):
+        with errors.naming(self._partial / JOURNAL):
             self._journal.write(json.dumps(line) + "\n")
             self._journal.flush()
         self._done[number] = line
@@ -158,7 +158,7 @@ class Writer:
         }
         files.write_json(self._partial / embeddings.INDEX, self._index)
         self._journal.close()
-        with errors.or_say_why(self.folder):
+        with errors.naming(self.folder):
             (self._partial / JOURNAL).unlink()
             self._partial.rename(self.folder)
         return embeddings.read(self.folder)

@@ -55,7 +55,7 @@ class Manifest:
     rows: tuple[Row, ...]
     labels: tuple[str, ...]
     multi_label: bool = False
-    """Whether a row has any number of these labels (`names_of`), and not just one."""
+    """Whether a row has any number of these labels (`names_of`), rather than just one."""
 
     def split(self, name: str) -> "Manifest":
         """The rows of one split, with the whole vocabulary."""
@@ -76,17 +76,17 @@ class Manifest:
         return self.labels.index(row.label)
 
     def names(self, row: Row) -> tuple[str, ...]:
-        """The row's labels: one, or where there may be several any number of them."""
+        """The row's labels: one, or any number of them if `multi_label`."""
         return names_of(row.label) if self.multi_label else (row.label,)
 
     def target(self, row: Row) -> Int32[np.ndarray, ""] | Float32[np.ndarray, " classes"]:
-        """The row's class number; where there may be several, 1 for each of its classes, else 0."""
+        """The row's class number; with several labels a row, 1 for each of its classes, else 0."""
         if not self.multi_label:
             return np.array(self.label_index(row), np.int32)
         return np.isin(self.labels, self.names(row)).astype(np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 over rows and vocabulary: equal for equal data, wherever it lies."""
+        """SHA-256 over rows and vocabulary: equal for equal data, wherever it is stored."""
         names = operator.attrgetter(*COLUMNS[:4])
         rows = sorted(names(row) + _times(row) for row in self.rows)
         digest = hashlib.sha256(f"[{json.dumps(self.labels, ensure_ascii=False)}, [".encode())
@@ -102,7 +102,7 @@ def _times(row):
 
 
 def names_of(label: str) -> tuple[str, ...]:
-    """The labels in that of a row which may have several: `a|b` has two, and `|` has none."""
+    """The labels in a row's label, where there may be several: `a|b` has two, and `|` none."""
     parts = (part.strip() for part in label.split(BETWEEN))
     return tuple(dict.fromkeys(part for part in parts if part))
 
@@ -124,7 +124,7 @@ def several(videos: Manifest) -> Manifest:
 
 
 def one_label(videos: Manifest) -> Manifest:
-    """The same rows, each with its label as it is written: what `several` was made of."""
+    """The same rows, each with one label, as it is written: the reverse of `several`."""
     if not videos.multi_label:
         return videos
     return Manifest(videos.root, videos.rows, tuple(sorted({row.label for row in videos.rows})))
@@ -172,7 +172,7 @@ def rerooted(manifest: Manifest, folder: Path) -> Manifest:
 
 
 def with_plain_paths(manifest: Manifest) -> Manifest:
-    """The same manifest with one name for a file: `a`, where `./a` or `b/../a` stood."""
+    """The same manifest with normalised paths: `a` instead of `./a` or `b/../a`."""
     root = os.path.join(str(stores.absolute(manifest.root)), "")
     plain = (stores.shown(os.path.normpath(row.path)).removeprefix(root) for row in manifest.rows)
     rows = tuple(

@@ -96,21 +96,21 @@ def _are_texts(values):
 
 
 def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> manifest.Row:
-    """A row from the fields of a file's row, `path` and `label` at least.
+    """A row from the fields of a row in a file, at least `path` and `label`.
 
     Args:
-        path: of the file, and
-        number: of its row, for the message.
+        path: of the file, for the message.
+        number: of the row in it, for the message.
         record: the fields by name.
 
     Raises:
-        ManifestError: for fields that are no texts and seconds, are missing, or out of range.
+        ManifestError: for fields that are of the wrong type, missing, or out of range.
     """
     try:
         path_in_it, end = record["path"], record.get("end")
         row = manifest.Row(
             path=path_in_it,
-            # Of millions of rows, what they share is in memory once.
+            # What millions of rows share is in memory once.
             label=sys.intern(record["label"]),
             group=record.get("group") or path_in_it,
             split=sys.intern(record.get("split") or "train"),
@@ -156,7 +156,7 @@ def write(videos: manifest.Manifest, path: Path) -> None:
     Paths in the file start from its own folder, so that it moves along with the videos in it.
 
     Raises:
-        ManifestError: for a name that is not in UTF-8.
+        ManifestError: for a file name that is not UTF-8.
         FileError: if it can't be written.
     """
     path = stores.path(path)

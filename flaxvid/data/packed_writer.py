@@ -84,7 +84,7 @@ def pack(
         state["shards"][name] = shard
         _save(folder, state)
     whole = {name: state["shards"][name] for name in shards}
-    with errors.or_say_why(folder):
+    with errors.naming(folder):
         _write_metadata(folder, _features(videos.labels), whole)
     numbers, rows = collections.defaultdict(itertools.count), []
     for name, shard in whole.items():
@@ -196,7 +196,7 @@ def _write_shard(item, labels, settings, threads, skip, partials):
             writer.close()
         partial.unlink(missing_ok=True)
         raise
-    with errors.or_say_why(path):
+    with errors.naming(path):
         with partial.open("rb") as file:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

@@ -84,7 +84,7 @@ def write(shown: list[Mistake], folder: Path) -> str | None:
         FileError: if it can't be written.
     """
     if not shown:
-        with errors.or_say_why(folder / NAME, "removed", "permit it"):
+        with errors.naming(folder / NAME, "removed", "permit it"):
             (folder / NAME).unlink(missing_ok=True)
         return None
     titles = [mistake.title.replace("$", r"\$") for mistake in shown]

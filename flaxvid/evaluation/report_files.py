@@ -51,7 +51,7 @@ def write(
         files.save_figure(folder / "confusion.png", axes.figure)
         found = scores.calibration(judged.probabilities, judged.labels)
     else:
-        with errors.or_say_why(folder / "confusion.png", "removed", "permit it"):
+        with errors.naming(folder / "confusion.png", "removed", "permit it"):
             (folder / "confusion.png").unlink(missing_ok=True)  # of an earlier evaluation
         found = scores.calibration_of_each(judged.probabilities, judged.labels)
     axes = calibration_figure.draw(found, title="sure, and right?")

@@ -31,8 +31,8 @@ class Preprocessing:
     """Without a stride: the middles of equal parts, in training a random place in each; or, as
     tutorials do, every max(1, total // num_frames)-th frame from the first, in training too."""
     padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
-    """What fills up short clips: the last frame again, or black frames. Models ignore both, as the
-    mask says, but for `zeros_unmasked`, which they take for frames."""
+    """How short clips are padded: by repeating the last frame, or with black frames. The mask makes
+    models ignore them, except with `zeros_unmasked`."""
     crop_size: int = 224
     """Side of the square that the model sees, in pixels."""
     resize: int | tuple[int, int] = 256
@@ -40,22 +40,22 @@ class Preprocessing:
     jitter: tuple[int, int] | None = None
     """In training, the short side is drawn from this range, both ends included; None: `resize`."""
     flip: bool = False
-    """In training, mirror every second clip. Not where left and right make different classes."""
+    """In training, mirror half of the clips. Not if left and right distinguish classes."""
     augment: int = 0
-    """In training, so many random changes of colour or geometry; see `video.augment`."""
+    """In training, the number of random changes of colour or geometry; see `video.augment`."""
     magnitude: float = 0.3
     """How strong those may be, 0 to 1."""
     channel_order: Literal["rgb", "bgr"] = "rgb"
     """The order of the channels in the model's input, and in `mean` and `std`."""
     scale: float = 1 / 255
-    """The pixels, 0 to 255, are multiplied by this first."""
+    """Pixels, 0 to 255, are first multiplied by this."""
     mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
     """Subtracted from each channel after scaling."""
     std: tuple[float, float, float] = (0.225, 0.225, 0.225)
-    """Each channel is divided by this at last."""
+    """Each channel is divided by this in the end."""
     center: Literal["none", "clip"] = "none"
-    """`clip`: less the mean over the frames of each clip, so that of a place that stays as it is
-    only what moves is left. Models see no scene then, to learn or to be misled by."""
+    """`clip`: the mean over the frames of each clip is subtracted, so that only what moves is left
+    of a static scene, which models then can't learn or be misled by."""
 
     def __post_init__(self):
         short_side = self.resize if isinstance(self.resize, int) else min(self.resize)
@@ -69,7 +69,7 @@ class Preprocessing:
             not (interval and self.stride is not None),
             "sampling",
             self.sampling,
-            f"with a stride, {self.stride}, it says nothing; leave one of them out",
+            f"it has no effect with a stride, {self.stride}; leave one of them out",
         )
         ways = ("repeat", "zeros", "zeros_unmasked")
         _require(self.padding in ways, "padding", self.padding, f"give one of {', '.join(ways)}")

@@ -12,7 +12,7 @@ from huggingface_hub import errors as hub_errors
 from flaxvid import store_copies, stores
 from flaxvid.weights import read
 
-HUB_SECONDS = 5.0  # for the hub to answer, before what was fetched earlier is taken
+HUB_SECONDS = 5.0  # to wait for the hub, before using what was fetched earlier
 # What a repository or folder calls its weights, the safest first; the second lists several files.
 INDEX = "model.safetensors.index.json"
 FILES = ("model.safetensors", INDEX, "pytorch_model.bin")
@@ -29,10 +29,10 @@ def locate(spec: str) -> Path:
     """The file that `PATH` or `hf:owner/name[@revision]` means, fetched from the hub if need be.
 
     A path may be a folder; of a folder or repository, the first of `FILES` is taken, or else the
-    only `.safetensors` or `.npz`. A folder that Orbax wrote is weights itself.
+    only `.safetensors` or `.npz`. A folder that Orbax wrote is returned itself.
 
     Raises:
-        WeightsError: if the repository or its weights can't be had.
+        WeightsError: if the repository or its weights can't be fetched.
     """
     if spec.startswith("hf:"):
         return fetched(spec)
@@ -68,8 +68,8 @@ def fetched(spec: str, names: tuple[str, ...] | None = None) -> Path | None:
     """The first of the files `names` in a repository, or its weights; the hub is asked once.
 
     Raises:
-        WeightsError: if none can be had. A file that is only to stand beside the weights is None
-            then, and stays so.
+        WeightsError: if the weights can't be fetched. For a file beside them, None is returned
+            instead, and remembered.
     """
     try:
         return _fetch(spec, names)
@@ -83,7 +83,7 @@ def files_of(path: Path) -> list[Path]:
     """The files that hold the weights at `path`, as `locate` found it: its own, or several.
 
     Raises:
-        WeightsError: if it lists files that are damaged or lie elsewhere.
+        WeightsError: if an index is damaged, or lists files in other folders.
     """
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())

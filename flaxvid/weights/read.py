@@ -1,5 +1,5 @@
-"""Weight files of other projects to arrays: safetensors, PyTorch's, Keras' HDF5, NumPy's, Orbax's;
-none of them run.
+"""Weight files of other projects to arrays: safetensors, PyTorch's, Keras's HDF5, NumPy's, Orbax's.
+No code in them is run.
 
 arrays = read.read(fetch.locate("hf:facebook/timesformer-base-finetuned-k400"))
 """
@@ -42,7 +42,7 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
     A file is a `.safetensors`, `.pth`, `.pt`, `.pyth`, `.ckpt`, `.bin`, `.h5` or `.npz`.
 
     What kind of file it is follows from its contents. Of nested dictionaries the weights are,
-    in this order: what stands under one of `WRAPPERS`; the tensors at the top; the only
+    in this order: what is under one of `WRAPPERS`; the tensors at the top; the only
     dictionary of tensors below. The rest (epoch, optimizer, settings) is left out. No code in
     the file is ever run. Arrays are read-only, and share memory where tensors shared storage.
 
@@ -92,7 +92,7 @@ def shards(path: Path) -> list[Path]:
     """The files that an `.index.json` lists, beside it.
 
     Raises:
-        WeightsError: if it is damaged, or lists files that lie elsewhere.
+        WeightsError: if it is damaged, or lists files in other folders.
     """
     with errors.damage_in(path, "fetch it again", WeightsError):
         names = sorted(set(files.read_json(path)["weight_map"].values()))

@@ -57,7 +57,7 @@ def test_a_clip_that_is_long_enough_stays():
 
 def test_interval_and_stride_are_refused_together():
     """A stride says already which frames they are."""
-    with pytest.raises(errors.UserError, match="with a stride, 2, it says nothing"):
+    with pytest.raises(errors.UserError, match="it has no effect with a stride, 2"):
         dataclasses.replace(INTERVAL, stride=2)
 
 
