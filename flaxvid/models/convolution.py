@@ -169,10 +169,10 @@ def max_pool(video: Video, window: tuple[int, int, int], padding: Padding = NO_P
     """The largest value of every window of (time, height, width), windows side by side.
 
     Padding never wins; what does not fill a window at the end is dropped; NaN wins. Of equal
-    values the first gets the gradient, as in PyTorch: for the way back each window keeps one
-    byte, which of its places it was. It has a gradient, but no forward-mode one.
+    values the first gets the gradient, as in PyTorch: for the backward pass each window keeps
+    one byte, which of its places it was. It has a gradient, but no forward-mode one.
 
-    XLA's own pooling looks for the winners again on the way back. In a step of C3D that takes
+    XLA's own pooling looks for the winners again in the backward pass. In a step of C3D that takes
     longer than this on a CPU (where comparing axis by axis does too) and on an H200.
     """
     return _first_largest(_windows(video, window, padding))[0]

@@ -66,8 +66,8 @@ def masked_max(
     """The largest value of every feature over the frames whose mask is True; None: over all."""
     if mask is not None:
         sequence = jnp.where(mask[:, :, None], sequence, -jnp.inf)
-    # Not by jnp.max: on the way back it finds the largest again by its value, which XLA may have
-    # computed anew and rounded otherwise. JAX 0.10.2 loses gradients so, compiled for a CPU.
+    # Not by jnp.max: its backward pass finds the largest again by its value, which XLA may have
+    # recomputed and rounded differently. JAX 0.10.2 loses gradients so, compiled for a CPU.
     place = jnp.argmax(sequence, axis=1, keepdims=True)
     return jnp.squeeze(jnp.take_along_axis(sequence, place, axis=1), axis=1)
 

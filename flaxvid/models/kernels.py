@@ -1,9 +1,9 @@
 """Two kernels for NVIDIA GPUs, written in Pallas: LayerNorm, and attention over few frames.
 
 XLA makes several passes over a step's largest arrays for either, and copies them to other layouts
-between; a kernel reads its inputs once and writes its outputs once, forward and back, and keeps
-nothing else for the way back. On one H200 they take TimeSformer base's training step from 16.8 to
-13.3 ms for two blocks of a batch of 32. `interpret` runs them anywhere, slowly, for tests.
+between; a kernel reads its inputs once and writes its outputs once, in either pass, and keeps
+nothing else for the backward one. On one H200 they take TimeSformer base's training step from 16.8
+to 13.3 ms for two blocks of a batch of 32. `interpret` runs them anywhere, slowly, for tests.
 """
 
 import functools

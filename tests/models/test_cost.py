@@ -63,7 +63,7 @@ def test_loops_and_inner_functions_are_followed():
 
 
 def test_remat_counts_once():
-    """What is computed again on the way back is no work of the model."""
+    """What is recomputed in the backward pass is not counted as the model's work."""
     square = shape_of(3, 3)
     assert cost.multiply_adds(jax.checkpoint(jnp.matmul), square, square) == 27
 

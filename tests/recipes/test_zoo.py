@@ -151,7 +151,7 @@ def test_bf16_is_for_the_arithmetic_only(name):
 @pytest.mark.long(except_for=["timesformer"])
 @pytest.mark.parametrize("name", WITH_REMAT)
 def test_remat_changes_what_is_kept_and_nothing_else(name):
-    """Fewer numbers wait for the way back; loss and gradient are the same, dropout included."""
+    """Less is kept for the backward pass; loss and gradient are the same, with dropout too."""
 
     def differentiated(**fields):
         model, inputs = run_of(name, rows=24, **fields)
