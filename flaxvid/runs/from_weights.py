@@ -1,7 +1,7 @@
-"""A run that starts from weights of other people: what comes from them, and is not said otherwise.
+"""A run that starts from published weights: what is taken from them, unless the options differ.
 
-Options that stood on the command line come first; then what a file beside the weights tells; then
-what is known of published files by their name; the architecture's recipe last.
+Options given on the command line come first; then what a file beside the weights says; then what is
+known of published files by their name; the architecture's recipe last.
 """
 
 import dataclasses
