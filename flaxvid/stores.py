@@ -81,7 +81,7 @@ class StorePath(pathlib.PosixPath):
     """A name in a store, that is used as a path is: to be read, listed and named from.
 
     Whatever would hand it to the operating system is refused in one line, so that nothing takes it
-    for a local file that is not there. Written it is by `files`.
+    for a local file that is not there. It is written by `files`.
     """
 
     def __str__(self) -> str:
