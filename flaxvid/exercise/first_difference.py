@@ -8,7 +8,8 @@ import typing
 import numpy as np
 
 COMPARISONS = ("assert_allclose", "assert_array_equal")
-STEP = {"time": "frame"}  # what one step along an axis is called, where it has another name
+# What one step along an axis is called, where it has another name.
+STEP = {"time": "frame", "classes": "class", "views": "view", "samples": "sample"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +125,10 @@ def _names(text, number) -> list[str]:
         names[first : first + 1] = ["?"] * (number - len(names) + 1)
     if not names or len(names) != number:
         return []
+    if names[-3:] == ["{size}", "{size}", "3"]:  # a square of pixels
+        names[-3:-1] = ["height", "width"]
+    if names[-1] == "3":  # red, green and blue
+        names[-1] = "channel"
     return [
         STEP.get(name, name) if re.fullmatch(r"[a-z][a-z_]*", name) else f"axis {place}"
         for place, name in enumerate(names)

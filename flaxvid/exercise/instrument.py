@@ -71,7 +71,7 @@ def _watched_function(function, reference, watch, name):
         # What the types forbid, the learner's own lines have to refuse.
         return function(*arguments, **options)
 
-    returns = inspect.unwrap(reference).__annotations__.get("return")
+    returns = inspect.unwrap(reference).__annotations__.get("return", inspect.Signature.empty)
     return _recorded(checked, function, watch, name, is_method, parameters, returns)
 
 

@@ -118,6 +118,8 @@ def value(thing: object) -> str:
     if isinstance(thing, tuple):
         inside = ", ".join(map(value, thing))
         return f"({inside},)" if len(thing) == 1 else f"({inside})"
+    if isinstance(thing, list) and any(isinstance(one, np.ndarray | jax.Array) for one in thing):
+        return _short(f"[{', '.join(map(value, thing))}]")
     if isinstance(thing, os.PathLike):
         return repr(Path(thing).name)
     if isinstance(thing, np.inexact):
@@ -163,7 +165,8 @@ def _gave(error, difference, watch) -> list[str]:
     if watch.raised is not None:
         lines = _pair("raised", _one_line(watch.raised))
     else:
-        lines = _pair("gave", value(watch.result))
+        made_one = watch.result is None and watch.annotation is inspect.Signature.empty
+        lines = [] if made_one else _pair("gave", value(watch.result))
     if watch.comparison is not None:
         op, left, right = watch.comparison
         seen, due = value(left), value(right)
@@ -173,8 +176,8 @@ def _gave(error, difference, watch) -> list[str]:
             return lines + _pair("untrue", f"{seen} {op} {due}")
         if seen != value(watch.result):
             lines += _pair("compared", seen)
-        if seen == due:  # alike in the digits that are printed
-            due = f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
+        if seen == due:
+            due = _where_alike(left, right)
         lines += _pair("expected", due)
         return lines + (_pair("at", difference.told()) if difference else [])
     if difference:
@@ -186,14 +189,23 @@ def _gave(error, difference, watch) -> list[str]:
         seen, due = (
             re.sub(r"array\((.*?)(, dtype=.*)?\)", r"\1", n.strip()) for n in single.groups()
         )
-        of_more = callable(watch.result) or getattr(watch.result, "ndim", 0) > 0
-        return lines + (_pair("compared", seen) if of_more else []) + _pair("expected", due)
+        is_all = isinstance(watch.result, int | float) or getattr(watch.result, "ndim", 1) == 0
+        return lines + ([] if is_all else _pair("compared", seen)) + _pair("expected", due)
     # NumPy and pytest say what was expected, and then repeat what was given.
     told = re.split("ACTUAL:|Actual message:", str(error))[0].splitlines()
     told = [line.strip() for line in told if line.strip()]
-    told = [line for line in told if not line.startswith(("assert ", "+ "))]
+    told = [line for line in told if not line.startswith(("assert ", "+ ", "Use -v"))]
     told = [line.replace("(ACTUAL)", "given").replace("(DESIRED)", "expected") for line in told]
     return lines + [line for part in told[:5] for line in _pair("", part)]
+
+
+def _where_alike(left, right) -> str:
+    """How two differ that are alike in what is printed of them."""
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        place = next((i for i, item in enumerate(left) if item != right[i]), 0)
+        if (seen := value(left[place])) != (due := value(right[place])):
+            return f"the same as far as {place} items: then {due}, and not {seen}"
+    return f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
 
 
 def _is_long(thing) -> bool:
@@ -211,7 +223,8 @@ def _raised(error, thing) -> list[str]:
         lines = _pair("took", str(error))
     else:
         lines = _pair("raised", _one_line(error))
-    own = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing)
+    methods = vars(thing).values() if inspect.isclass(thing) else [thing]
+    own = inspect.unwrap(next(method for method in methods if callable(method)))
     file = own.__code__.co_filename if hasattr(own, "__code__") else ""
     number, source = _last_line(error.__traceback__, file)
     return lines + (_pair("in", f"line {number}: {source}") if number else [])
@@ -222,12 +235,28 @@ def _shapes(report: str) -> list[str]:
     lines, axes = [], []
     for line in report.splitlines():
         if line.startswith("Actual value: "):
-            lines += _pair("gave", line.removeprefix("Actual value: ").rstrip("."))
+            lines += _pair("gave", _array(line.removeprefix("Actual value: ").rstrip(".")))
         elif line.startswith("Expected type: "):
-            lines += _pair("expected", line.removeprefix("Expected type: ").rstrip("."))
+            lines += _pair("expected", _array(line.removeprefix("Expected type: ").rstrip(".")))
         elif "=" in line and line.partition("=")[0].isidentifier():
             axes.append(line.strip())
     return (lines + _pair("where", ", ".join(axes))) if axes else lines
+
+
+KINDS = {"f": "float", "bf": "bfloat", "i": "int", "u": "uint", "c": "complex"}
+IS = re.compile(r"\b(bf|[fiuc])(\d+)\[([\d,]*)\](\(numpy\))?")
+DUE = re.compile(r"\b(\w+)\[(?:ndarray|Array), '(.*?)'\]")
+
+
+def _array(text: str) -> str:
+    """jaxtyping's `i32[3](numpy)` in the words of `value`, and what is due alike."""
+
+    def is_one(found):
+        shape = found[3].replace(",", ", ") if "," in found[3] else found[3] and f"{found[3]},"
+        return f"{KINDS[found[1]]}{found[2]} array of shape ({shape})"
+
+    text = IS.sub(is_one, text)
+    return DUE.sub(lambda found: f"{found[1].lower()} array of axes ({found[2].strip()})", text)
 
 
 def _where(item, traceback) -> list[str]:

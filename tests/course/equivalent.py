@@ -133,6 +133,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "67: features.astype(jnp.float32) -> features": FLOAT32,
         "78: 2 -> 3": "frames are as wide as high",
     },
+    "models.convolution.conv_by_frames": {
+        "5: 2 -> 1'": "more zeros behind the clip than any of its copies reaches",
+        "11: list(kernel) -> kernel": "jnp.concatenate takes an array as the list of its parts",
+        "11: -2 -> 2": "a tap has four axes, and axis 2 is the last but one",
+    },
     "models.vjepa2.place_angles": {
         "16: third // 2 -> third / 2": "np.arange takes a float that is whole",
         "17: (1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))).astype(np.float32) -> "

@@ -43,13 +43,17 @@ def test_of_a_group_and_a_file_the_group_is_told():
 
 @check_leakage
 def test_a_leak_is_named_and_what_is_no_leak_is_not():
-    """Of six groups four leak and three are named; many videos in one split are no leak."""
-    leaking = [(f"{g}{s}", g, s) for g in ("g1", "g2", "g3", "g4") for s in ("train", "test")]
+    """Of six groups four leak and three of them are named; many videos in one split are no leak.
+
+    The rows of a group need not stand together, and which three is not asked for.
+    """
+    leaking = [(f"{g}{s}", g, s) for s in ("train", "test") for g in ("g1", "g2", "g3", "g4")]
     fine = [("c", "g5", "train"), ("d", "g5", "train"), ("e", "g6", "test"), ("f", "g6", "test")]
     with pytest.raises(manifest.ManifestError, match="4 group") as caught:
         leakage.check_leakage(manifest_of(*fine, *leaking))
     named = [f"g{n}" for n in range(1, 7) if f"'g{n}'" in str(caught.value)]
-    assert named == ["g1", "g2", "g3"]
+    assert len(named) == 3
+    assert set(named) < {"g1", "g2", "g3", "g4"}
 
 
 def test_groups_within_one_split_are_fine():

@@ -51,6 +51,18 @@ def test_shuffled_keeps_the_frames_and_never_their_order():
 
 
 @pytest.mark.exercise("data.views.reorder")
+def test_a_shuffle_repeats_with_its_seed():
+    """The same seed gives the same order: the only source of chance is `rng`."""
+    clip = np.arange(40)
+    found = [
+        views.reorder(clip, np.ones(40, bool), "shuffled", np.random.default_rng(seed))[0].tolist()
+        for seed in (3, 3, 4)
+    ]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+@pytest.mark.exercise("data.views.reorder")
 def test_two_frames_change_places():
     """Two frames have one other order, and a shuffle always finds it."""
     mask = np.array([True, True, False])

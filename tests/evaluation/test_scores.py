@@ -143,6 +143,14 @@ def test_interval_repeats_with_its_seed():
     assert found[0] == found[1] == found[2]
     low, high = found[0]
     assert low < right.mean() < high
+    assert any(scores.interval(right, groups, draws=100, seed=s) != found[0] for s in (4, 5, 6))
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_of_one_draw():
+    """Of a single draw the lowest and the highest are the same."""
+    low, high = scores.interval(np.arange(300) % 7 > 1, np.arange(300), draws=1)
+    assert low == high
 
 
 def test_no_mistake_seen_is_not_no_mistake_made():

@@ -94,7 +94,7 @@ def test_a_place_has_numbers_where_axes_have_no_names():
 
 
 def test_a_place_in_one_of_several_results():
-    """Each part of a tuple has axes of its own; a time is told as a frame, and 3 has no name."""
+    """Each part of a tuple has axes of its own; a time is told as a frame, and 3 as a channel."""
     returns = tuple[Shaped[np.ndarray, "{n} height 3"], Shaped[np.ndarray, "*rest time dim"]]
     result = np.zeros((2, 4, 3)), np.zeros((5, 2, 4, 3))
 
@@ -106,11 +106,14 @@ def test_a_place_in_one_of_several_results():
     for part in due:
         part[..., 1, 2] = 1.0
     assert place(result[0], due[0], result, returns).startswith(
-        "axis 0 0, height 1, axis 2 2: gave 0"
+        "axis 0 0, height 1, channel 2: gave 0"
     )
     assert place(result[1], due[1], result, returns).startswith(
         "axis 0 0, axis 1 0, frame 1, dim 2"
     )
+    square, black = np.ones((3, 4, 4, 3)), np.zeros((3, 4, 4, 3))
+    crop = Shaped[np.ndarray, "time {size} {size} 3"]
+    assert place(square, black, square, crop).startswith("frame 0, height 0, width 0, channel 0")
     assert place([[1, 2], [3, 4]], [[1, 2], [3, 5]], None, None).startswith("[1, 1]: gave 4")
     assert place([[1], [2, 3]], [[1], [2, 4]], None, None) is None
 

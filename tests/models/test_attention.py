@@ -12,6 +12,9 @@ from flaxvid.models import attention
 dot_product = pytest.mark.exercise("models.attention.scaled_dot_product")
 over_time = pytest.mark.exercise("models.attention.over_time")
 over_space = pytest.mark.exercise("models.attention.over_space")
+
+# Of two clips of 3 frames, the second has one.
+PADDED = jnp.asarray([[True, True, True], [True, False, False]])
 module = pytest.mark.exercise("models.attention.Attention")
 
 
@@ -67,6 +70,16 @@ def test_dot_product_mask():
     np.testing.assert_allclose(out, attend_in_loops(query, key, value, mask), atol=1e-5)
     changed = attention.scaled_dot_product(query, key, value.at[1, 3:].set(1e3), mask)
     np.testing.assert_array_equal(out, changed)
+
+
+@dot_product
+def test_dot_product_mask_where_nothing_matches():
+    """With scores of -100,000 at both real keys they get half each, and the masked key nothing."""
+    query = jnp.full((1, 1, 1, 1), -1000.0)
+    key = jnp.asarray([100.0, 100.0, 0.0]).reshape(1, 3, 1, 1)
+    value = jnp.asarray([1.0, 3.0, 500.0]).reshape(1, 3, 1, 1)
+    out = attention.scaled_dot_product(query, key, value, jnp.asarray([[True, True, False]]))
+    np.testing.assert_allclose(out, [[[[2.0]]]], rtol=1e-6)
 
 
 @dot_product
@@ -252,10 +265,11 @@ def test_over_time_shows_one_place_through_time():
 
 
 @over_time
-def test_over_time_puts_everything_back():
-    """What is done to the rows, here doubling, comes back in its place."""
+@pytest.mark.parametrize("mask", [None, PADDED])
+def test_over_time_puts_everything_back(mask):
+    """What is done to the rows, here doubling, comes back in its place, padded frames too."""
     patches = normal(2, 12, 5)
-    back = attention.over_time(lambda rows, mask: 2 * rows, patches, 3)
+    back = attention.over_time(lambda rows, mask: 2 * rows, patches, 3, mask)
     np.testing.assert_array_equal(back, 2 * patches)
 
 
@@ -278,10 +292,27 @@ def test_over_time_never_mixes_places():
 @over_time
 def test_over_time_repeats_the_mask_for_every_place():
     """Each of the 4 places of clip 1 sees the mask of clip 1."""
-    mask = jnp.asarray([[True, True, True], [True, False, False]])
     seen = []
-    attention.over_time(lambda rows, m: seen.append(m) or rows, normal(2, 12, 5), 3, mask)
-    np.testing.assert_array_equal(seen[0], np.repeat(np.asarray(mask), 4, axis=0))
+    attention.over_time(lambda rows, m: seen.append(m) or rows, normal(2, 12, 5), 3, PADDED)
+    np.testing.assert_array_equal(seen[0], np.repeat(np.asarray(PADDED), 4, axis=0))
+
+
+@over_time
+def test_over_time_without_a_mask():
+    """Then `attend` gets None for a mask as well."""
+    seen = []
+    attention.over_time(lambda rows, m: seen.append(m) or rows, normal(2, 12, 5), 3)
+    assert seen == [None]
+
+
+@over_space
+@pytest.mark.parametrize("mask", [None, PADDED])
+def test_over_space_puts_everything_back(mask):
+    """What is done to the rows, here doubling, comes back in its place, padded frames too."""
+    cls, patches = normal(2, 1, 5), normal(2, 12, 5, seed=1)
+    out, back = attention.over_space(lambda rows: 2 * rows, cls, patches, 3, mask)
+    np.testing.assert_array_equal(back, 2 * patches)
+    np.testing.assert_allclose(out, 2 * cls, rtol=1e-6)
 
 
 @over_space

@@ -86,6 +86,14 @@ def test_mean_without_a_mask():
 
 
 @mean
+@pytest.mark.parametrize("number", [jnp.nan, jnp.inf])
+def test_mean_of_real_tokens_that_are_no_numbers(number):
+    """NaN or infinity in a real token has no mean: it is not hidden."""
+    tokens = jnp.asarray([1.0, number, 3.0])[None, :, None]
+    assert not jnp.isfinite(bert.masked_mean(tokens, mask_of(3, time=3))).any()
+
+
+@mean
 def test_mean_of_padding_that_is_no_number():
     """Even NaN in the padding stays there, in the mean and in its gradient.
 

@@ -167,6 +167,16 @@ def test_scan_carries_a_pair():
 
 
 @scan
+def test_scan_of_padding_anywhere():
+    """Padding in front, in between and behind: the last state is that of the last real frame."""
+    frames = jnp.asarray([[1.0, 2.0, 4.0, 8.0, 16.0]] * 3)[:, :, None]
+    real = jnp.asarray([[0, 0, 1, 1, 1], [1, 0, 0, 1, 0], [0, 0, 0, 0, 0]], bool)
+    last, states = bilstm.masked_scan(total, jnp.ones((3, 1)), frames, real)
+    assert states[:, :, 0].tolist() == [[1, 1, 5, 13, 29], [2, 2, 2, 10, 10], [1, 1, 1, 1, 1]]
+    assert last[:, 0].tolist() == [29, 10, 1]
+
+
+@scan
 def test_scan_lets_no_gradient_into_padding():
     """What stands in a padded frame can't be learnt from."""
     mask = mask_of(2, 1, time=3)

@@ -87,6 +87,13 @@ def test_he_normal_shape():
 
 
 @init_exercise
+def test_he_normal_draws_every_number():
+    """No filter, channel or tap has the numbers of another."""
+    kernel = np.asarray(convolution.he_normal(jax.random.key(0), (3, 3, 3, 4, 5)))
+    assert len(np.unique(kernel)) == kernel.size
+
+
+@init_exercise
 @pytest.mark.parametrize("shape", [(3, 3, 3, 32, 64), (400, 100)])
 def test_he_normal_spread(shape):
     """The variance is 2 / fan_in, where fan_in counts all axes but the last."""

@@ -47,11 +47,12 @@ def test_masked_max_by_hand():
 
 
 @pooled
-def test_masked_max_of_negative_values():
-    """Where all real values are negative, padding of zeros is not the largest."""
-    sequence = jnp.asarray([[[-3.0], [-2.0], [0.0]]])
+@pytest.mark.parametrize("size", [1.0, 1e5])
+def test_masked_max_of_negative_values(size):
+    """Where all real values are negative, however small, padding of zeros is not the largest."""
+    sequence = size * jnp.asarray([[[-3.0], [-2.0], [0.0]]])
     mask = jnp.asarray([[True, True, False]])
-    assert embedding_transformer.masked_max(sequence, mask).tolist() == [[-2.0]]
+    assert embedding_transformer.masked_max(sequence, mask).tolist() == [[-2.0 * size]]
 
 
 @pooled
@@ -132,6 +133,14 @@ def test_block_drops_attention_in_training_only():
 
 
 @block
+def test_block_drops_nothing_of_the_mlp():
+    """With an attention that gives nothing, `attention_dropout` has nothing to drop."""
+    layer, tokens = block_of(attention_dropout=0.5), sequences(2, 5, 12)
+    layer.attn.proj.kernel[...] = jnp.zeros((12, 12))
+    np.testing.assert_array_equal(layer(tokens, None, nnx.Rngs(dropout=0)), layer(tokens))
+
+
+@block
 def test_block_is_that_of_pytorch():
     """With the same weights, torch.nn.MultiheadAttention and the same norms give the same."""
     case = "block"
@@ -181,11 +190,16 @@ def shapes_of_a_block(dim, hidden):
 @whole
 @pytest.mark.parametrize(
     ("changes", "dim", "positions"),
-    [(dict(), 12, 40), (dict(dim=None), 6, 40), (dict(center="mean-token"), 12, 41)],
+    [
+        *((dict(), 12, 40), (dict(dim=None), 6, 40), (dict(dim=6), 6, 40)),
+        (dict(center="mean-token"), 12, 41),
+    ],
 )
 def test_model_has_the_names_of_its_weights(changes, dim, positions):
     """A projection unless dim is None, positions for frames and mean token, blocks, head."""
-    expected = {"project/kernel": (6, 12), "project/bias": (12,)} if dim == 12 else {}
+    expected = {}
+    if changes.get("dim", dim) is not None:
+        expected = {"project/kernel": (6, dim), "project/bias": (dim,)}
     expected |= {"position_embed": (positions, dim), "head/kernel": (dim, 7), "head/bias": (7,)}
     for number in range(2):
         own = shapes_of_a_block(dim, 4).items()

@@ -184,11 +184,27 @@ def test_dropout_of_all_leaves_nothing():
 
 
 @dropout
+@pytest.mark.parametrize("together", [(), (0,), (1,), (0, 2)])
+def test_dropout_draws_once_along_the_axes_of_broadcast_dims(together):
+    """Along the axes of `broadcast_dims` all is dropped or kept together, along the others not."""
+    drop = layers.Dropout(0.5, broadcast_dims=together)
+    kept = np.asarray(drop(jnp.ones((5, 6, 7)), rngs=nnx.Rngs(dropout=0))) != 0
+    for axis in range(3):
+        alike = np.all(kept == kept.take([0], axis))
+        if alike != (axis in together):
+            told = "all alike" if alike else "not all alike"
+            pytest.fail(f"broadcast_dims={together}: along axis {axis} they are {told}")
+
+
+@dropout
 def test_dropout_keeps_the_mean():
     """What is kept is scaled up by 1 / (1 - rate)."""
     dropped = layers.Dropout(0.25)(jnp.ones((100, 100)), rngs=nnx.Rngs(dropout=0))
     np.testing.assert_allclose(np.unique(dropped), [0, 4 / 3], rtol=1e-6)
     assert abs(float(dropped.mean()) - 1) < 0.02
+    values = 1 + jnp.abs(video_of((4, 5)))
+    dropped = layers.Dropout(0.25)(values, rngs=nnx.Rngs(dropout=0))
+    np.testing.assert_allclose(dropped, jnp.where(dropped == 0, 0, values * 4 / 3), rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(8,), (5, 6), (2, 3, 4, 5)])

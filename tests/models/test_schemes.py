@@ -17,6 +17,8 @@ rows = pytest.mark.exercise("models.schemes.over_rows")
 
 GRID = (6, 4, 2)  # time, height, width
 PLACES = list(np.ndindex(GRID))
+# Of two clips, the second has its even frames alone.
+PADDED = jnp.asarray([[True] * 6, [True, False] * 3])
 
 
 def normal(*shape, seed=0):
@@ -136,19 +138,34 @@ def test_windows_show_a_quarter_of_the_picture():
 
 
 @windows
-def test_windows_put_everything_back():
-    """What is done to the rows, here doubling, comes back in its place."""
+@pytest.mark.parametrize("mask", [None, PADDED])
+def test_windows_put_everything_back(mask):
+    """What is done to the rows, here doubling, comes back in its place, padded frames too."""
     patches = normal(2, len(PLACES), 5)
-    back = schemes.over_windows(lambda r, mask: 2 * r, patches, GRID)
+    back = schemes.over_windows(lambda r, mask: 2 * r, patches, GRID, mask)
     np.testing.assert_array_equal(back, 2 * patches)
+
+
+@windows
+@strides
+def test_without_a_mask_attend_gets_none():
+    """Where no frame is padded, `attend` gets None for a mask."""
+    seen = []
+
+    def attend(rows, mask):
+        seen.append(mask)
+        return rows
+
+    schemes.over_windows(attend, numbered(), GRID)
+    schemes.over_strides(attend, normal(2, 1, 1), numbered(), GRID)
+    assert seen == [None, None]
 
 
 @windows
 def test_windows_repeat_the_mask():
     """Each quarter sees the mask of its own clip, place by place."""
-    mask = jnp.asarray([[True] * 6, [True, False] * 3])
     seen = []
-    schemes.over_windows(lambda r, m: seen.append(m) or r, numbered(), GRID, mask)
+    schemes.over_windows(lambda r, m: seen.append(m) or r, numbered(), GRID, PADDED)
     assert seen[0].shape == (8, 12)
     assert seen[0][:4].all()
     assert seen[0][7].tolist() == [True, True, False, False] * 3
@@ -168,6 +185,17 @@ def test_strides_show_every_second_patch():
 
 
 @strides
+def test_strides_repeat_the_mask():
+    """Each set sees the mask of its own frames, and of the CLS token, which is always there."""
+    seen, cls = [], normal(2, 1, 1)
+    schemes.over_strides(lambda r, m: seen.append(m) or r, cls, numbered(), GRID, PADDED)
+    assert seen[0].shape == (16, 7)
+    assert seen[0][:8].all()
+    assert seen[0][8:12].all()
+    assert seen[0][12:].tolist() == [[True] + [False] * 6] * 4
+
+
+@strides
 def test_strides_average_the_cls_copies():
     """The CLS token comes back as the mean of its 8 copies, here of all patches; these, doubled
     here, in their places."""
@@ -177,6 +205,8 @@ def test_strides_average_the_cls_copies():
         return (2 * rows).at[:, 0].set(rows[:, 1:].mean(1))
 
     out, back = schemes.over_strides(attend, cls, patches, GRID)
+    np.testing.assert_array_equal(back, 2 * patches)
+    _, back = schemes.over_strides(attend, cls, patches, GRID, PADDED)
     np.testing.assert_array_equal(back, 2 * patches)
     np.testing.assert_allclose(out, patches.mean(1, keepdims=True), atol=1e-6)
 

@@ -209,6 +209,8 @@ def test_block_drops_whole_rows(branch):
     added, in_training = np.asarray(rows(added)), np.asarray(rows(in_training))
     gone = np.all(np.abs(in_training) < 1e-6, axis=1)
     assert 0 < gone.sum() < len(gone)
+    if branch != "mlp" and all(len(set(clip)) == 1 for clip in gone.reshape(8, -1).tolist()):
+        pytest.fail(f"over {branch} all rows of a clip are dropped or kept together")
     np.testing.assert_allclose(in_training[~gone], 2 * added[~gone], atol=1e-4)
 
 

@@ -174,7 +174,10 @@ class MeanOfFrames(nnx.Module):
 
 @pytest.mark.exercise("training.step.make_train_step")
 def test_step_passes_the_mask_on_and_measures():
-    """Loss and accuracy of the real frames, with the loss that is given, by hand."""
+    """Loss and accuracy of the real frames, with the loss that is given, by hand.
+
+    The rate is such that the new weights would be wrong at every row.
+    """
     parts, rng = states.split(MeanOfFrames()), np.random.default_rng(2)
     batch = {
         "pixels": rng.normal(size=(4, 2, 5)).astype(np.float32),
@@ -182,7 +185,7 @@ def test_step_passes_the_mask_on_and_measures():
         "label": LABELS,
         "weight": WEIGHT,
     }
-    update = optax.sgd(0.1)
+    update = optax.sgd(-100.0)
     smoothed = functools.partial(step.cross_entropy, label_smoothing=0.3)
     train_step = step.make_train_step(parts, update, lambda batch: batch["pixels"], smoothed)
     _, measured = jax.jit(train_step)(states.create(parts, update, seed=0), batch)
@@ -195,6 +198,7 @@ def test_step_passes_the_mask_on_and_measures():
         losses.append(-np.sum(target * np.log(np.exp(logits) / np.exp(logits).sum())))
         right.append(np.argmax(logits) == LABELS[row])
     np.testing.assert_allclose(measured["loss"], np.mean(losses), rtol=1e-5)
+    assert any(right)
     np.testing.assert_allclose(measured["accuracy"], np.mean(right), rtol=1e-6)
 
 
@@ -240,6 +244,18 @@ def test_step_leaves_compiling_to_its_caller():
 
 
 @pytest.mark.exercise("training.step.make_train_step")
+def test_step_passes_on_what_is_not_its_own():
+    """The key and the mean of the weights come out as they went in."""
+    parts = states.split(Linear())
+    train_step = step.make_train_step(parts, optax.sgd(0.1), lambda batch: batch["pixels"])
+    state = states.create(parts, optax.sgd(0.1), seed=0, average=True)
+    after, _ = jax.jit(train_step)(state, batch_of())
+    assert jax.tree.structure(after.average) == jax.tree.structure(state.average)
+    np.testing.assert_array_equal(after.average["fc"]["kernel"], state.average["fc"]["kernel"])
+    np.testing.assert_array_equal(jax.random.key_data(after.key), jax.random.key_data(state.key))
+
+
+@pytest.mark.exercise("training.step.make_train_step")
 def test_step_keeps_nothing_outside():
     """The same state and batch give the same new state, however often they are given."""
     parts = states.split(Linear())
@@ -270,6 +286,10 @@ def test_batch_norm_learns_its_statistics_in_training_only():
     after, _ = train_step(state, batch)
     np.testing.assert_allclose(
         after.stats["norm"]["mean"], 0.01 * batch["pixels"].mean(axis=0), atol=1e-6
+    )
+    later, _ = train_step(after, batch)
+    np.testing.assert_allclose(
+        later.stats["norm"]["mean"], 0.0199 * batch["pixels"].mean(axis=0), atol=1e-6
     )
     eval_step = jax.jit(step.make_eval_step(parts, lambda batch: batch["pixels"]))
     alone = {name: values[:1] for name, values in batch.items()}

@@ -1,5 +1,6 @@
 """Which frames: every index in range, in order, and the ones the literature means."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -119,6 +120,16 @@ def test_uniform_takes_the_later_of_two_middle_frames():
 
 
 @uniform
+@pytest.mark.parametrize(
+    ("num_frames", "num_samples", "middles"),
+    [(2, 1, [1]), (6, 3, [1, 3, 5]), (6, 1, [3]), (20, 2, [5, 15])],
+)
+def test_uniform_rounds_no_middle_to_an_even_frame(num_frames, num_samples, middles):
+    """A middle at which a frame begins is that frame, be its number even or odd."""
+    assert sample.uniform_indices(num_frames, num_samples).tolist() == middles
+
+
+@uniform
 @given(frames_st, samples_st)
 @unhurried
 def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samples):
@@ -129,6 +140,7 @@ def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samp
     assert len(indices) == segments
     for i, frame in enumerate(indices.tolist()):
         middle = Fraction((2 * i + 1) * num_frames, 2 * segments)
+        # On the border of two frames, a segment of such as 30 / 11 frames is rounded either way.
         assert frame <= middle <= frame + 1
 
 
@@ -152,8 +164,10 @@ def test_random_segment_takes_one_frame_from_each(num_frames, num_samples, seed)
     indices = sample.random_segment_indices(num_frames, num_samples, rng)
     assert_frames_of_the_video(indices, num_frames, num_samples)
     segments = min(num_frames, num_samples)
-    places = [segment_of(frame, num_frames, segments) for frame in indices]
-    assert places == list(range(segments))
+    for number, frame in enumerate(indices):
+        place = segment_of(frame, num_frames, segments)
+        if place != number:
+            pytest.fail(f"sample {number} is frame {frame}, which is one of segment {place}")
 
 
 @random_segment
@@ -168,6 +182,21 @@ def test_random_segment_reaches_every_frame_alike():
         if abs(counts[frame] - expected) >= 0.2 * expected:
             pytest.fail(
                 f"frame {frame} of 2000 draws: {counts[frame]} times, {expected:.0f} expected"
+            )
+
+
+@random_segment
+def test_random_segment_draws_in_every_segment_anew():
+    """Which frame one segment gives says nothing of the next one's."""
+    rng = np.random.default_rng(0)
+    draws = np.stack([sample.random_segment_indices(12, 3, rng) for _ in range(100)])
+    places = draws - [0, 4, 8]
+    for one, other in [(0, 1), (1, 2)]:
+        alike = np.sum(places[:, one] == places[:, other])
+        if not 10 < alike < 50:
+            pytest.fail(
+                f"segments {one} and {other} of 100 draws: {alike} times at the same place, "
+                "25 expected"
             )
 
 
@@ -281,6 +310,14 @@ def test_views_run_from_the_first_frame_to_the_last():
 
 
 @view
+@pytest.mark.parametrize("num_views", [2, 12, 14])
+def test_the_last_view_ends_with_the_video(num_views):
+    """Of 22 frames the last view has frame 21: 11 times 15 / 11, of floats, is less than 15."""
+    views = sample.view_indices(22, 4, stride=2, num_views=num_views)
+    assert views[[0, -1]].tolist() == [[0, 2, 4, 6], [15, 17, 19, 21]]
+
+
+@view
 def test_a_single_view_is_in_the_middle():
     """One view of 3 samples at stride 2 in 9 frames is frames 2, 4 and 6."""
     assert sample.view_indices(9, 3, stride=2, num_views=1).tolist() == [[2, 4, 6]]
@@ -376,9 +413,7 @@ def test_pad_repeats_the_last_real_frame():
     """Padding is the last real frame again: not black, not the first frame, not a loop."""
     frames = random_frames(3)
     clip, _ = sample.pad_clip(frames, 5)
-    np.testing.assert_array_equal(clip[:3], frames)
-    np.testing.assert_array_equal(clip[3], frames[2])
-    np.testing.assert_array_equal(clip[4], frames[2])
+    np.testing.assert_array_equal(clip, frames[[0, 1, 2, 2, 2]])
 
 
 @pad
@@ -413,7 +448,8 @@ def test_pad_refuses_no_frames_and_too_many(time):
 @natural
 def test_natural_order_counts():
     """frame_2 comes before frame_10, where plain string order gives 1, 10, 11, 2."""
-    names = [f"frame_{i}.jpg" for i in (*range(12), 999, 1000, 20261126, 120261126)]
+    times = (20261126, 120261126, 20261126235959, 10**19, 10**20)
+    names = [f"frame_{i}.jpg" for i in (*range(12), 999, 1000, *times)]
     assert sorted(sorted(names), key=sample.natural_key) == names
 
 
@@ -463,7 +499,10 @@ def test_natural_key_is_a_tuple():
 @example(["a1", "A1"])
 @unhurried
 def test_natural_order_does_not_depend_on_the_order_of_listing(names):
-    """Names sort alike however the folder lists them, even 1 and 01."""
+    """Names sort alike however the folder lists them, even 1 and 01: no two have the same key."""
+    for one, other in itertools.combinations(sorted(set(names)), 2):
+        if sample.natural_key(one) == sample.natural_key(other):
+            pytest.fail(f"{one!r} and {other!r} have the same key")
     forwards = sorted(names, key=sample.natural_key)
     names.reverse()
     assert sorted(names, key=sample.natural_key) == forwards

@@ -1,6 +1,8 @@
 """Wrong answers for the exercises of flaxvid.data.leakage."""
 
 import collections
+import itertools
+import operator
 
 from flaxvid.data import leakage, manifest
 
@@ -56,6 +58,14 @@ def check_leakage_names_them_all(videos):  # 2,525 groups in one message
         if leaks:
             shown = ", ".join(f"{name!r} ({'+'.join(sorted(found[name]))})" for name in leaks)
             raise manifest.ManifestError(f"{len(leaks)} {what}(s) in more than one split: {shown}")
+
+
+def check_leakage_of_neighbouring_rows(manifest):  # groupby without a sort
+    for what in ("group", "path"):
+        found = collections.defaultdict(set)
+        for name, rows in itertools.groupby(manifest.rows, operator.attrgetter(what)):
+            found[name] = {row.split for row in rows}
+        _refuse([name for name in found if len(found[name]) > 1], what, found)
 
 
 # Kept from before a check puts a wrong answer in its place.

@@ -48,3 +48,7 @@ def reorder_mask_with_the_frames(clip, mask, order, rng):  # the padding moves t
 def reorder_in_place(clip, mask, order, rng):  # and the caller's clip with it
     clip[:], mask[:] = _reorder(clip.copy(), mask.copy(), order, rng)
     return clip, mask
+
+
+def reorder_by_a_draw_of_its_own(clip, mask, order, rng):
+    return _reorder(clip, mask, order, np.random.default_rng())

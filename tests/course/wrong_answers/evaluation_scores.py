@@ -76,3 +76,7 @@ def interval_cut_at_one_end(right, groups, *, share=0.95, draws=2000, seed=0):
 
 def interval_of_a_thousand_draws(right, groups, *, share=0.95, draws=2000, seed=0):
     return _interval(right, groups, share, 3, seed)
+
+
+def interval_of_2000_draws(right, groups, *, share=0.95, draws=2000, seed=0):  # however many
+    return _interval(right, groups, share, 2000, seed)

@@ -125,6 +125,25 @@ def over_time_plus_itself(attend, patches, num_frames, mask=None):  # the block 
     return patches + attention_over_time(attend, patches, num_frames, mask)
 
 
+def over_time_always_with_a_mask(attend, patches, num_frames, mask=None):
+    if mask is None:
+        mask = jnp.ones((patches.shape[0], num_frames), bool)
+    space = patches.shape[1] // num_frames
+    rows = einops.rearrange(patches, "b (t s) d -> (b s) t d", t=num_frames)
+    seen = attend(rows, jnp.repeat(mask, space, axis=0))
+    return einops.rearrange(seen, "(b s) t d -> b (t s) d", s=space)
+
+
+def over_time_with_padding_as_it_was(attend, patches, num_frames, mask=None):
+    space = patches.shape[1] // num_frames
+    rows = einops.rearrange(patches, "b (t s) d -> (b s) t d", t=num_frames)
+    real = None if mask is None else jnp.repeat(mask, space, axis=0)
+    seen = attend(rows, real)
+    if real is not None:
+        seen = jnp.where(real[:, :, None], seen, rows)
+    return einops.rearrange(seen, "(b s) t d -> b (t s) d", s=space)
+
+
 attention_over_time = attention.over_time  # before a check puts a wrong answer in its place
 
 
@@ -199,6 +218,10 @@ def scaled_dot_product_masked_by_multiplication(query, key, value, mask=None, dr
     return _attend(query, key, value, mask, drop)
 
 
+def scaled_dot_product_masked_by_ten_thousand(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask, drop, hidden=-1e4)  # as BERT's first code does
+
+
 def _keys_before_queries(self, tokens, mask=None, rngs=None):
     pattern = "b n (three head dim) -> three b n head dim"
     key, query, value = einops.rearrange(self.qkv(tokens), pattern, three=3, head=self.num_heads)
@@ -249,3 +272,15 @@ def over_space_padding_multiplied_by_zero(attend, cls, patches, num_frames, mask
         return (copies * weights).sum(1, keepdims=True) / weights.sum(1, keepdims=True)
 
     return _over_space(attend, cls, patches, num_frames, mean)
+
+
+def over_space_with_padding_made_zero(attend, cls, patches, num_frames, mask=None):
+    def mean(copies):
+        where = None if mask is None else mask[:, :, None]
+        return copies.mean(1, keepdims=True, where=where)
+
+    cls, patches = _over_space(attend, cls, patches, num_frames, mean)
+    if mask is not None:
+        real = jnp.repeat(mask, patches.shape[1] // num_frames, axis=1)
+        patches = jnp.where(real[:, :, None], patches, 0.0)
+    return cls, patches

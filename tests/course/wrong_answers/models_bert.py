@@ -26,3 +26,9 @@ def masked_mean_multiplied(tokens, mask=None):  # 0 x NaN is NaN
     mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
     weights = mask[:, :, None].astype(tokens.dtype)
     return (tokens * weights).sum(axis=1) / weights.sum(axis=1)
+
+
+def masked_mean_of_zeros_for_nan(tokens, mask=None):  # a real NaN is hidden as well
+    mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
+    kept = jnp.nan_to_num(tokens, posinf=0.0, neginf=0.0) * mask[:, :, None]
+    return jnp.sum(kept, axis=1) / jnp.sum(mask, axis=1, keepdims=True)

@@ -111,3 +111,9 @@ def masked_scan_multiplied(update, state, sequence, mask):  # 0 x NaN is NaN
         return real * new + (1 - real) * old
 
     return _scan(update, state, sequence, mask, choose)
+
+
+def masked_scan_that_counts_to_the_last(update, state, sequence, mask):  # padding may come first
+    _, states = _scan(update, state, sequence, mask, jnp.where)
+    rows, count = jnp.arange(len(mask)), mask.sum(axis=1)
+    return jax.tree.map(lambda values: values[rows, count - 1], states), states

@@ -204,6 +204,14 @@ def _drop_once(self, features, rngs):
     return self.fc8(jax.nn.relu(self.fc7(features)).astype(jnp.float32))
 
 
+def _drop_alike(self, features, rngs):  # the draw of fc6 again
+    features = self.dropout(jax.nn.relu(self.fc6(features)), rngs=rngs)
+    kept, features = features != 0, jax.nn.relu(self.fc7(features))
+    if rngs is not None:
+        features = jnp.where(kept, features / (1 - self.config.dropout), 0)
+    return self.fc8(features.astype(jnp.float32))
+
+
 def _drop_always(self, features, rngs):
     return _C3D.judge(self, features, rngs or nnx.Rngs(0))
 
@@ -302,6 +310,7 @@ C3D_counting_by_itself = _wrong("C3D_counting_by_itself", features_of=_features_
 C3D_with_logits_in_its_dtype = _wrong("C3D_with_logits_in_its_dtype", judge=_judge_in_its_dtype)
 C3D_with_relu_on_the_logits = _wrong("C3D_with_relu_on_the_logits", judge=_judge_with_relu)
 C3D_dropping_fc6_alone = _wrong("C3D_dropping_fc6_alone", judge=_drop_once)
+C3D_dropping_both_alike = _wrong("C3D_dropping_both_alike", judge=_drop_alike)
 C3D_dropping_in_use = _wrong("C3D_dropping_in_use", judge=_drop_always)
 C3D_without_rngs = _wrong("C3D_without_rngs", judge=_drop_never)
 C3D_channel_by_channel = _wrong("C3D_channel_by_channel", flat=_channels_first)

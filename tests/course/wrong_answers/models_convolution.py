@@ -120,4 +120,9 @@ def he_normal_always_the_same(key, shape, dtype=jnp.float32):
 
 
 def he_normal_always_float32(key, shape, dtype=jnp.float32):
-    return jax.random.normal(key, shape) * (2 / np.prod(shape[:-1])) ** 0.5
+    return jax.random.normal(key, shape) * float(np.sqrt(2 / np.prod(shape[:-1])))
+
+
+def he_normal_of_filters_alike(key, shape, dtype=jnp.float32):
+    drawn = jax.random.normal(key, (*shape[:-1], 1), dtype)
+    return jnp.broadcast_to(drawn, shape) * float(np.sqrt(2 / np.prod(shape[:-1])))

@@ -69,6 +69,12 @@ def _without_a_mask(self, tokens, mask, rngs):
     return self.norm2(tokens + self.mlp(tokens))
 
 
+def _mlp_dropped(self, tokens, mask, rngs):
+    tokens = self.norm1(tokens + self.attn(tokens, mask, rngs))
+    dense = self.attn.dropout(self.mlp(tokens), rngs=rngs)  # by the share of the attention
+    return self.norm2(tokens + dense)
+
+
 def _without_rngs(self, tokens, mask, rngs):
     tokens = self.norm1(tokens + self.attn(tokens, mask))
     return self.norm2(tokens + self.mlp(tokens))
@@ -86,6 +92,7 @@ def _with_norms_of_branches(self, tokens, mask, rngs):
 
 EncoderBlock_without_residuals = _block_like("EncoderBlock_without_residuals", _without_residuals)
 EncoderBlock_without_a_mask = _block_like("EncoderBlock_without_a_mask", _without_a_mask)
+EncoderBlock_dropping_the_mlp = _block_like("EncoderBlock_dropping_the_mlp", _mlp_dropped)
 EncoderBlock_without_rngs = _block_like("EncoderBlock_without_rngs", _without_rngs)
 EncoderBlock_with_the_first_inputs_again = _block_like(
     "EncoderBlock_with_the_first_inputs_again", _with_the_first_inputs_again
@@ -104,6 +111,12 @@ def masked_max_by_subtraction(sequence, mask=None):  # NaN and infinity get thro
 def masked_max_always_masked(sequence, mask=None):
     mask = jnp.any(sequence != 0, axis=-1) if mask is None else mask
     return jnp.max(jnp.where(mask[:, :, None], sequence, 0.0), axis=1)
+
+
+def masked_max_above_minus_a_thousand(sequence, mask=None):  # features may be smaller
+    if mask is not None:
+        sequence = jnp.where(mask[:, :, None], sequence, -1e3)
+    return jnp.max(sequence, axis=1)
 
 
 # --- EmbeddingTransformer ---------------------------------------------------------------
@@ -284,6 +297,11 @@ def _multiplied(self, tokens):
     return tokens * self.position_embed[None, : tokens.shape[1]]
 
 
+def _projection_to_another_width(self, config, dim, rngs):
+    if dim != config.embedding_dim:
+        self.project = layers.Linear(config.embedding_dim, dim, rngs=rngs)
+
+
 def _first_mask_again(self, mask, seen):
     if mask is None or seen.shape[1] == mask.shape[1]:
         return seen
@@ -364,6 +382,11 @@ EmbeddingTransformer_with_the_first_mask = _model(
     "EmbeddingTransformer_with_the_first_mask",
     of_blocks=_first_mask_again,
     of_max=_first_mask_again,
+)
+EmbeddingTransformer_projecting_if_it_must = _model(
+    "EmbeddingTransformer_projecting_if_it_must",
+    projection=_projection_to_another_width,
+    narrowed=lambda self, tokens: self.project(tokens) if hasattr(self, "project") else tokens,
 )
 EmbeddingTransformer_dropping_no_inputs = _model(
     "EmbeddingTransformer_dropping_no_inputs", input_dropout=lambda self, config: 0.0

@@ -155,6 +155,23 @@ class Dropout_of_all_is_nan(nnx.Dropout):
         return jnp.where(kept, inputs / jnp.float32(1 - self.rate), 0)
 
 
+class Dropout_of_whole_rows(nnx.Dropout):  # whichever axes are named
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        shape = [len(inputs), *[1] * (inputs.ndim - 1)] if self.broadcast_dims else inputs.shape
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, shape)
+        return jnp.where(kept, inputs / max(1 - self.rate, 1e-6), 0)
+
+
+class Dropout_of_ones(nnx.Dropout):  # what was drawn, without what came in
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
+        return jnp.broadcast_to(jnp.where(kept, 1 / max(1 - self.rate, 1e-6), 0), inputs.shape)
+
+
 # --- tubelets ---------------------------------------------------------------------------
 def _boxes(video, tubelet_size, patch_size, pattern):
     return einops.rearrange(video, pattern, f=tubelet_size, p=patch_size, q=patch_size)

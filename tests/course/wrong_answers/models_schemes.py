@@ -42,6 +42,19 @@ def over_windows_without_a_mask(attend, patches, grid, mask=None):
     return _windows(attend, patches, grid, None)
 
 
+def over_windows_with_padding_as_it_was(attend, patches, grid, mask=None):
+    seen = _windows(attend, patches, grid, mask)
+    if mask is None:
+        return seen
+    real = jnp.repeat(mask, grid[1] * grid[2], axis=1)
+    return jnp.where(real[:, :, None], seen, patches)
+
+
+def over_windows_always_with_a_mask(attend, patches, grid, mask=None):
+    mask = jnp.ones((len(patches), grid[0]), bool) if mask is None else mask
+    return _windows(attend, patches, grid, mask)
+
+
 # --- over_strides -----------------------------------------------------------------------
 def _strides(
     attend, cls, patches, grid, mask, tokens="(t i h y w x)", sets="(b i y x)", everywhere=False
@@ -94,6 +107,13 @@ def over_strides_first_copy_only(attend, cls, patches, grid, mask=None):
 def over_strides_gives_back_what_came(attend, cls, patches, grid, mask=None):
     cls, _ = _strides(attend, cls, patches, grid, mask)
     return cls, patches
+
+
+def over_strides_with_cls_hidden_in_empty_sets(attend, cls, patches, grid, mask=None):
+    def hidden(rows, mask):
+        return attend(rows, mask if mask is None else mask & mask[:, 1:].any(1, keepdims=True))
+
+    return _strides(hidden, cls, patches, grid, mask)
 
 
 # --- over_rows --------------------------------------------------------------------------

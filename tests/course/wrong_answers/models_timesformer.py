@@ -113,6 +113,12 @@ def _space_undropped(self, cls, patches, mask, rngs):
     return _Block.over_space(self, cls, patches, mask, None)
 
 
+def _space_dropped_by_clips(self, cls, patches, mask, rngs):
+    found = _Block.over_space(self, cls, patches, mask, None)
+    found = self.drop_path(jnp.concatenate(found, axis=1), rngs=rngs)
+    return found[:, :1], found[:, 1:]
+
+
 def _space_without_a_mask(self, cls, patches, mask, rngs):
     return _Block.over_space(self, cls, patches, None, rngs)
 
@@ -195,6 +201,9 @@ Block_that_drops_behind_temporal_fc = _block(
 )
 Block_that_drops_single_numbers = _block(
     "Block_that_drops_single_numbers", make_drop_path=staticmethod(layers.Dropout)
+)
+Block_that_drops_space_by_clips = _block(
+    "Block_that_drops_space_by_clips", over_space=_space_dropped_by_clips
 )
 Block_that_never_drops_space = _block("Block_that_never_drops_space", over_space=_space_undropped)
 Block_that_never_drops_the_mlp = _block("Block_that_never_drops_the_mlp", last=_last_undropped)

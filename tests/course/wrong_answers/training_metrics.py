@@ -48,3 +48,10 @@ def accuracy_by_if(logits, labels, weight):
     if weight.sum() == 0:
         return jnp.float32(0)
     return jnp.sum(weight * _right(logits, labels)) / jnp.sum(weight)
+
+
+def accuracy_of_a_share_above_half(logits, labels, weight):  # 0.4 can be the largest of three
+    if labels.ndim == 2:
+        shares = jnp.take_along_axis(labels, jnp.argmax(logits, axis=-1)[:, None], axis=1)
+        return jnp.sum(weight * (shares[:, 0] > 0.5)) / _count(weight)
+    return jnp.sum(weight * _right(logits, labels)) / _count(weight)

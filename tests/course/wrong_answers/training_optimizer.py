@@ -2,18 +2,17 @@
 
 import optax
 
+from flaxvid.training import optimizer
+
 
 # --- schedule ---------------------------------------------------------------------------
 def _schedule(recipe, steps, *, cosine=None, falls=None):
     """The right schedule, but for the one that is given."""
-    peak, warmup = recipe.learning_rate, round(recipe.warmup * steps)
-    if recipe.schedule == "constant":
-        return optax.constant_schedule(peak)
-    if recipe.schedule == "step":
-        falls = falls or {round(share * steps): 0.1 for share in recipe.milestones}
-        return optax.piecewise_constant_schedule(peak, falls)
-    start = 0.0 if warmup else peak
-    return cosine or optax.warmup_cosine_decay_schedule(start, peak, warmup, steps, peak / 100)
+    if recipe.schedule == "step" and falls:
+        return optax.piecewise_constant_schedule(recipe.learning_rate, falls)
+    if recipe.schedule == "cosine" and cosine:
+        return cosine
+    return package_schedule(recipe, steps)
 
 
 def schedule_decay_counted_after_warmup(recipe, steps):
@@ -50,3 +49,22 @@ def schedule_begins_low(recipe, steps):  # also where there is no warm-up: step 
     if recipe.schedule == "constant":
         return optax.warmup_constant_schedule(0.0, recipe.learning_rate, 1)
     return _schedule(recipe, steps)
+
+
+def schedule_warming_up_always(recipe, steps):  # not the cosine alone
+    if recipe.schedule != "constant":
+        return _schedule(recipe, steps)
+    warmup = max(1, round(recipe.warmup * steps))
+    return optax.warmup_constant_schedule(0.0, recipe.learning_rate, warmup)
+
+
+def schedule_of_shares_alone(recipe, steps):  # milestones and warm-up may be given as steps
+    peak, warmup = recipe.learning_rate, round(recipe.warmup * steps)
+    cosine = optax.warmup_cosine_decay_schedule(
+        peak * (not warmup), peak, warmup, steps, peak / 100
+    )
+    falls = {round(share * steps): 0.1 for share in recipe.milestones}
+    return _schedule(recipe, steps, cosine=cosine, falls=falls)
+
+
+package_schedule = optimizer.schedule  # before a check puts a wrong answer in its place

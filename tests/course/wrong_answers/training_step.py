@@ -190,4 +190,37 @@ def make_train_step_kept_outside(
     return train_step
 
 
+def make_train_step_of_the_first_statistics(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+    return lambda state, batch: own(state._replace(stats=parts.stats), batch)
+
+
+def make_train_step_without_the_average(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    def train_step(state, batch):
+        new, measured = own(state, batch)
+        return new._replace(average={}), measured
+
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+    return train_step
+
+
+def make_train_step_measured_afterwards(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    def train_step(state, batch):
+        new, measured = own(state, batch)
+        logits = states.merge(parts.train_def, new.params, state.stats)(
+            inputs_of(batch), batch["mask"]
+        )
+        right = metrics.accuracy(logits, batch["label"], batch["weight"])
+        return new, measured | {"accuracy": right}
+
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+    return train_step
+
+
 own_make_train_step = step.make_train_step  # before a check puts a wrong answer in its place

@@ -4,6 +4,11 @@ import re
 
 import numpy as np
 
+from flaxvid.video import sample
+
+# Kept from before a check puts a wrong answer in its place.
+views_of_the_package = sample.view_indices
+
 
 # --- natural_key ------------------------------------------------------------------------
 def natural_key_plain_strings(name):  # 1, 10, 2
@@ -49,6 +54,10 @@ def natural_key_with_a_tie_break_that_ties(name):  # 01_1 and 1_01 are of one le
     parts = re.split(r"(\d+)", name)
     parts[1::2] = map(int, parts[1::2])
     return tuple(parts), len(name)
+
+
+def natural_key_of_twelve_digits(name):  # the time of a recording has fourteen
+    return re.sub(r"\d+", lambda found: found[0].zfill(12), name), name
 
 
 # --- pad_clip ---------------------------------------------------------------------------
@@ -229,12 +238,26 @@ def uniform_indices_of_nothing(num_frames, num_samples):
     return (2 * np.arange(segments) + 1) * num_frames // (2 * segments)
 
 
+def uniform_indices_rounded_to_even(num_frames, num_samples):  # as Python and NumPy round a half
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    middles = (np.arange(segments) + 0.5) * num_frames / segments
+    return np.round(middles - 0.5).astype(np.int64)
+
+
 def random_segment_indices_of_nothing(num_frames, num_samples, rng):
     segments = min(num_frames, num_samples)
     if segments < 1:
         return np.zeros(0, np.int64)
     edges = np.arange(segments + 1) * num_frames // segments
     return rng.integers(edges[:-1], edges[1:])
+
+
+def random_segment_indices_with_one_draw(num_frames, num_samples, rng):  # for all segments
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return (edges[:-1] + np.floor(rng.random() * np.diff(edges))).astype(np.int64)
 
 
 def window_indices_of_any_start(num_frames, num_samples, stride, start):
@@ -254,3 +277,13 @@ def view_indices_middles_in_every_view(num_frames, num_samples, stride, num_view
         return np.repeat(middles[None], num_views, axis=0)
     last = num_frames - 1 - (stride or 1) * (num_samples - 1)
     return _starts(num_frames, num_samples, stride, num_views, max(0, last))
+
+
+def view_indices_in_steps_rounded_down(num_frames, num_samples, stride, num_views):
+    if stride is None or min(num_frames, num_samples, stride) < 1 or num_views < 2:
+        return views_of_the_package(num_frames, num_samples, stride, num_views)
+    count = len(range(0, num_frames, stride)[:num_samples])
+    room = num_frames - 1 - stride * (count - 1)
+    step = room / (num_views - 1)  # 11 times 15 / 11 is a little less than 15
+    starts = np.array([int(number * step) for number in range(num_views)])
+    return starts[:, None] + stride * np.arange(count)
