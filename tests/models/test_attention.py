@@ -62,9 +62,14 @@ def test_dot_product_equals_loops():
 
 
 @dot_product
-def test_dot_product_mask():
-    """A key whose mask is False is ignored, whatever its value."""
-    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+@pytest.mark.parametrize("queries", [5, 7])
+def test_dot_product_mask(queries):
+    """A key whose mask is False is ignored, whatever its value; queries are not masked."""
+    query, key, value = (
+        normal(2, queries, 3, 4),
+        normal(2, 7, 3, 4, seed=1),
+        normal(2, 7, 3, 4, seed=2),
+    )
     mask = jnp.asarray([[True] * 7, [True] * 3 + [False] * 4])
     out = attention.scaled_dot_product(query, key, value, mask)
     np.testing.assert_allclose(out, attend_in_loops(query, key, value, mask), atol=1e-5)
@@ -177,6 +182,20 @@ def attention_of(dim, num_heads, **options):
         linear.kernel[...] = normal(*linear.kernel.shape, seed=10 + number)
         linear.bias[...] = normal(*linear.bias.shape, seed=20 + number)
     return module
+
+
+@module
+def test_attention_module_has_the_names_of_its_weights():
+    """qkv leads from 6 to 3 x 2 heads of 5 and proj from those back to 6, each with a bias."""
+    module = attention.Attention(6, 2, head_dim=5, rngs=nnx.Rngs(0))
+    weights = nnx.to_pure_dict(nnx.state(module, nnx.Param))
+    shapes = {f"{layer}.{name}": w.shape for layer in weights for name, w in weights[layer].items()}
+    assert shapes == {
+        "qkv.kernel": (6, 30),
+        "qkv.bias": (30,),
+        "proj.kernel": (10, 6),
+        "proj.bias": (6,),
+    }
 
 
 @module

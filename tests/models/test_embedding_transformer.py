@@ -115,8 +115,9 @@ def test_block_ends_with_a_norm():
 
 @block
 def test_block_does_not_look_at_padding():
-    """What stands in a padded frame changes nothing in the real ones."""
+    """A sequence with padding is as it is without, and what stands there changes nothing."""
     tokens, layer = sequences(2, 5, 12), block_of()
+    np.testing.assert_allclose(layer(tokens, MASK)[1:, :2], layer(tokens[1:, :2]), atol=1e-5)
     changed = tokens.at[1, 2:].set(7.0)
     before, after = layer(tokens, MASK), layer(changed, MASK)
     np.testing.assert_allclose(before[1, :2], after[1, :2], atol=1e-5)

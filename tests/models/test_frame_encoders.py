@@ -54,15 +54,17 @@ def test_time_distributed_equals_a_loop():
 
 @distributed
 def test_time_distributed_is_one_call():
-    """All frames go through the network together, as a batch of images."""
+    """All frames go through the network together, as a batch of images: clip after clip."""
     seen = []
 
     def encode(images):
-        seen.append(images.shape)
+        seen.append(images)
         return images[:, 0, 0]
 
-    frame_encoders.time_distributed(encode, clips(2, 3, 4, 5, 3))
-    assert seen == [(6, 4, 5, 3)]
+    video = clips(2, 3, 4, 5, 3)
+    frame_encoders.time_distributed(encode, video)
+    assert [images.shape for images in seen] == [(6, 4, 5, 3)]
+    np.testing.assert_array_equal(seen[0][4], video[1, 1])
 
 
 # ------------------------------------------------------------------ what the published ones cost

@@ -108,9 +108,23 @@ def test_mlp_uses_the_exact_gelu():
 
 
 @mlp
+def test_mlp_has_the_names_of_its_weights():
+    """fc1 leads from 2 to 3 and fc2 back to 2, each with a bias."""
+    weights = nnx.to_pure_dict(nnx.state(layers.MLP(2, 3, rngs=nnx.Rngs(0)), nnx.Param))
+    shapes = {f"{layer}.{name}": w.shape for layer in weights for name, w in weights[layer].items()}
+    assert shapes == {
+        "fc1.kernel": (2, 3),
+        "fc1.bias": (3,),
+        "fc2.kernel": (3, 2),
+        "fc2.bias": (2,),
+    }
+
+
+@mlp
 def test_mlp_by_hand():
     """Widths 2, 3, 2: fc1, the GELU of each of the three, fc2, token by token."""
     mlp, tokens = layers.MLP(2, 3, rngs=nnx.Rngs(0)), video_of((4, 5, 2))
+    mlp.fc1.bias[...], mlp.fc2.bias[...] = jnp.asarray([1.0, -2.0, 3.0]), jnp.asarray([4.0, -5.0])
     hidden = np.asarray(tokens) @ np.asarray(mlp.fc1.kernel[...]) + np.asarray(mlp.fc1.bias[...])
     assert hidden.shape == (4, 5, 3)
     hidden = np.vectorize(lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2)(hidden)

@@ -106,6 +106,15 @@ def test_constant_schedule():
     np.testing.assert_allclose([rate(0), rate(5), rate(50), rate(100)], 0.3)
 
 
+@pytest.mark.exercise("training.optimizer.schedule")
+@pytest.mark.parametrize("name", ["constant", "step", "cosine"])
+def test_schedules_compile(name):
+    """The number of the step is traced in a training step, so no `if` may ask for it."""
+    recipe = recipes.Recipe(schedule=name, learning_rate=0.3, warmup=0.5, milestones=(0.8,))
+    rate = jax.jit(optimizer.schedule(recipe, 10))(jnp.asarray(5))
+    np.testing.assert_allclose(rate, 0.3, rtol=1e-6)
+
+
 def test_kernels_decay_and_nothing_else():
     """With a gradient of zero SGD moves kernels by -rate x decay x kernel, biases not at all."""
     updates, weights = updates_of(plain(weight_decay=0.5), gradient=0.0)

@@ -26,6 +26,11 @@ seed_st = st.integers(0, 2**32 - 1)
 unhurried = settings(deadline=None, derandomize=True, max_examples=60)
 
 
+def at_its_end(number):
+    """A pattern for a message that ends in a number, whatever the words before it."""
+    return rf"(?<![-.\d]){number}$"
+
+
 def assert_frames_of_the_video(indices, num_frames, num_samples):
     assert indices.dtype == np.int64
     assert indices.ndim == 1
@@ -79,7 +84,7 @@ def test_interval_is_evenly_spaced(num_frames, num_samples):
 @pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
 def test_interval_refuses_nothing(num_frames, num_samples):
     """No frames or no samples is a ValueError that tells the value."""
-    with pytest.raises(ValueError, match=f"not {min(num_frames, num_samples)}"):
+    with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
         sample.interval_indices(num_frames, num_samples)
 
 
@@ -148,7 +153,7 @@ def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samp
 @pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
 def test_uniform_refuses_nothing(num_frames, num_samples):
     """No frames or no samples is a ValueError that tells the value."""
-    with pytest.raises(ValueError, match=f"not {min(num_frames, num_samples)}"):
+    with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
         sample.uniform_indices(num_frames, num_samples)
 
 
@@ -220,7 +225,7 @@ def test_random_segment_repeats_with_its_seed():
 @pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
 def test_random_segment_refuses_nothing(num_frames, num_samples):
     """No frames or no samples is a ValueError that tells the value."""
-    with pytest.raises(ValueError, match=f"not {min(num_frames, num_samples)}"):
+    with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
         sample.random_segment_indices(num_frames, num_samples, np.random.default_rng(0))
 
 
@@ -265,7 +270,7 @@ def test_window_keeps_what_is_in_the_video(num_frames, num_samples, stride, data
 )
 def test_window_refuses_what_is_outside(arguments, value):
     """No frames, samples or stride, and a start outside of the video, are told by their value."""
-    with pytest.raises(ValueError, match=f"not {value}$"):
+    with pytest.raises(ValueError, match=at_its_end(value)):
         sample.window_indices(*arguments)
 
 
@@ -379,7 +384,7 @@ def test_every_view_is_a_clip_of_the_video(num_frames, num_samples, stride, num_
 )
 def test_views_refuse_nothing(arguments, value):
     """No frames, samples or views and a stride below 1 are ValueErrors that tell the value."""
-    with pytest.raises(ValueError, match=f"not {value}$"):
+    with pytest.raises(ValueError, match=at_its_end(value)):
         sample.view_indices(*arguments)
 
 
@@ -438,7 +443,7 @@ def test_pad_leaves_a_full_clip_alone():
 @pytest.mark.parametrize("time", [0, 6])
 def test_pad_refuses_no_frames_and_too_many(time):
     """Nothing to repeat, or more frames than asked for, is a ValueError that tells how many."""
-    with pytest.raises(ValueError, match=f"not {time}$"):
+    with pytest.raises(ValueError, match=at_its_end(time)):
         sample.pad_clip(random_frames(time), 5)
 
 

@@ -93,7 +93,13 @@ def test_nearest_in_one_row_is_wrong():
 
 @position
 def test_position_of_no_square_is_refused():
-    """6 places are no square grid: a WeightsError, as row and column can't be told apart."""
+    """6 places are no square grid: a WeightsError with their number."""
+    with pytest.raises(read.WeightsError, match=r"\b6\b"):
+        timesformer.resize_position_embedding(jnp.zeros((1, 7, 3)), 4)
+
+
+def test_positions_of_no_square_are_told():
+    """The error says of what there are 6."""
     with pytest.raises(read.WeightsError, match="6 position embeddings .* no square grid"):
         timesformer.resize_position_embedding(jnp.zeros((1, 7, 3)), 4)
 
@@ -151,6 +157,14 @@ def test_fewer_frames_take_in_those_between(old, new):
 def test_patch_kernel_shape():
     """7 filters over patches of 4 x 5 pixels with 3 channels become a 60 x 7 matrix."""
     assert timesformer.patch_kernel(np.zeros((7, 3, 4, 5), np.float32)).shape == (60, 7)
+
+
+@kernel
+def test_patch_kernel_by_hand():
+    """One filter of 2 channels and 2 x 3 pixels: a pixel's two channels, then the next pixel's."""
+    filters = np.arange(12.0, dtype=np.float32).reshape(1, 2, 2, 3)
+    column = timesformer.patch_kernel(filters)
+    assert column.tolist() == [[n] for n in (0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11)]
 
 
 @kernel

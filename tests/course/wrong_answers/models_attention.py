@@ -222,6 +222,13 @@ def scaled_dot_product_masked_by_ten_thousand(query, key, value, mask=None, drop
     return _attend(query, key, value, mask, drop, hidden=-1e4)  # as BERT's first code does
 
 
+def scaled_dot_product_masking_queries_too(query, key, value, mask=None, drop=None):
+    mixed = _attend(query, key, value, mask, drop)
+    if mask is None or query.shape[1] != key.shape[1]:
+        return mixed
+    return jnp.where(mask[:, :, None, None], mixed, 0.0)  # of tokens that attend to themselves
+
+
 def _keys_before_queries(self, tokens, mask=None, rngs=None):
     pattern = "b n (three head dim) -> three b n head dim"
     key, query, value = einops.rearrange(self.qkv(tokens), pattern, three=3, head=self.num_heads)

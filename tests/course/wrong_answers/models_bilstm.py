@@ -117,3 +117,8 @@ def masked_scan_that_counts_to_the_last(update, state, sequence, mask):  # paddi
     _, states = _scan(update, state, sequence, mask, jnp.where)
     rows, count = jnp.arange(len(mask)), mask.sum(axis=1)
     return jax.tree.map(lambda values: values[rows, count - 1], states), states
+
+
+def masked_scan_until_there_is_padding(update, state, sequence, mask):
+    real = jnp.cumprod(mask.astype(jnp.int32), axis=1) > 0
+    return _scan(update, state, sequence, real, jnp.where)

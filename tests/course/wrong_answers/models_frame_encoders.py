@@ -27,3 +27,8 @@ def time_distributed_first_frame_only(encode, video):
 def time_distributed_averaged_first(encode, video):  # the mean of the frames is no frame
     vectors = encode(video.mean(axis=1))
     return jnp.repeat(vectors[:, None], video.shape[1], axis=1)
+
+
+def time_distributed_frame_after_frame(encode, video):  # of all clips: image 4 is of clip 0
+    frames = einops.rearrange(video, "batch time ... -> (time batch) ...")
+    return einops.rearrange(encode(frames), "(t b) dim -> b t dim", b=video.shape[0])

@@ -56,6 +56,18 @@ class MLP_with_tanh_gelu(nnx.Module):  # JAX's default
         return self.dropout(self.fc2(hidden), rngs=rngs)
 
 
+class MLP_without_biases(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        plain = dict(use_bias=False, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc1 = nnx.Linear(dim, hidden_dim, **plain)
+        self.fc2 = nnx.Linear(hidden_dim, dim, **plain)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = self.dropout(jax.nn.gelu(self.fc1(tokens), approximate=False), rngs=rngs)
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
 def _exact(inputs):
     return jax.nn.gelu(inputs, approximate=False)
 
