@@ -1,5 +1,7 @@
 """Verdicts say what a teacher would: the place, the argument, the earlier part that is to blame."""
 
+import re
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from flaxvid.exercise import (
     first_difference,
     instrument,
     limits,
+    shapes,
     verdicts,
 )
 from flaxvid.models import bert
@@ -116,6 +119,43 @@ def test_a_place_in_one_of_several_results():
     assert place(square, black, square, crop).startswith("frame 0, height 0, width 0, channel 0")
     assert place([[1, 2], [3, 4]], [[1, 2], [3, 5]], None, None).startswith("[1, 1]: gave 4")
     assert place([[1], [2, 3]], [[1], [2, 4]], None, None) is None
+
+
+def test_a_wrong_type_is_told_in_words():
+    """Not in jaxtyping's own: what was given, and what was due."""
+    assert shapes.in_words("i32[3](numpy)") == "int32 array of shape (3,)"
+    assert shapes.in_words("bf16[2,3]") == "bfloat16 array of shape (2, 3)"
+    assert shapes.in_words("Int64[ndarray, 'samples']") == "int64 array of axes (samples)"
+    report = "Actual value: f32[].\nExpected type: Float[Array, '2 dim'].\ndim=3\n"
+    assert shapes.told(report) == [
+        ("gave", "float32 array of shape ()"),
+        ("expected", "float array of axes (2 dim)"),
+        ("where", "dim=3"),
+    ]
+
+
+def test_long_lists_are_told_where_they_differ():
+    """Names that are cut off before they differ would be printed alike."""
+
+    def natural_key(name):
+        return re.sub(r"\d+", lambda found: found[0].zfill(12), name), name
+
+    text = text_of(natural_key, "video.sample.natural_key")
+    assert "the same as far as 16 items: then 'frame_20261126235959.jpg', and not 'frame_1" in (
+        " ".join(text.split())
+    )
+
+
+def test_a_crash_in_a_class_names_its_line():
+    """Also where the class takes over how it is made."""
+
+    class Dropout(nnx.Dropout):
+        def __call__(self, inputs, rngs=None):
+            return inputs.nonsense
+
+    text = text_of(Dropout, "models.layers.Dropout")
+    assert "raised    AttributeError" in text
+    assert "return inputs.nonsense" in text
 
 
 LAST_IS_NOT_MEANT = '''

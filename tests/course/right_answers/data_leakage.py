@@ -41,3 +41,12 @@ def check_leakage_with_dicts(videos):
         leaks = [(name, splits) for name, splits in found.items() if len(splits) > 1]
         if leaks:
             _refuse(what, leaks)
+
+
+def check_leakage_of_the_last_three(manifest):  # which ones are named is free
+    for what in ("group", "path"):
+        pairs = {(getattr(row, what), row.split) for row in manifest.rows}
+        splits = {name: {s for n, s in pairs if n == name} for name, _ in pairs}
+        leaks = sorted((item for item in splits.items() if len(item[1]) > 1), reverse=True)
+        if leaks:
+            _refuse(what, leaks)

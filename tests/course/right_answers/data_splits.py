@@ -53,3 +53,9 @@ def hold_out_by_arrays(labels, groups, share, rng):
         return np.abs(goal - [group[name] for name in names]).sum() < np.abs(goal).sum()
 
     return _hold_out(labels, groups, share, rng, closer)
+
+
+def hold_out_in_other_words(labels, groups, share, rng):  # of the error
+    if not 0 < share <= 0.5:
+        raise ValueError("more than nothing and at most a half can be held out")
+    return hold_out_with_counters(labels, groups, share, rng)

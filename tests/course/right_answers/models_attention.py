@@ -44,6 +44,19 @@ def scaled_dot_product_by_exp(query, key, value, mask=None, drop=None):
     return jnp.einsum("bhqk,bkhd->bqhd", weights.astype(value.dtype), value)
 
 
+def scaled_dot_product_head_by_head(query, key, value, mask=None, drop=None):
+    def weigh(query, key, real):
+        scores = query.astype(jnp.float32) @ key.astype(jnp.float32).T / query.shape[-1] ** 0.5
+        return jax.nn.softmax(scores, axis=-1, where=real[None])
+
+    real = jnp.ones(key.shape[:2], bool) if mask is None else mask
+    of_heads = jax.vmap(weigh, in_axes=(1, 1, None))
+    weights = jax.vmap(of_heads)(query, key, real)
+    weights = weights if drop is None else drop(weights)
+    mix = jax.vmap(jax.vmap(jnp.matmul, in_axes=(0, 1), out_axes=1))
+    return mix(weights.astype(value.dtype), value)
+
+
 # --- Attention --------------------------------------------------------------------------
 def _start(self, dim, num_heads, head_dim, dropout, init, dtype, rngs):
     if head_dim is None:

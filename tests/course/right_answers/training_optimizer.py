@@ -47,3 +47,20 @@ def schedule_with_numpy(recipe, steps):
         return optax.cosine_decay_schedule(peak, steps, 0.01)
     whole = max(steps, warmup + 1)
     return optax.warmup_cosine_decay_schedule(0, peak, warmup, whole, peak * 0.01)
+
+
+def schedule_by_arithmetic(recipe, steps):
+    peak = recipe.learning_rate
+    if recipe.schedule == "constant":
+        return lambda number: jnp.full(jnp.shape(number), peak)
+    if recipe.schedule == "step":
+        falls = jnp.asarray(recipe.milestone_steps(steps))
+        return lambda number: peak * 0.1 ** jnp.sum(number >= falls)
+    warmup = recipe.warmup_steps(steps)
+
+    def rate(number):
+        share = jnp.clip((number - warmup) / max(steps - warmup, 1), 0, 1)
+        fallen = 0.01 + 0.99 * jnp.cos(jnp.pi * share / 2) ** 2
+        return peak * jnp.where(number < warmup, number / max(warmup, 1), fallen)
+
+    return rate

@@ -65,6 +65,14 @@ def pad_clip_in_a_loop(frames, num_samples):
     return np.stack(clip), np.array(mask)
 
 
+def pad_clip_in_other_words(frames, num_samples):  # the error ends in the number, too
+    count = len(frames)
+    if count < 1 or count > num_samples:
+        raise ValueError(f"between 1 and {num_samples} frames fit, and there are {count}")
+    places = np.arange(num_samples)
+    return frames[np.minimum(places, count - 1)], places < count
+
+
 # --- interval_indices -------------------------------------------------------------------
 def interval_indices_by_a_range(num_frames, num_samples):
     _refuse(num_frames=num_frames, num_samples=num_samples)
@@ -86,6 +94,13 @@ def interval_indices_in_a_loop(num_frames, num_samples):
         if number * step < num_frames:
             found.append(number * step)
     return np.array(found, dtype=np.int64)
+
+
+def interval_indices_in_other_words(num_frames, num_samples):  # the error ends in the value, too
+    for number in (num_frames, num_samples):
+        if number <= 0:
+            raise ValueError(f"must be positive, got {number}")
+    return np.arange(0, num_frames, max(num_frames // num_samples, 1))[:num_samples]
 
 
 # --- uniform_indices --------------------------------------------------------------------
@@ -157,6 +172,15 @@ def window_indices_in_a_loop(num_frames, num_samples, stride, start):
         found.append(start)
         start += stride
     return np.array(found, np.int64)
+
+
+def window_indices_in_other_words(num_frames, num_samples, stride, start):
+    if start < 0 or start >= num_frames:
+        raise ValueError(f"no frame has the number {start}")
+    for number in (num_samples, stride):
+        if number < 1:
+            raise ValueError(f"should be at least 1 and is {number}")
+    return np.array([*range(start, num_frames, stride)][:num_samples], np.int64)
 
 
 # --- view_indices -----------------------------------------------------------------------

@@ -54,6 +54,16 @@ def resize_position_embedding_axis_by_axis(embedding, side):
     return jnp.concatenate([embedding[:, :1], grid.reshape(1, side * side, dim)], axis=1)
 
 
+def resize_position_embedding_in_other_words(embedding, side):  # of the error
+    number, dim = embedding.shape[1] - 1, embedding.shape[2]
+    old = round(number**0.5)
+    if number < 1 or old * old != number:
+        raise read.WeightsError(f"{number} places are not a square")
+    grid = embedding[0, 1:].reshape(old, old, dim)
+    grid = jax.image.resize(grid, (side, side, dim), "cubic")
+    return jnp.vstack([embedding[0, :1], grid.reshape(-1, dim)])[None]
+
+
 # --- resize_time_embedding --------------------------------------------------------------
 def resize_time_embedding_by_a_matrix(embedding, num_frames):
     old = embedding.shape[1]
