@@ -57,7 +57,8 @@ class MLP_by_cdf(nnx.Module):
 
     def __call__(self, tokens, rngs=None):
         hidden = self.fc1(tokens)
-        hidden = hidden * jax.scipy.stats.norm.cdf(hidden)
+        below = jax.scipy.stats.norm.cdf(hidden.astype(jnp.float32))  # it takes no bfloat16
+        hidden = hidden * below.astype(hidden.dtype)
         if rngs is None:
             return self.fc2(hidden)
         return self.dropout(self.fc2(self.dropout(hidden, rngs=rngs)), rngs=rngs)
