@@ -25,6 +25,8 @@ SAME_LENGTH = "config.stages() has compared the lengths"
 NO_WAVE = "where half is 0 there is no wave to be divided"
 ALL_PLACES = "each axis has a number for every place"
 HALVES = "einops takes a whole number as a float as well: 3.0 for 3"
+NO_VIDEOS = "a group or a class more, without videos, is neither held out nor wanted"
+NO_SIGN = "np.abs takes the sign"
 FLOAT32 = "a layer that is told no dtype gives float32 of bfloat16 by itself"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -147,6 +149,20 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "17: 1 -> 2": "the first wave is 1, whatever its number 0 is divided by",
         "20: 0 -> 1": ALL_PLACES,
         "20: 0 -> -1": ALL_PLACES,
+    },
+    "data.splits.hold_out": {
+        "25: np.asarray(labels, str) -> labels": "np.unique makes an array of a list",
+        "26: np.asarray(groups, str) -> groups": "np.unique makes an array of a list",
+        "27: -1 -> 1": NO_VIDEOS,
+        "27: 1 -> 0": NO_VIDEOS,
+        "27: 1 -> 2'": NO_VIDEOS,
+        "27: -1 -> 1'": NO_VIDEOS,
+        "27: 1 -> 0''": NO_VIDEOS,
+        "27: 1 -> 2'''": NO_VIDEOS,
+        "28: 1 -> 2": "all counts are doubled, and what is wanted with them",
+        "34: held - wanted -> wanted - held": NO_SIGN,
+        "34: held + counts[candidate] - wanted -> wanted - (held + counts[candidate])": NO_SIGN,
+        "40: counts[g].sum -> counts[g].mean": "every group has as many classes to be divided by",
     },
     "data.views.reorder": {
         "19: int(mask.sum()) -> mask.sum()": "NumPy's whole numbers index as Python's do",
