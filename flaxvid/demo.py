@@ -116,20 +116,29 @@ def page(gradio: ModuleType, models: Sequence[trained_model.Trained], place: Pat
     ready = [answers.open_answering(trained) for trained in models]
     shown = examples(models[0].settings, place)
 
+    def shown_if_any(values):
+        # An empty frame would look as if something were still to come.
+        hiding = {part for column in columns for part in column.hiding()}
+        return {
+            part: gradio.update(value=value, visible=value is not None) if part in hiding else value
+            for part, value in values.items()
+        }
+
     def show(path):
         empty = dict.fromkeys(outputs)
         if path is None:  # taken away
-            return empty
+            return shown_if_any(empty)
         try:
             with answers.named_as_uploaded(path):
                 found = [answer(path) for answer in ready]
                 played = playable.playable(path, Path(tempfile.mkdtemp(dir=place)))
         except errors.UserError as error:
-            return empty | {columns[0].note: f"### This can't be shown\n{error}"}
+            said = {columns[0].note: f"### This can't be shown\n{error}"}
+            return shown_if_any(empty | said)
         filled = {player: None if played is None else str(played)}
         for column, answer in zip(columns, found, strict=True):
             filled |= column.filled(answer)
-        return empty | filled
+        return shown_if_any(empty | filled)
 
     with gradio.Blocks(title="flaxvid", analytics_enabled=False) as blocks:
         gradio.Markdown("# What happens in this video?")
@@ -182,15 +191,22 @@ class _Column:
         """Inside of a row of the page."""
         height = 200 if models == 1 else 320  # two rows of eight frames, where there is less room
         strip = dict(columns=8 // models, height=height, object_fit="contain", preview=False)
+        strip |= dict(visible=False)
         with gradio.Column(min_width=280):
             gradio.Markdown(trained_on(trained.settings))
             return cls(
-                gradio.Label(label="the likeliest classes", num_top_classes=5),
+                gradio.Label(label="the likeliest classes", num_top_classes=5, visible=False),
                 gradio.Markdown(),
-                gradio.Image(label="over the time", show_label=False, interactive=False),
+                gradio.Image(
+                    label="over the time", show_label=False, interactive=False, visible=False
+                ),
                 gradio.Gallery(label="the frames the model saw", **strip),
                 gradio.Gallery(label=answers.heat_of(trained), **strip),
             )
+
+    def hiding(self):
+        """What is not there until there is something in it."""
+        return [self.top, self.timeline, self.seen, self.looked]
 
     def parts(self):
         return [self.top, self.note, self.timeline, self.seen, self.looked]

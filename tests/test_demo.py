@@ -166,9 +166,26 @@ def test_the_page_of_two_models(trained, tmp_path):
     assert len(filled) == 11
     assert all(value is not None for value in filled.values())
     (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
-    said = [value for value in show(str(tmp_path / "letter.mp4")).values() if value is not None]
-    assert len(said) == 1
-    assert "letter.mp4: " in said[0]
+    said = list(show(str(tmp_path / "letter.mp4")).values())
+    hidden = [value for value in said if isinstance(value, dict)]
+    assert len(hidden) == 8
+    assert not any(value["visible"] or value["value"] for value in hidden)
+    (note,) = [value for value in said if isinstance(value, str)]
+    assert "letter.mp4: " in note
+
+
+def test_what_has_nothing_in_it_is_not_shown(trained, tmp_path):
+    """A video of two seconds has no timeline, and the page no empty frame for one."""
+    gradio = pytest.importorskip("gradio")
+    blocks = demo.page(gradio, [trained], tmp_path)
+    show = next(iter(blocks.fns.values())).fn
+    filled = show(upload(tmp_path / "short.avi", 32, 32, num_frames=16))
+    shown = {
+        type(part).__name__: value["visible"]
+        for part, value in filled.items()
+        if isinstance(value, dict)
+    }
+    assert shown == {"Label": True, "Image": False, "Gallery": True}
 
 
 def test_without_gradio(monkeypatch, capsys, tmp_path):

@@ -131,6 +131,10 @@ def visit(page, video: Path, letter: Path, name: str, pictures: Path | None) -> 
     check("an example plays", page.evaluate(f"{film}.videoWidth") == motion.SIZE)
     shot("example")
 
+    pictures_of = "[...document.querySelectorAll('.grid-container img')].map(i => i.src)"
+    before = page.evaluate(pictures_of)
+    check("16 pictures of each model", len(before) == 32)
+    check("no place for a timeline of 2 s", page.locator(".image-frame").count() == 0)
     page.get_by_role("tab", name="record").click()
     page.get_by_text("Click to Access Webcam").click()
     button = page.locator("button[aria-label$='recording']")  # which starts it, and ends it
@@ -139,6 +143,9 @@ def visit(page, video: Path, letter: Path, name: str, pictures: Path | None) -> 
     button.click()
     page.get_by_text("pixels, wide").first.wait_for()
     check("the camera's film is answered", page.get_by_text("pixels, wide").count() == 2)
+    page.wait_for_timeout(2000)
+    after = page.evaluate(pictures_of)
+    check("with pictures of its own", len(after) == 32 and not set(after) & set(before))
     shot("camera")
 
 
