@@ -161,7 +161,7 @@ def test_the_page_of_two_models(trained, tmp_path):
     blocks = demo.page(gradio, [trained, trained], tmp_path)
     kinds = [type(part).__name__ for part in blocks.blocks.values()]
     assert [kinds.count(kind) for kind in ("Label", "Gallery", "Image")] == [2, 4, 2]
-    show = next(iter(blocks.fns.values())).fn
+    show = next(found.fn for found in blocks.fns.values() if found.name == "show")
     filled = show(upload(tmp_path / "film.avi", 32, 32, num_frames=70))
     assert len(filled) == 11
     assert all(value is not None for value in filled.values())
@@ -178,7 +178,7 @@ def test_what_has_nothing_in_it_is_not_shown(trained, tmp_path):
     """A video of two seconds has no timeline, and the page no empty frame for one."""
     gradio = pytest.importorskip("gradio")
     blocks = demo.page(gradio, [trained], tmp_path)
-    show = next(iter(blocks.fns.values())).fn
+    show = next(found.fn for found in blocks.fns.values() if found.name == "show")
     filled = show(upload(tmp_path / "short.avi", 32, 32, num_frames=16))
     shown = {
         type(part).__name__: value["visible"]

@@ -86,9 +86,7 @@ def reorder(
     middle = (real - 1) // 2
     if order == "single":
         alone = places == middle
-        return np.where(alone.reshape(-1, *[1] * (clip.ndim - 1)), clip, 0).astype(clip.dtype), (
-            alone & mask
-        )
+        return np.where(alone.reshape(-1, *[1] * (clip.ndim - 1)), clip, 0), alone & mask
     match order:
         case "reversed":
             places[:real] = places[:real][::-1]

@@ -20,6 +20,20 @@ ON_THE_GPU_ALONE = {
         *("self, tokens, ~mask, rngs", "self, tokens, None, rngs"),
     )
 }
+# Only what a GPU does asks whether weights are dropped.
+DROPS = "50: rngs is not None and self.dropout.rate > 0 ->"
+DROPS_OR_NOT = [
+    *(f"{DROPS} rngs is not None or self.dropout.rate > 0", f"{DROPS} self.dropout.rate > 0"),
+    *(
+        f"{DROPS} rngs is not None",
+        "50: rngs is not None -> rngs is None",
+        "50: 0 -> 1",
+        "50: 0 -> -1",
+    ),
+    *("50: self.dropout.rate > 0 -> self.dropout.rate >= 0",),
+    *("50: self.dropout.rate > 0 -> self.dropout.rate < 0",),
+    "51: _without_scores(query, drops) or scaled_dot_product -> scaled_dot_product",
+]
 NAMED_DTYPE = "layers take the name of a dtype as well"
 SAME_LENGTH = "config.stages() has compared the lengths"
 NO_WAVE = "where half is 0 there is no wave to be divided"
@@ -198,9 +212,19 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "34: held + counts[candidate] - wanted -> wanted - (held + counts[candidate])": NO_SIGN,
         "40: counts[g].sum -> counts[g].mean": "every group has as many classes to be divided by",
     },
+    "models.attention.Attention": {
+        **dict.fromkeys(DROPS_OR_NOT, ON_A_GPU),
+    },
+    "training.step.make_train_step": {
+        "17: states.merge(parts.train_def, params, stats) -> "
+        "states.merge(parts.train_def, stats, params)": "NNX puts states together in any order",
+        "27: optax.apply_updates(state.params, updates) -> "
+        "optax.apply_updates(updates, state.params)": "a sum is the same from either side",
+    },
     "data.views.reorder": {
+        "24: 1 -> 2": "reshape takes any negative length as the one that is left open",
         "19: int(mask.sum()) -> mask.sum()": "NumPy's whole numbers index as Python's do",
-        "33: places[:real] = rng.permutation(real) -> pass": ALONE,
+        "31: places[:real] = rng.permutation(real) -> pass": ALONE,
     },
     "evaluation.scores.interval": {
         "31: float(low) -> low": FLOAT,
