@@ -128,8 +128,13 @@ class VideoRows:
         crops = cut(frames)
         shots = einops.rearrange(crops, "c (w t) ... -> (w c) t ...", w=count // len(crops))
         padded = [selection.pad_clip(shot, settings) for shot in shots]
-        video, mask = (np.stack(parts) for parts in zip(*padded, strict=True))
+        video, mask = (_stacked(parts) for parts in zip(*padded, strict=True))
         return {"video": video, "mask": mask, "label": label, "weight": np.ones(count, np.float32)}
+
+
+def _stacked(clips):
+    """Several clips as one array; one alone is not copied, as the batch will do that."""
+    return clips[0][None] if len(clips) == 1 else np.stack(clips)
 
 
 def _only(clips):

@@ -177,7 +177,9 @@ def pad_clip(
     if not 1 <= time <= num_samples:
         raise ValueError(f"a clip of {num_samples} frames takes 1 to {num_samples}, not {time}")
     positions = np.arange(num_samples)
-    return frames[np.minimum(positions, time - 1)], positions < time
+    if time < num_samples:  # else nothing is copied
+        frames = frames[np.minimum(positions, time - 1)]
+    return frames, positions < time
 
 
 def natural_key(name: str) -> tuple:

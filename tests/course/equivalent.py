@@ -34,6 +34,7 @@ DROPS_OR_NOT = [
     *("50: self.dropout.rate > 0 -> self.dropout.rate < 0",),
     "51: _without_scores(query, drops) or scaled_dot_product -> scaled_dot_product",
 ]
+NOT_COPIED = "a clip of full length is the same, copied or not"
 NAMED_DTYPE = "layers take the name of a dtype as well"
 SAME_LENGTH = "config.stages() has compared the lengths"
 NO_WAVE = "where half is 0 there is no wave to be divided"
@@ -61,6 +62,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "video.sample.interval_indices": {
         "18: np.arange(min(num_samples, num_frames), dtype=np.int64) -> "
         "np.arange(min(num_samples, num_frames))": INT64,
+    },
+    "video.sample.pad_clip": {
+        "23: if time < num_samples: frames = frames[np.minimum(positions, time - 1)] -> "
+        "if True: frames = frames[np.minimum(positions, time - 1)]": NOT_COPIED,
+        "23: time < num_samples -> time <= num_samples": NOT_COPIED,
     },
     "video.sample.uniform_indices": {
         "18: np.arange(segments, dtype=np.int64) -> np.arange(segments)": INT64,
