@@ -2,8 +2,8 @@
 
 import pytest
 
-from flaxvid.exercise import catalogue, checking, verdicts
-from tests.course import wrong_answers
+from flaxvid.exercise import catalogue, checking, instrument, verdicts
+from tests.course import right_answers, wrong_answers
 
 # One for each exercise, the next one's next; tests/benchmarks/exercise_answers.py has all.
 SAMPLE = [
@@ -22,6 +22,14 @@ def test_a_known_wrong_answer_is_rejected(name, wrong):
     assert f"{wrong.__name__}(" in text, text
     assert "parameters must stay" not in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("name", list(wrong_answers.WRONG))
+def test_planted_answers_take_the_right_parameters(name):
+    """Else they would be rejected, or accepted, for another reason than the one planted."""
+    own = catalogue.reference(name)
+    for answer in [*wrong_answers.WRONG[name], *right_answers.RIGHT[name]]:
+        assert not instrument.changed_signature(answer, own), answer.__name__
 
 
 def test_three_wrong_answers_for_every_exercise_of_a_finished_lesson():

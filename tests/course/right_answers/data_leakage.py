@@ -43,9 +43,9 @@ def check_leakage_with_dicts(videos):
             _refuse(what, leaks)
 
 
-def check_leakage_of_the_last_three(manifest):  # which ones are named is free
+def check_leakage_of_the_last_three(videos):  # which ones are named is free
     for what in ("group", "path"):
-        pairs = {(getattr(row, what), row.split) for row in manifest.rows}
+        pairs = {(getattr(row, what), row.split) for row in videos.rows}
         splits = {name: {s for n, s in pairs if n == name} for name, _ in pairs}
         leaks = sorted((item for item in splits.items() if len(item[1]) > 1), reverse=True)
         if leaks:

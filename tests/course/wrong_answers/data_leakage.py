@@ -60,10 +60,10 @@ def check_leakage_names_them_all(videos):  # 2,525 groups in one message
             raise manifest.ManifestError(f"{len(leaks)} {what}(s) in more than one split: {shown}")
 
 
-def check_leakage_of_neighbouring_rows(manifest):  # groupby without a sort
+def check_leakage_of_neighbouring_rows(videos):  # groupby without a sort
     for what in ("group", "path"):
         found = collections.defaultdict(set)
-        for name, rows in itertools.groupby(manifest.rows, operator.attrgetter(what)):
+        for name, rows in itertools.groupby(videos.rows, operator.attrgetter(what)):
             found[name] = {row.split for row in rows}
         _refuse([name for name in found if len(found[name]) > 1], what, found)
 
