@@ -1,5 +1,5 @@
-"""The leaderboard: runs judged alike, side by side, best first. Runs that differ in nothing but
-the seed stand in one line; where runs of one architecture and size differ in more, it says so. Then
+"""Rank runs that were evaluated on the same data: a leaderboard, best first. Runs that differ only
+in the seed share a line; where runs of one architecture and size differ in more, it says so. Then
 the first is compared with each of the others video by video, to tell whether it is really better.
 """
 
@@ -31,7 +31,7 @@ class CompareOptions:
         tyro.conf.arg(metavar="RUN..."),
         ranges.Folder(stores=True),
     ]
-    """Run directories, each with the report.json that `flaxvid.evaluate` left."""
+    """Run directories, each with the report.json that `flaxvid.evaluate` wrote."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
 
@@ -193,8 +193,8 @@ def read_report(folder: Path) -> dict:
         _check(report)
     if "made_of" not in report:
         raise errors.UserError(
-            f"{path}: does not say what its model is made of, as it is of an earlier flaxvid; make "
-            f"it again with `python -m flaxvid.evaluate {errors.argument(folder)}`"
+            f"{path}: was written by an earlier flaxvid and doesn't describe the model's settings; "
+            f"make it again with `python -m flaxvid.evaluate {errors.argument(folder)}`"
         )
     with errors.damage_in(path, "evaluate the run again"):
         return report | {"made_of": earlier_versions.made_of(report["made_of"])}
@@ -204,14 +204,14 @@ def _check(report):
     """That what is shown of a report is there, and of its kind."""
     for name in ("model", "sees", "split", "views", "data", "manifest"):
         if not isinstance(report[name], str) or not report[name].isprintable():
-            raise ValueError(f"its {name} is no text")
+            raise ValueError(f"its {name} is not text")
     numbers = [report[name] for name in ("parameters", "multiply_adds", "videos")]
     interval = (0, 1) if report["interval"] is None and "map" in report else report["interval"]
     numbers += [wording.score(report), report["seed"], report["clips_per_second"], *interval]
     numbers += [value for value in report["orders"].values() if value is not None]
     numbers += [0 if report["training_seconds"] is None else report["training_seconds"]]
     if len(interval) != 2 or not all(map(math.isfinite, numbers)):
-        raise ValueError("its numbers are none")
+        raise ValueError("some of its numbers are not finite")
 
 
 def _refuse_unlike(reports):
@@ -230,12 +230,12 @@ def _refuse_unlike(reports):
         contents = [reports[one].get("content") for one in (folder, first)]
         if None not in contents and contents[0] != contents[1]:
             raise errors.UserError(
-                f"{folder}: was judged on other videos than {first}, though their names and labels "
-                "are alike: evaluate both on the same"
+                f"{folder}: was evaluated on other videos than {first}, though their names and "
+                "labels are the same: evaluate both on the same"
             )
         if reports[folder]["videos"] != reports[first]["videos"]:
             raise errors.UserError(
-                f"{folder}: was judged on {reports[folder]['videos']} videos, and {first} on "
+                f"{folder}: was evaluated on {reports[folder]['videos']} videos, and {first} on "
                 f"{reports[first]['videos']}, as some could not be read: evaluate both on the same"
             )
 

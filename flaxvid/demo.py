@@ -1,6 +1,6 @@
-"""A page in the browser for a trained model, or two side by side: upload or record a video, and see
-what each says of it, from beginning to end, the frames it saw, and where it looked. Takes the extra
-`demo`: pip install -e ".[demo]" """
+"""A web page for a trained model, or two side by side: upload or record a video, and see each
+model's predictions over time, the frames it saw, and where it looked. Needs the extra `demo`:
+pip install -e ".[demo]" """
 
 import dataclasses
 import importlib
@@ -26,7 +26,7 @@ EXAMPLES = 24  # classes that have one, at most
 
 @dataclasses.dataclass(frozen=True)
 class DemoOptions:
-    """Which model, and where the page is."""
+    """Which model, and the address of the page."""
 
     runs: Annotated[
         tuple[Path, ...],
@@ -34,12 +34,13 @@ class DemoOptions:
         tyro.conf.arg(metavar="RUN..."),
         ranges.Folder(stores=True),
     ]
-    """Run directory that `flaxvid.train` left; its best checkpoint is shown. A second one is shown
-    beside it."""
+    """Run directory of `flaxvid.train`; its best checkpoint is used. The model of a second one is
+    shown beside it."""
     host: Annotated[str, ranges.Text(r"[\w.:-]{1,253}", "an address, as 0.0.0.0")] = "127.0.0.1"
-    """Address to listen on: this machine alone sees the page; 0.0.0.0 shows it to the network."""
+    """Address to listen on: by default only this machine can open the page; with 0.0.0.0, the whole
+    network can."""
     port: Annotated[int, ranges.between(1, 65535)] = 7860
-    """Port of the page."""
+    """Port to listen on."""
 
 
 def main() -> None:

@@ -1,15 +1,15 @@
-"""Make one file of a trained model: StableHLO with weights and preprocessing inside, for a CPU or a
-GPU and batches of any size. To use it takes JAX and flatbuffers (`pip install jax flatbuffers`):
+"""Export a trained model as one file: StableHLO that includes weights and preprocessing, for CPU or
+GPU and batches of any size. It needs only JAX and flatbuffers (`pip install jax flatbuffers`):
 
     from jax import export
     model = export.deserialize(open("model.jax", "rb").read())
     logits = model.call(video, mask)    # uint8 batch time height width 3, bool batch time
 
-Or, by --format onnx, one of ONNX, for ONNX Runtime and others: its logits are compared with JAX's.
+With --format onnx, an ONNX file, for ONNX Runtime and others; its logits are compared with JAX's.
 
-Or, by --format flaxvid, a folder to hand on: model.safetensors, config.json and a model card. It is
-used by `flaxvid.load`, `predict` and `evaluate`, and put on the Hugging Face hub by
-`hf upload OWNER/NAME DIR`; there it is hf:OWNER/NAME.
+With --format flaxvid, a folder to share: model.safetensors, config.json and a model card, for
+`flaxvid.load`, `predict` and `evaluate`. `hf upload OWNER/NAME DIR` puts it on the Hugging Face
+Hub, where these commands find it as hf:OWNER/NAME.
 """
 
 import dataclasses
@@ -29,28 +29,30 @@ from flaxvid.runs import model_card, model_facts, model_folder, onnx_file, train
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """What to export, and where to."""
+    """What to export, and where."""
 
     run: Annotated[
         Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN"), ranges.Folder(stores=True)
     ] = None
-    """Run directory that `flaxvid.train` left; its best checkpoint is exported."""
+    """Run directory of `flaxvid.train`; its best checkpoint is exported."""
     folder: Annotated[
         Path | None,
         tyro.conf.Positional,
         tyro.conf.arg(metavar="DIR"),
         ranges.NewFolder(stores=True),
     ] = None
-    """Where to; the same as --out."""
+    """Output folder; the same as --out."""
     format: Literal["stablehlo", "onnx", "flaxvid"] = "stablehlo"
-    """One file that JAX alone runs, or ONNX Runtime; or what flaxvid opens again, with a model
-    card."""
+    """stablehlo: a file that JAX runs without flaxvid; onnx: a file for ONNX Runtime; flaxvid: a
+    folder that flaxvid opens again, with a model card."""
     weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
-    """In place of a run, weights with a head: a file, a folder or hf:owner/name[@revision]."""
+    """Instead of a run, weights with a classification head: a file, a folder or
+    hf:owner/name[@revision]."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
-    """Folder for the files; None: export/ in the run's, or here, and for flaxvid's model/."""
+    """Folder for the files; None: export/, or model/ for --format flaxvid, in the run directory, or
+    in the current folder if there is no run."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda")
-    """What a file of StableHLO can run on."""
+    """Platforms that a StableHLO file can run on."""
 
 
 def main() -> None:
@@ -83,10 +85,10 @@ def export(chosen: ExportOptions) -> Path:
             f"{chosen.run or 'nothing'}: give a run directory, or --weights, and not both"
         )
     if None not in (chosen.folder, chosen.out):
-        raise errors.UserError(f"{chosen.folder}, --out {chosen.out}: give one of them")
+        raise errors.UserError(f"{chosen.folder}, --out {chosen.out}: give only one of them")
     if chosen.format != "stablehlo" and chosen.platforms != ExportOptions.platforms:
         raise errors.UserError(
-            f"--platforms {' '.join(chosen.platforms)}: is of --format stablehlo; leave it out"
+            f"--platforms {' '.join(chosen.platforms)}: only applies to --format stablehlo"
         )
     usual = "model" if chosen.format == "flaxvid" else "export"
     folder = chosen.folder or chosen.out or (chosen.run or Path()) / usual
@@ -194,14 +196,14 @@ def _hand_on(trained, run, folder):
     print(f"{folder}: {model_folder.WEIGHTS} ({size:.1f} MiB), config.json, {model_folder.CARD}")
     if known.report is None:
         print(
-            "  no evaluation of this checkpoint on its test split was found: evaluate the run, "
-            "then export it, and its model card has the numbers"
+            "  no evaluation of this checkpoint on its test split was found: to have its numbers "
+            "in the model card, evaluate the run and export it again"
         )
     about = settings.embedding
     if about is not None:
-        print(f"  {about.encoder}, whose embeddings it sees, is not in it: {about.weights}")
+        print(f"  {about.encoder}, its encoder, is not included: {about.weights}")
     if not stores.is_store(folder):
-        print(f"to pass it on:  hf upload OWNER/NAME {folder}   and then hf:OWNER/NAME opens it")
+        print(f"to share it:  hf upload OWNER/NAME {folder}   and then hf:OWNER/NAME opens it")
     return folder
 
 

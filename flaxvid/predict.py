@@ -1,4 +1,4 @@
-"""Name the action in videos: a file, several, or a folder of them, or what a camera sees.
+"""Predict the action in videos, given as files or folders, or in what a camera sees.
 
     python -m flaxvid.predict RUN video.mp4
     python -m flaxvid.predict RUN folder/ --out predictions.csv
@@ -7,7 +7,7 @@
     python -m flaxvid.predict RUN camera
     python -m flaxvid.predict --weights hf:facebook/timesformer-base-finetuned-k400 video.mp4
 
-Of several videos, those that can't be read are named and left out, and the exit code is 1.
+If some of several videos can't be read, they are left out and listed, and the exit code is 1.
 """
 
 import dataclasses
@@ -42,30 +42,31 @@ class PredictOptions:
         tyro.conf.arg(metavar="[RUN] VIDEO..."),
         ranges.Source(("camera", "hf:", *"0123456789"), stores=True),
     ]
-    """Run directory that `flaxvid.train` left, or a model that `flaxvid.export --format flaxvid`
-    made, here or as hf:owner/name[@revision]; not with --weights. Then video files,
-    folders of them, or `camera` (`0`, `1`, ... for a certain one)."""
+    """Run directory of `flaxvid.train`, or a model from `flaxvid.export --format flaxvid`, local or
+    as hf:owner/name[@revision]; omitted with --weights. Then video files, folders of them, or
+    `camera` (`0`, `1`, ... to choose one)."""
     weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
-    """Weights with a head, of TimeSformer, VideoMAE, ViViT or V-JEPA 2: a file, a folder or
-    hf:owner/name[@revision]."""
+    """Weights of TimeSformer, VideoMAE, ViViT or V-JEPA 2 with a classification head: a file, a
+    folder or hf:owner/name[@revision]."""
     top: Annotated[int, ranges.between(1, 2**20)] = 5
-    """Classes to show, and to write. Where a video may have several labels, only those above their
-    thresholds are shown."""
+    """Number of classes to print and to write. If a video may have several labels, only those above
+    their thresholds are printed."""
     out: Annotated[Path | None, ranges.NewFile(files.ENDINGS)] = None
-    """File to write, by its ending. .json or .csv: the classes of every video and window. Of one
-    video, .gif or .mp4: the frames the model saw, captioned; .png: the same as a strip, or with
-    --window the timeline."""
+    """File to write; its ending says what. .json or .csv: the classes of every video and window.
+    For a single video, .gif or .mp4: the frames the model saw, captioned; .png: the same as a
+    strip or, with --window, the timeline."""
     window: Annotated[float | None, ranges.SECONDS] = None
-    """Seconds: predict each window of time of a long video, and of all of it the mean. None: one
-    clip of the video, as in evaluation; of a camera, the last 2 seconds."""
+    """Window length in seconds: predict each window of a long video, then their mean. None: one
+    clip of the whole video, as in evaluation; for a camera, the last 2 seconds."""
     every: Annotated[float | None, ranges.SECONDS] = None
-    """Seconds from one window to the next; None: as long as the window."""
+    """Seconds from the start of one window to the next; None: the window length."""
     explain: bool = False
-    """Lay the model's attention, rolled out, over the frames of --out. For a timesformer."""
+    """Overlay the model's attention (attention rollout) on the frames of --out. TimeSformer
+    only."""
     threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    """Decoding threads."""
     overwrite: bool = False
-    """Replace a file of the name --out."""
+    """Replace --out if it exists."""
 
 
 def main() -> None:
@@ -169,8 +170,8 @@ def _check(chosen, videos):
         )
     if chosen.explain and not _draws(chosen, ending):
         raise errors.UserError(
-            "--explain: draws what the model looked at; say where to, as --out attention.gif"
-            + (" (a .png of windows is their timeline)" if ending == ".png" else "")
+            "--explain: needs a file for the frames and their attention, as --out attention.gif"
+            + (" (with --window, a .png is the timeline)" if ending == ".png" else "")
         )
     return ending
 
@@ -184,7 +185,7 @@ def _check_length(shots, chosen):
     if len(shots) > LONGEST:
         raise errors.UserError(
             f"--out {chosen.out}: more than {LONGEST} windows are too many to watch: take a longer "
-            "--window and --every, or write .png or .json"
+            "--window or --every, or write .png or .json"
         )
 
 
@@ -205,8 +206,8 @@ def _predictions(trained, videos, chosen, skipped) -> Iterator[clips.Said]:
 def _summarise(count, reasons, seconds):
     read = count - len(reasons)
     print(
-        f"{read} of {count} videos in {seconds:.1f} s, {read / seconds:.1f} a second, with "
-        "compiling"
+        f"{read} of {count} videos in {seconds:.1f} s, {read / seconds:.1f} a second, including "
+        "compilation"
     )
     for reason in reasons.values():
         print(f"left out: {reason}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Make data ready for training: `python -m flaxvid.prepare ucf101 ~/UCF-101`."""
+"""Prepare data for training: `python -m flaxvid.prepare ucf101 ~/UCF-101`."""
 
 import sys
 from typing import Any

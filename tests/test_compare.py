@@ -123,7 +123,7 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
         ({"split": "validation"}, "its split is validation"),
         (
             {"content": "other"},
-            "second: was judged on other videos than .*first, though their names",
+            "second: was evaluated on other videos than .*first, though their names",
         ),
         ({"videos": 998}, "was judged on 998 videos, and .*first on 1000"),
     ],
@@ -146,7 +146,7 @@ def test_a_report_that_does_not_say_what_was_judged_is_refused(runs):
     report = json.loads((old / "report.json").read_text())
     del report["made_of"]
     (old / "report.json").write_text(json.dumps(report))
-    with pytest.raises(errors.UserError, match="of an earlier flaxvid; make it again"):
+    with pytest.raises(errors.UserError, match="by an earlier flaxvid .*; make it again"):
         compare.compare(compare.CompareOptions(runs=(old,)))
     (run,) = runs(run={})
     with pytest.raises(errors.UserError, match="given twice"):
@@ -212,7 +212,7 @@ def test_predictions_that_are_missing_stale_or_of_other_videos(runs):
     predict(second, [True, False, False])
     table = (second / "predictions.csv").read_text()
     (second / "predictions.csv").write_text(table.replace("v1.mp4", "v7.mp4"))
-    with pytest.raises(errors.UserError, match="was judged on other videos than"):
+    with pytest.raises(errors.UserError, match="was evaluated on other videos than"):
         versus(first, second)
     (second / "predictions.csv").write_text(table.replace("wrong", "right"))
     with pytest.raises(errors.UserError, match=r"has a top-1 of 100.0% over 3 videos, and report"):

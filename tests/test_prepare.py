@@ -157,7 +157,7 @@ def test_folder_with_a_table_of_several_labels(run, videos, tmp_path):
     table.write_text("path,label\n" + "\n".join(lines) + "\n")
     out = tmp_path / "out.csv"
     options = ("folder", videos, "--multi-label", "--out", out, "--test", "0.25")
-    assert "a video stands in one class folder; give a --table" in run(*options)
+    assert "class folders give a video one label; give a --table" in run(*options)
     printed = run(*options, "--table", table)
     assert "3 classes" in printed
     assert printed.strip().endswith("--multi-label")
@@ -240,7 +240,7 @@ def test_a_dry_run_says_what_all_would_take_and_makes_nothing(run, small_motion,
 
 def test_workers_of_beam_need_a_place_for_findings(run, flat):
     """Which is refused before anything is read."""
-    assert "--beam DirectRunner: its workers need a place" in run("check", flat, *BEAM)
+    assert "--beam DirectRunner: its workers need a file" in run("check", flat, *BEAM)
 
 
 def test_words_of_others_are_told(run, flat):

@@ -28,16 +28,16 @@ FORMAT = "frames with their seconds"
 
 @dataclasses.dataclass(frozen=True)
 class Packing:
-    """What the packed frames are like."""
+    """How the frames are stored."""
 
     short_side: Annotated[int | None, ranges.PIXELS] = 256
-    """Pixels; smaller videos stay as they are. None: all stay."""
+    """Short side of the frames, in pixels; smaller videos keep their size. None: all do."""
     quality: Annotated[int, ranges.between(1, 100)] = 90
-    """Of the JPEGs, 1 to 100."""
+    """JPEG quality, 1 to 100."""
     fps: Annotated[float | None, ranges.FPS] = None
-    """Frames a second; None: all of them."""
+    """Frames per second; None: all."""
     clips_per_shard: Annotated[int, ranges.between(1, 10**6)] = 128
-    """Clips in a file; each file is whole, or made again."""
+    """Clips in a file; a file that was interrupted is written again."""
 
 
 def pack(

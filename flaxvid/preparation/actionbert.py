@@ -16,16 +16,16 @@ Files = Annotated[tuple[Path, Path], ranges.File()]
 
 @dataclasses.dataclass(frozen=True)
 class FromActionbert:
-    """Embeddings that ActionBERT's prepare_data.py made, as a folder for --data."""
+    """Convert embeddings from ActionBERT's prepare_data.py to a folder for --data."""
 
     out: Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
-    """Folder to make."""
+    """Output folder."""
     train: Files
     """Index (.json) and array (.npy) for training ..."""
     test: Files
     """... and for testing."""
     encoder: str = "resnet18"
-    """What they were made with; its files don't say."""
+    """Encoder that made them; the files don't record it."""
     allow_leakage: bool = False
     """Accept groups that are in more than one split, as they are in its own splits."""
 
@@ -52,7 +52,7 @@ def prepare_from(options: FromActionbert) -> None:
         if split.array.shape[-1] != encoder.dim:
             raise errors.UserError(
                 f"{array}: has {split.array.shape[-1]} numbers a frame, and {options.encoder} "
-                f"gives {encoder.dim}; say what made them with --encoder"
+                f"gives {encoder.dim}; name the encoder that made them with --encoder"
             )
     longest = max(split.array.shape[1] for split in splits.values())
     about = embeddings.About(
@@ -83,12 +83,12 @@ def prepare_from(options: FromActionbert) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class ToActionbert:
-    """Embeddings as ActionBERT's main.py reads them: an index and an array for each split."""
+    """Convert embeddings for ActionBERT's main.py: an index and an array for each split."""
 
     data: Annotated[Path, tyro.conf.Positional, ranges.Folder()]
     """Folder of embeddings."""
     out: Annotated[Path, tyro.conf.Positional, ranges.NewFolder()]
-    """Folder to write; there must be no such files in it."""
+    """Folder to write; it must not contain such files yet."""
 
 
 def prepare_to(options: ToActionbert) -> None:

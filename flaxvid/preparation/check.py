@@ -15,20 +15,20 @@ from flaxvid.preparation import estimate, workers
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Read every video: unreadable, short, damaged, mislabelled, duplicate and leaking ones are
-    listed."""
+    """Read every video, and list those that are unreadable, short, damaged, mislabelled, duplicated
+    or leaking."""
 
     data: Annotated[str, tyro.conf.Positional, ranges.Source(stores=True)]
     """A manifest, a folder of class folders, or a packed folder."""
     num_frames: Annotated[int, ranges.FRAMES] = 1
-    """Frames that a clip takes: videos with fewer are short."""
+    """Frames in a clip; videos with fewer are listed as short."""
     work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
         default_factory=workers.Workers
     )
     json: Annotated[Path | None, ranges.NewFile((".json",))] = None
-    """File for the findings too."""
+    """File to write the findings to, as well."""
     overwrite: bool = False
-    """Replace a file of that name."""
+    """Replace the file of --json if it exists."""
 
 
 def prepare(options: Check) -> None:
@@ -39,7 +39,7 @@ def prepare(options: Check) -> None:
     """
     if options.work.beam is not None and options.json is None:
         raise errors.UserError(
-            f"--beam {options.work.beam}: its workers need a place for what they find; give "
+            f"--beam {options.work.beam}: its workers need a file for what they find; give "
             "--json FILE"
         )
     videos = sources.open_data(stores.path(options.data), allow_leakage=True)

@@ -12,14 +12,14 @@ from flaxvid.data import archive, download
 
 @dataclasses.dataclass(frozen=True)
 class Download:
-    """Fetch a file, going on where it broke off, and unpack it."""
+    """Download a file, resuming an interrupted download, and unpack it."""
 
     address: Annotated[str, tyro.conf.Positional]
     """http(s) address, or one of ucf101-splits, ucf101-top5, ucf101 (a .rar, 6.5 GB)."""
     out: Annotated[Path, tyro.conf.Positional, ranges.NewFile(kept=True)]
     """File to write."""
     sha256: Annotated[str | None, ranges.Text("[0-9a-fA-F]{64}", "64 hexadecimal digits")] = None
-    """Checksum that it must have."""
+    """SHA-256 checksum that the file must have."""
     unpack: Annotated[Path | None, ranges.NewFolder()] = None
     """New folder to unpack it into (.zip, .tar, .tar.gz)."""
 

@@ -15,37 +15,37 @@ from flaxvid.runs import options as run_options
 
 @dataclasses.dataclass(frozen=True)
 class Embeddings:
-    """Every frame of every video to a vector, by an image network trained on ImageNet."""
+    """Embed frames of every video, each as a vector, with an image network trained on ImageNet."""
 
     manifest: Annotated[str, tyro.conf.Positional, ranges.Source(("motion",), stores=True)]
     """A manifest (.csv, .json), a folder of class folders, `motion`, `motion:hard` or
     `motion:scenes`."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
-    """Folder to make; None: one under data/embeddings."""
+    """Output folder; None: one under data/embeddings."""
     encoder: str = run_options.Data.encoder
     """lite0, resnet18, densenet121, or densenet121_writeup: fed pixels / 255 and pooled without the
     last ReLU, as the PyTorch notebook does."""
     weights: Annotated[str | None, ranges.Source(("hf:",), stores=True)] = None
-    """Of the encoder: a file or hf:owner/name; None: its usual ones."""
+    """Weights of the encoder: a file or hf:owner/name; None: its usual ones."""
     num_frames: Annotated[int, ranges.FRAMES] = 16
-    """Frames of a video, spread over it; a video with fewer gives all it has."""
+    """Frames per video, spread over it; of a shorter video, all."""
     sampling: Literal["spread", "interval"] = "spread"
-    """Middles of equal parts of the video, or, as tutorials do, every
+    """spread: the middles of equal parts of the video; interval: as tutorials do, every
     max(1, total // num_frames)-th frame from the first."""
     padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
-    """zeros_unmasked: black frames fill up short videos, are embedded, and count as frames; the
-    others: a short video has as many embeddings as frames."""
+    """zeros_unmasked: short videos are padded with black frames, which are embedded and count as
+    frames; the others: a short video has as many embeddings as frames."""
     image_size: Annotated[int, ranges.PIXELS] = 112
     """Height and width that the encoder sees, in pixels."""
     encoder_stage: Annotated[int | Literal["middle", "top"], ranges.between(0, 100)] = "middle"
-    """Of the encoder, whose maps are taken: its number; `middle`, which tells parts and places
-    (Lite0's fifth); or `top`, which tells what things are."""
+    """Stage of the encoder whose feature maps are used: its number; `middle`, which distinguishes
+    parts and places (Lite0's fifth); or `top`, which distinguishes kinds of things."""
     encoder_grid: Annotated[int | None, ranges.between(1, 1000)] = None
-    """Cells along each side in which the maps are averaged; None: 4, and 1 of the top."""
+    """Cells along each side in which the feature maps are averaged; None: 4, or 1 for `top`."""
     views: Annotated[int, ranges.between(0, 1000)] = 0
-    """Augmented views of each training video, beside the video as it is."""
+    """Augmented views of each training video to embed, in addition to the video itself."""
     dtype: Literal["float16", "float32"] = "float32"
-    """Type on disk; float16 takes half the space and keeps three digits."""
+    """Type on disk; float16 takes half the space and keeps three significant digits."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
     allow_leakage: bool = False

@@ -11,35 +11,37 @@ from flaxvid.preparation import manifests
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """A manifest of videos of your own, of HMDB51 or of Kinetics; no video is opened."""
+    """Write a manifest of your own videos, of HMDB51 or of Kinetics; no video is opened."""
 
     source: manifests.Source
     """Folder of the videos."""
     layout: Literal["classes", "hmdb51", "kinetics"] = "classes"
-    """Class folders (inside split folders, if you like), or a data set's own way."""
+    """Class folders (optionally inside split folders), or the layout of a public data set."""
     table: Annotated[Path | None, ranges.File()] = None
-    """A CSV or JSON with path, label and perhaps start, end, group, split. For Kinetics: its
+    """CSV or JSON file with path, label and optionally start, end, group, split. For Kinetics: its
     annotations."""
     lists: Annotated[Path | None, ranges.Folder()] = None
     """HMDB51's folder of `<class>_test_split<N>.txt`."""
     split: Literal[1, 2, 3] = 1
     """HMDB51's split."""
     multi_label: bool = False
-    """Labels of the table as `run|jump` are several, each with its share of what is held out."""
+    """A label such as `run|jump` in the table is several labels; each gets its share of the
+    held-out videos."""
     group_regex: str | None = None
-    """What it finds in a video's path is the video's group, as subject_[0-9]+; None: the table's,
-    or what names of UCF101, HMDB51 or Kinetics tell."""
+    """Regular expression; what it matches in a video's path is the video's group, as
+    subject_[0-9]+; None: the table's groups, or those that names of UCF101, HMDB51 or Kinetics
+    contain."""
     test: manifests.HeldOut = None
     """Share of the training videos held out for testing, by groups. Class folders without split
     folders have a fifth held out for testing, and a fifth of the rest for validation."""
     validation: manifests.HeldOut = None
     """Share of the rest held out for validation, by groups."""
     seed: Annotated[int, ranges.SEED] = 0
-    """Of what is drawn."""
+    """Seed of the random splits."""
     out: manifests.Manifest = None
     """Manifest to write, .csv or .json; None: manifest.csv in the source."""
     overwrite: bool = False
-    """Replace a manifest of that name."""
+    """Replace the manifest if it exists."""
     allow_leakage: bool = False
     """Accept groups that are in more than one split."""
 
@@ -47,15 +49,15 @@ class Folder:
 def prepare(options: Folder) -> None:
     """From a folder of videos, or a table of them, to a manifest."""
     if not options.source.is_dir():
-        raise errors.UserError(f"{options.source}: is no folder; name the folder of the videos")
+        raise errors.UserError(f"{options.source}: is not a folder; give the folder of the videos")
     if options.group_regex is not None and options.layout != "classes":
         raise errors.UserError(
             f"--group-regex: {options.layout} has groups of its own; leave it out"
         )
     if options.multi_label and (options.table is None or options.layout != "classes"):
         raise errors.UserError(
-            "--multi-label: a video stands in one class folder; give a --table with the columns "
-            "path,label and labels as in `run|jump`"
+            "--multi-label: class folders give a video one label; give a --table with the columns "
+            "path,label and labels such as `run|jump`"
         )
     match options.layout:
         case "hmdb51":
@@ -63,9 +65,9 @@ def prepare(options: Folder) -> None:
             videos = layouts.hmdb51(options.source, lists, options.split)
         case "kinetics":
             if options.table is None:
-                raise errors.UserError("--layout kinetics: name its annotations with --table")
+                raise errors.UserError("--layout kinetics: give its annotations with --table")
             videos, missing = layouts.kinetics(options.source, [options.table])
-            print(f"{missing} annotated clips are not there")
+            print(f"{missing} annotated clips are missing")
         case "classes" if options.table is None:
             regex = options.group_regex
             videos = sources.from_folders(options.source, seed=options.seed, group_regex=regex)

@@ -19,7 +19,7 @@ Target = Annotated[Path, tyro.conf.Positional, ranges.NewFolder(stores=True)]
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
-    """Videos to folders of JPEGs, that are read as videos are."""
+    """Convert videos to folders of JPEGs, which can be used in place of videos."""
 
     data: Data
     """A manifest, or a folder of class folders."""
@@ -28,9 +28,9 @@ class Frames:
     fps: Annotated[float | None, ranges.FPS] = 1.0
     """Frames per second; None: all."""
     short_side: Annotated[int | None, ranges.PIXELS] = None
-    """Pixels; None leaves the size."""
+    """Short side of the frames, in pixels; None: unchanged."""
     quality: Annotated[int, ranges.between(1, 100)] = 95
-    """Of the JPEGs, 1 to 100."""
+    """JPEG quality, 1 to 100."""
     work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
         default_factory=workers.Workers
     )

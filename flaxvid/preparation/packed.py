@@ -13,7 +13,7 @@ from flaxvid.preparation import estimate, frames, workers
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """Videos decoded once, into a TFDS dataset that trains several times as fast."""
+    """Decode videos once, into a TFDS dataset from which training is several times as fast."""
 
     data: frames.Data
     """A manifest, or a folder of class folders."""

@@ -11,39 +11,41 @@ from flaxvid.preparation import manifests
 
 @dataclasses.dataclass(frozen=True)
 class Ucf101:
-    """A manifest of UCF101 or a part of it, flat or in class folders; no video is opened."""
+    """Write a manifest of UCF101 or a part of it, flat or in class folders; no video is opened."""
 
     source: manifests.Source
     """Folder of the clips."""
     split: Literal[1, 2, 3] = 1
     """Official split, from the lists of `ucfTrainTestlist`."""
     lists: Annotated[Path | None, ranges.Folder()] = None
-    """Folder of the lists; None looks in the source and beside it."""
+    """Folder of the lists; None: searched for in the source and beside it."""
     random: manifests.HeldOut = None
-    """Instead: this share of every class for testing, drawn by groups."""
+    """Instead of an official split, draw groups at random: this share of every class for
+    testing."""
     train: Annotated[Path | None, ranges.File()] = None
-    """Instead: a CSV with video_name,tag, or ActionBERT's JSON, for training ..."""
+    """Instead of an official split, a CSV with video_name,tag, or ActionBERT's JSON, for training
+    ..."""
     test: Annotated[Path | None, ranges.File()] = None
     """... and for testing."""
     validation: manifests.HeldOut = None
     """Share of the training clips held out as a validation split, by groups."""
     seed: Annotated[int, ranges.SEED] = 0
-    """Of what is drawn."""
+    """Seed of the random splits."""
     partial: bool = False
-    """Go on without listed clips that are not there."""
+    """Leave out listed clips that are missing."""
     out: manifests.Manifest = None
     """Manifest to write, .csv or .json; None: manifest.csv in the source."""
     json: Annotated[Path | None, ranges.NewFolder()] = None
-    """Folder for the splits as ActionBERT's JSON files too."""
+    """Folder to write the splits to as ActionBERT's JSON files, as well."""
     organise: Literal["move", "link"] | None = None
-    """Put the clips into class folders first: move them, or link to them under `into`. Without
-    lists, and without another choice of a split, that is all."""
+    """First sort the clips into class folders: move them, or link to them under --into. Without
+    lists or another choice of a split, no manifest is written."""
     into: Annotated[Path | None, ranges.NewFolder()] = None
-    """Where the class folders go; None: into the source."""
+    """Folder for the class folders; None: the source."""
     dry_run: bool = False
-    """With `organise`: only say what would go where."""
+    """With --organise: only print what would go where."""
     overwrite: bool = False
-    """Replace a manifest of that name."""
+    """Replace the manifest if it exists."""
     allow_leakage: bool = False
     """Accept groups that are in more than one split."""
 
@@ -93,7 +95,7 @@ def _only_sorts(options, root):
 def _organise(options):
     target = options.into or options.source
     if options.organise == "link" and options.into is None:
-        raise errors.UserError("--organise link: say where the folders of links go, with --into")
+        raise errors.UserError("--organise link: give the folder for the links with --into")
     found = ucf101.find_videos(options.source)
     labels = {path: ucf101.label_and_group(stem)[0] for stem, path in found.items()}
     moves = organise.plan(options.source, target, labels)

@@ -14,22 +14,22 @@ from flaxvid.data import workers as data_workers
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """What goes through the videos."""
+    """How the videos are processed."""
 
     threads: Annotated[int, ranges.THREADS] = 2
-    """Threads that decode."""
+    """Decoding threads."""
     beam: str | None = None
-    """Instead: workers of Apache Beam (pip install -e ".[beam]"), one element a video, of a packed
-    set one a shard: DirectRunner, FlinkRunner, SparkRunner or DataflowRunner. They read videos and
-    write results under the names given here: on a file system that all machines share, or, for
-    videos, in an object store. Videos that can't be read never fail the pipeline: all are named at
-    the end."""
+    """Process with Apache Beam instead (pip install -e ".[beam]"), on this runner: DirectRunner,
+    FlinkRunner, SparkRunner or DataflowRunner. An element is a video, or a shard of a packed data
+    set. Workers read videos and write results under the paths given here: on a file system that
+    all machines share or, for videos, in an object store. Videos that can't be read never fail the
+    pipeline: all are listed at the end."""
     beam_options: tuple[str, ...] = ()
-    """Of the runner, as its documentation names them: direct_num_workers=4
+    """Options of the runner, named as in its documentation: direct_num_workers=4
     direct_running_mode=multi_processing."""
 
     dry_run: bool = False
-    """Make nothing: say how long it would take, and how many bytes, measured on a few videos."""
+    """Make nothing; estimate time and bytes from a few videos."""
 
     def __post_init__(self):
         if self.beam_options and self.beam is None:

@@ -38,8 +38,8 @@ class Data:
     stride: Annotated[int | None, ranges.FRAMES] = None
     """Distance between sampled frames, in frames; None: spread over the whole video."""
     sampling: Literal["spread", "interval"] = "spread"
-    """Without a stride: the middles of equal parts of the video, or, as tutorials do, every
-    max(1, total // num_frames)-th frame from the first."""
+    """Without a stride. spread: the middles of equal parts of the video; interval: as tutorials do,
+    every max(1, total // num_frames)-th frame from the first."""
     padding: Literal["repeat", "zeros", "zeros_unmasked"] = "repeat"
     """How short videos are padded: by repeating the last frame, or with black frames. Models ignore
     the padding, except with zeros_unmasked."""
@@ -54,23 +54,24 @@ class Data:
     flip: bool = False
     """In training, mirror half of the clips. Not if left and right distinguish classes."""
     center: Literal["none", "clip"] = "none"
-    """Clip: subtract from each pixel its mean over the clip, so that the model sees what moves and
-    not the background. For static cameras. (Models over embeddings have --model.center.)"""
+    """clip: subtract from each pixel its mean over the clip, so that the model sees what moves and
+    not the background. For static cameras. (Models of embeddings have --model.center.)"""
     clips_per_video: Annotated[int, ranges.between(1, 10_000)] = 1
     """Clips drawn from each video in an epoch, each at its own position."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
     group_regex: str | None = None
-    """What it matches in a video's path is the video's group, which is kept in one split, as
-    subject_[0-9]+; None: the manifest's, or what names of UCF101, HMDB51 or Kinetics tell."""
+    """Regular expression; what it matches in a video's path is the video's group, as
+    subject_[0-9]+. A group is kept in one split. None: the manifest's groups, or those that names
+    of UCF101, HMDB51 or Kinetics contain."""
     allow_leakage: bool = False
     """Accept groups that are in more than one split."""
     threads: Annotated[int, ranges.THREADS] = 2
     """Decoding threads."""
     encoder: str = "lite0"
-    """Makes the embeddings, for models that take them. Of frames: lite0, resnet18, densenet121;
+    """Network that makes embeddings, for models of them. Of frames: lite0, resnet18, densenet121;
     of whole clips: videomae, vivit, vjepa2, videoprism, timesformer, with --encoder-weights.
-    densenet121_writeup prepares and pools pixels as the PyTorch notebook does, without ImageNet's
+    densenet121_writeup preprocesses and pools as the PyTorch notebook does, without ImageNet's
     mean."""
     encoder_weights: Annotated[
         str | None, ranges.Source(("hf:", "package:", RANDOM), start=True, stores=True)
@@ -100,7 +101,7 @@ class Run:
     number of classes differs, the head is new."""
     probe: Literal["attention", "linear"] | None = None
     """Freeze the backbone of --arch with --weights, and train only a probe on its features, which
-    are computed once: a learnt query over them, or a linear layer on their mean. Short for
+    are computed once: attention by a learnt query, or a linear layer on their mean. Short for
     `--arch probe` with the backbone as its encoder."""
     seed: Annotated[int, ranges.SEED] = 0
     """Seed of the initial weights, the order of the videos, crops and dropout."""
@@ -125,8 +126,8 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """How devices are used. Results stay the same up to rounding, except where dropout and
-    BatchNorm see only the rows of one device or one micro-batch."""
+    """How devices are used. Results are the same up to rounding, except where dropout and BatchNorm
+    see only the rows of one device or one micro-batch."""
 
     parallel: Literal["mesh", "fsdp", "pmap"] = "mesh"
     """State replicated on each device, sharded over them, or the older pmap."""
