@@ -177,5 +177,7 @@ def test_an_export_does_not_write_over_a_folder(handed_on, tmp_path):
     with pytest.raises(errors.UserError, match="give only one of them"):
         export.export(export.parse([str(run), str(tmp_path / "a"), "--out", str(tmp_path / "b")]))
     words = [str(run), str(tmp_path / "a"), "--format", "flaxvid", "--platforms", "tpu"]
-    with pytest.raises(errors.UserError, match="--platforms tpu: only applies to --format stablehlo"):
+    with pytest.raises(
+        errors.UserError, match="--platforms tpu: only applies to --format stablehlo"
+    ):
         export.export(export.parse(words))

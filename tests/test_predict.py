@@ -141,7 +141,10 @@ def test_mistakes_are_one_line(trained, tmp_path, small_motion, capsys):
         ((folder, video, video, "--out", "a.gif"), "shows one video, and there are 2"),
         ((folder, video, "--every", "1"), "needs a --window"),
         ((folder, video, "--window", "0"), "--window 0.0: must be more than 0"),
-        ((folder, video, "--explain"), "needs a file for the frames and their attention, as --out attention.gif"),
+        (
+            (folder, video, "--explain"),
+            "needs a file for the frames and their attention, as --out attention.gif",
+        ),
         ((folder, "camera", "--explain"), "not from a camera"),
         ((folder, "99"), "99"),
     ):
