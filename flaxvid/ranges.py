@@ -131,7 +131,7 @@ class NewFolder:
 
 
 PLACES = (File, Folder, Source, NewFile, NewFolder)
-ELSEWHERE = "is no path of this machine, and no other is taken here; copy it here, or mount it"
+ELSEWHERE = "is not a local path, and only local ones are taken here; copy it here, or mount it"
 
 
 def _standing(value, right, wanted):
