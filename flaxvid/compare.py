@@ -111,8 +111,8 @@ def against_the_first(reports: dict[Path, dict]) -> str:
             )
         if first.videos != second.videos:
             raise errors.UserError(
-                f"{pair[1]}: was judged on other videos than {pair[0]}, as some could not be read: "
-                "evaluate both on the same"
+                f"{pair[1]}: was evaluated on other videos than {pair[0]}, as some could not be "
+                "read: evaluate both on the same"
             )
         told[line.model] = _verdict(first, second)
     return _verdicts(best, told)

@@ -112,7 +112,7 @@ def read_text(path: Path | str, *, largest: int = LARGEST) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise errors.FileError(
-            f"{path}: is no text in UTF-8 ({error.reason} at {error.start}); save it as UTF-8"
+            f"{path}: is not text in UTF-8 ({error.reason} at {error.start}); save it as UTF-8"
         ) from None
 
 
@@ -168,9 +168,9 @@ def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictRe
                 yield reader
             except csv.Error as error:
                 raise errors.FileError(
-                    f"{path}, after line {reader.line_num}: is no CSV ({error})"
+                    f"{path}, after line {reader.line_num}: is not CSV ({error})"
                 ) from None
             except UnicodeDecodeError as error:
                 raise errors.FileError(
-                    f"{path}, after line {reader.line_num}: is no text in UTF-8 ({error.reason})"
+                    f"{path}, after line {reader.line_num}: is not text in UTF-8 ({error.reason})"
                 ) from None

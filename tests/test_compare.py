@@ -125,7 +125,7 @@ def test_table_and_picture_are_written(runs, tmp_path, capsys):
             {"content": "other"},
             "second: was evaluated on other videos than .*first, though their names",
         ),
-        ({"videos": 998}, "was judged on 998 videos, and .*first on 1000"),
+        ({"videos": 998}, "was evaluated on 998 videos, and .*first on 1000"),
     ],
 )
 def test_unlike_runs_are_not_ranked(runs, change, message):

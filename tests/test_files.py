@@ -16,7 +16,7 @@ PACKAGE = Path(flaxvid.__file__).parent
     ("content", "said"),
     [
         (None, "No such file"),
-        (b"\xff\xfe\x00", "is no text in UTF-8"),
+        (b"\xff\xfe\x00", "is not text in UTF-8"),
         (b"{" * 9, "is damaged, no JSON"),
         (b"[" * 200_000, "is damaged, no JSON .too deep"),
         (b" " * 101, "too many for a file of this kind"),

@@ -40,7 +40,7 @@ def read(index: Path, array: Path) -> Split:
     Raises:
         EmbeddingsError: if one of the files can't be read, or they don't belong together.
     """
-    remedy = "it is no index of ActionBERT's, which has data and memmap_size"
+    remedy = "it is not an index of ActionBERT's, which has data and memmap_size"
     with errors.damage_in(index, remedy, embeddings.EmbeddingsError):
         try:
             said = files.read_json(index)

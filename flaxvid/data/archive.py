@@ -106,7 +106,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
         return
     if not tarfile.is_tarfile(archive):
         raise ArchiveError(
-            f"{archive}: is no .zip or .tar (a .rar needs `unrar x`); unpack it by its own program"
+            f"{archive}: is not a .zip or .tar (a .rar needs `unrar x`); use its own tool"
         )
     with tarfile.open(archive) as opened:
         for member in opened:
@@ -119,7 +119,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 def _place(archive, name):
     place = PurePosixPath(name.replace("\\", "/"))
     if not place.parts:
-        raise ArchiveError(f"{archive}: {name!r} is no name of a file; refused")
+        raise ArchiveError(f"{archive}: {name!r} is not a valid file name; refused")
     if place.is_absolute() or ".." in place.parts or ":" in place.parts[0] or "\0" in name:
         raise ArchiveError(f"{archive}: {name!r} would be written outside the folder; refused")
     return Path(place)

@@ -44,13 +44,13 @@ def by_regex(pattern: str, paths: Iterable[str]) -> list[str]:
     `subject_(\\d+)` and `subject_\\d+` part the videos alike.
 
     Raises:
-        UserError: for what is no regular expression, or is not found in one of the paths.
+        UserError: for what is not a regular expression, or is not found in one of the paths.
     """
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise errors.UserError(
-            f"--group-regex {pattern}: is no regular expression: {error}"
+            f"--group-regex {pattern}: is not a regular expression: {error}"
         ) from None
     groups = []
     for path in paths:

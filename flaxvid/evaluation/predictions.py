@@ -29,7 +29,7 @@ def write(judged: report.Predictions, names: tuple[str, ...], folder: Path) -> N
     """
     if (folder / NAME).exists() and not _is_ours(folder / NAME):
         raise errors.FileError(
-            f"{folder / NAME}: is no table of an evaluation; move it away, or choose another --out"
+            f"{folder / NAME}: is not a table of an evaluation; move it, or choose another --out"
         )
     right, views = judged.right(), judged.number_of_views()
     several = judged.thresholds is not None

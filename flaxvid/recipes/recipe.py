@@ -180,7 +180,7 @@ class Recipe:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise errors.UserError(f"{option}: is no regular expression: {error}") from None
+                raise errors.UserError(f"{option}: is not a regular expression: {error}") from None
         return groups
 
 

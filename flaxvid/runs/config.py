@@ -167,7 +167,7 @@ def _restore(field, value):
 def _labels(values, path):
     """Class names are shown in terminals, which would obey what can't be printed."""
     if not isinstance(values, list) or not all(isinstance(label, str) for label in values):
-        raise errors.UserError(f"{path}: its labels are no list of names; train anew")
+        raise errors.UserError(f"{path}: its labels are not a list of names; train anew")
     return tuple(errors.printable(label) for label in values)
 
 

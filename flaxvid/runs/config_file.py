@@ -58,7 +58,7 @@ def read(path: Path) -> Given:
     try:
         found = tomllib.loads(files.read_text(path, largest=LARGEST))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise errors.UserError(f"{path}: is no TOML ({error})") from None
+        raise errors.UserError(f"{path}: is not TOML ({error})") from None
     model = found.pop("model", {})
     if not isinstance(model, dict):
         raise errors.UserError(
@@ -167,7 +167,7 @@ def _unknown(name, known, defaults):
         meant = "; its options stand before all tables"
     elif near and near[0].startswith("model.") and not name.startswith("model."):
         meant = f"; did you mean {near[0].removeprefix('model.')} in [model]?"
-    return f"{errors.printable(name)} is no option {where}{meant}"
+    return f"{errors.printable(name)} is not an option {where}{meant}"
 
 
 # ------------------------------------------------------------------ types

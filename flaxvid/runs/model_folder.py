@@ -94,7 +94,7 @@ def locate(source: Path | str) -> Path:
         return stores.path(source)
     path = fetch.locate(spec)
     if fetch.beside(spec, path, config.NAME) is None:
-        raise weights.WeightsError(f"{spec}: has no {config.NAME}; it is no model of flaxvid")
+        raise weights.WeightsError(f"{spec}: has no {config.NAME}; it is not a flaxvid model")
     return path.parent
 
 

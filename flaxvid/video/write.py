@@ -46,7 +46,7 @@ def write_video(
     suffix = pathlib.Path(path).suffix.lower()
     codec = codec or CODECS.get(suffix)
     if codec is None:
-        raise decode.VideoError(path, f"the ending {suffix!r} is no video's: use .mp4 or .avi")
+        raise decode.VideoError(path, f"the ending {suffix!r} is not a video's: use .mp4 or .avi")
     if len(codec) != 4:
         raise decode.VideoError(path, f"codec {codec!r} has not four letters: use mp4v or MJPG")
     height, width = frames.shape[1:3]

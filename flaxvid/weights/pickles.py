@@ -204,7 +204,7 @@ def load(stream: io.BytesIO | mmap.mmap) -> tuple[Any, dict[str, Storage]]:
                 # Attributes of an OrderedDict, or of what is left out: of no use here.
                 stack.pop()
                 if not isinstance(stack[-1], dict | LeftOut):
-                    raise Refused("its pickle sets attributes of something that is no dictionary")
+                    raise Refused("its pickle sets attributes of what is not a dictionary")
             case "BINPERSID":
                 storage = _storage(stack.pop())
                 if storages.setdefault(storage.key, storage) != storage:
@@ -217,7 +217,7 @@ def load(stream: io.BytesIO | mmap.mmap) -> tuple[Any, dict[str, Storage]]:
 
 def _name(module, name):
     if not isinstance(module, str) or not isinstance(name, str):
-        raise Refused("its pickle names something by what is no text")
+        raise Refused("its pickle names something by what is not text")
     full = f"{module}.{name}"
     if full not in _IMITATED and full not in _LEFT_OUT and full not in _DTYPES:
         raise Refused(f"its pickle wants to use {full[:80]!a}, which weights have no need of")
@@ -226,7 +226,7 @@ def _name(module, name):
 
 def _call(function, arguments):
     if not isinstance(function, _Name) or not isinstance(arguments, tuple):
-        raise Refused("its pickle calls something that is no function")
+        raise Refused("its pickle calls something that is not a function")
     if function.name in _LEFT_OUT:
         return LeftOut()
     if function.name not in _IMITATED:
@@ -237,10 +237,10 @@ def _call(function, arguments):
 def _storage(reference):
     # (name, type, key, device, size); files of long ago may add a view of another storage.
     if not isinstance(reference, tuple) or len(reference) not in (5, 6):
-        raise Refused("its pickle refers to something that is no storage of numbers")
+        raise Refused("its pickle refers to something that is not a storage of numbers")
     kind, dtype, key, _, size, *view = reference
     if kind != "storage" or not isinstance(dtype, _Name) or dtype.name not in _DTYPES:
-        raise Refused("its pickle refers to something that is no storage of numbers")
+        raise Refused("its pickle refers to something that is not a storage of numbers")
     if not isinstance(key, str) or not isinstance(size, int) or size < 0 or any(view):
         raise Refused("a storage in it is malformed")
     return Storage(key, _DTYPES[dtype.name], size)
@@ -250,7 +250,7 @@ def _extend(target, values):
     if isinstance(target, list):
         target.extend(values)
     elif not isinstance(target, LeftOut):
-        raise Refused("its pickle appends to something that is no list")
+        raise Refused("its pickle appends to something that is not a list")
 
 
 def _set_items(target, items):
@@ -261,5 +261,5 @@ def _set_items(target, items):
                 raise Refused(f"a dictionary in it has a {type(key).__name__} for a key")
             target[key] = value
     elif not isinstance(target, LeftOut):
-        raise Refused("its pickle sets items of something that is no dictionary")
+        raise Refused("its pickle sets items of something that is not a dictionary")
     return target

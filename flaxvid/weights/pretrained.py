@@ -225,7 +225,7 @@ def read_config(spec: str, path: Path) -> dict[str, Any]:
             raise ValueError(f"num_attention_heads is {str(heads)[:60]}")
         names = said.get("id2label", {})
         if not isinstance(names, dict) or not all(isinstance(n, str) for n in names.values()):
-            raise ValueError("id2label is no table of names")
+            raise ValueError("id2label is not a table of names")
     return said
 
 

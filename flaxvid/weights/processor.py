@@ -101,7 +101,7 @@ def _three(values):
 def _side(size):
     if isinstance(size, Mapping):
         if size["height"] != size["width"]:
-            raise ValueError(f"a crop of {size['height']} x {size['width']} pixels is no square")
+            raise ValueError(f"a crop of {size['height']} x {size['width']} pixels is not square")
         size = size["height"]
     return int(size)
 

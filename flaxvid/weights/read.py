@@ -83,7 +83,7 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
     except _DAMAGED as error:
         raise WeightsError(f"{path}: is damaged or cut short ({error}); fetch it again") from None
     raise WeightsError(
-        f"{path}: is no weight file, as it starts with {start!r}; "
+        f"{path}: is not a weight file, as it starts with {start!r}; "
         "give a .safetensors file, or one that torch.save or Keras wrote"
     )
 
@@ -144,7 +144,7 @@ def _from_orbax(path):
             tree = orbax.PyTreeCheckpointer().restore(path.absolute())
     except (*_DAMAGED, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path}: is no whole folder of Orbax ({reason[:200]})") from None
+        raise WeightsError(f"{path}: is not a complete Orbax folder ({reason[:200]})") from None
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {
         jax.tree_util.keystr(place, simple=True, separator="/").removesuffix("/value"): leaf

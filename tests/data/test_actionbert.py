@@ -75,7 +75,7 @@ def test_files_that_do_not_belong_together_are_refused(files):
     """An array of another size, a length beyond the array, or no index at all."""
     with pytest.raises(errors.UserError, match="don't belong together"):
         actionbert.read(files["train"][0], files["test"][1])
-    with pytest.raises(errors.UserError, match="is no index of ActionBERT's"):
+    with pytest.raises(errors.UserError, match="is not an index of ActionBERT's"):
         actionbert.read(files["train"][1], files["train"][1])
     said = json.loads(files["train"][0].read_text())
     said["data"][0]["video_length"] = 9

@@ -37,7 +37,7 @@ def test_a_regular_expression_that_does_not_fit_is_refused():
     """A video without a group would be one of its own, and leak."""
     with pytest.raises(errors.UserError, match=r"--group-regex subject: is not found in b\.mp4"):
         groups.by_regex("subject", ["subject_1.mp4", "b.mp4"])
-    with pytest.raises(errors.UserError, match=r"--group-regex \(: is no regular expression"):
+    with pytest.raises(errors.UserError, match=r"--group-regex \(: is not a regular expression"):
         groups.by_regex("(", ["a.mp4"])
 
 

@@ -56,7 +56,7 @@ def test_only_path_and_label_are_required(tmp_path):
         ("path,label\n,run\n", "row 2: path and label must not be empty"),
         ("path,label,split\na.avi,run,dev\n", "row 2: split 'dev' is not one of"),
         ("path,label,start,end\na.avi,run,3,2\n", "row 2: the part from 3.0 s to 2.0 s is empty"),
-        ("path,label\nftp://b/a.avi,run\n", "row 2: ftp://b/a.avi is no path of this machine"),
+        ("path,label\nftp://b/a.avi,run\n", "row 2: ftp://b/a.avi is not a local path"),
         ("path,label,start\na.avi,run,soon\n", "row 2: .*'start': 'soon'.* is not a row"),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_json_of_another_kind_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.csv", "path,label\n" + "x" * 200_000 + ",a\n", "after line 1: is no CSV"),
+        ("a.csv", "path,label\n" + "x" * 200_000 + ",a\n", "after line 1: is not CSV"),
         ("a.json", '{"rows": ' + "[" * 100_000, "is not a manifest in JSON"),
     ],
 )

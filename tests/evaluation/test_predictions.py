@@ -60,5 +60,5 @@ def test_what_is_written_is_read(tmp_path):
 def test_another_table_of_the_name_is_not_overwritten(tmp_path):
     """That of `predict --out predictions.csv`, say."""
     (tmp_path / "predictions.csv").write_text("path,start,end,rank,label,probability\n")
-    with pytest.raises(errors.FileError, match="is no table of an evaluation; move it away"):
+    with pytest.raises(errors.FileError, match="is not a table of an evaluation; move it, or"):
         predictions.write(judged(), NAMES, tmp_path)

@@ -120,5 +120,5 @@ def test_labels_that_are_no_names_are_refused(labels, tmp_path):
     config.write(tmp_path, settings_of())
     values = json.loads((tmp_path / "config.json").read_text()) | {"labels": labels}
     (tmp_path / "config.json").write_text(json.dumps(values))
-    with pytest.raises(errors.UserError, match="config.json: its labels are no list of names"):
+    with pytest.raises(errors.UserError, match="config.json: its labels are not a list of names"):
         config.load(tmp_path)

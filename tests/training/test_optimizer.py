@@ -184,7 +184,7 @@ def test_frozen_leaves_have_no_share_in_the_norm():
         (dict(freeze=("encoder",)), "--freeze encoder: is found in no parameter"),
         (dict(rate_factors=("tail=2",)), "--rate-factors tail=2: is found in no parameter"),
         (dict(rate_factors=("head",)), "--rate-factors head: is not REGEX=FACTOR"),
-        (dict(freeze=("blocks/(",)), "--freeze blocks/[(]: is no regular expression"),
+        (dict(freeze=("blocks/(",)), "--freeze blocks/[(]: is not a regular expression"),
     ],
 )
 def test_groups_that_do_not_fit_are_refused(groups, message):

@@ -50,8 +50,8 @@ def test_odd_sizes_lose_a_row_and_a_column(tmp_path, frames):
     [
         ("clip.mp4", "zzzz", "codec zzzz: use mp4v in .mp4 or MJPG in .avi"),
         ("clip.mp4", "mp4", "'mp4' has not four letters"),
-        ("clip.txt", None, "'.txt' is no video's: use .mp4 or .avi"),
-        ("clip", None, "'' is no video's: use .mp4 or .avi"),
+        ("clip.txt", None, "'.txt' is not a video's: use .mp4 or .avi"),
+        ("clip", None, "'' is not a video's: use .mp4 or .avi"),
         ("nowhere/clip.mp4", None, "no folder .*nowhere: make it first"),
     ],
 )
