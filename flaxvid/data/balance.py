@@ -62,7 +62,7 @@ class _Sampled:
     manifest: manifests.Manifest
     skipped: batches.Skipped
     members: list[np.ndarray]
-    """Of each class, the numbers of its rows."""
+    """The row numbers of each class."""
 
     def train_row(self, index, rng):
         members = self.members[index % len(self.members)]

@@ -37,9 +37,9 @@ class About:
     encoder: str
     """Name in `models.frame_encoders`."""
     weights: str = dataclasses.field(compare=False)
-    """Where the encoder's weights came from; what they are, the next field says."""
+    """Where the encoder's weights came from; the next field identifies them."""
     sha256: str
-    """Of the file of weights."""
+    """SHA-256 of the weight file."""
     dim: Annotated[int, ranges.WIDTH]
     """Length of a frame's embedding."""
     preprocessing: preprocess.Preprocessing

@@ -32,7 +32,7 @@ HELD_OUT = {"validation": 5, "test": 20}  # scenes, with a clip of each class
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Which set of clips: `motion:scenes:CLIPS:DIAL`."""
+    """Which clips: `motion:scenes:CLIPS:DIAL`."""
 
     clips: int = CLIPS
     """For training."""

@@ -51,10 +51,10 @@ class BertConfig(embedding_inputs.Prepared):
     token_types: Annotated[int, ranges.WIDTH] = 2
     """Rows of the table of token types, of which the first is added to every token."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
-    """Standard deviation of fresh linear layers and embeddings."""
+    """Initial standard deviation of linear layers and embeddings."""
     position_std: Annotated[float | None, ranges.between(0, 10)] = None
-    """Standard deviation of fresh positions; None: `init_std`. At the size of the tokens, order is
-    seen from the first step."""
+    """Initial standard deviation of position embeddings; None: `init_std`. If they are as large as
+    the tokens, the model sees the order from the first step."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""

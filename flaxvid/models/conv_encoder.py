@@ -19,7 +19,7 @@ class ConvEncoderConfig:
     image_size: int = 32
     """Height and width of a frame, in pixels."""
     channels: tuple[int, ...] = (16, 32, 64)
-    """Of the convolutions, each of which halves the frame."""
+    """Channels of the convolutions, each of which halves height and width."""
     dim: int = 64
     """Width of a frame's features."""
 

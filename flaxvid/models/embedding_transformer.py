@@ -41,8 +41,8 @@ class EmbeddingTransformerConfig(embedding_inputs.Prepared):
     dropout: Annotated[float, ranges.PROBABILITY] = 0.5
     """Before the head, in training."""
     position_std: Annotated[float, ranges.between(0, 10)] = 0.02
-    """Standard deviation of fresh positions; at 1, the size of the tokens, order is seen from the
-    first step."""
+    """Initial standard deviation of position embeddings; at 1, which is that of the tokens, the
+    model sees the order from the first step."""
 
     @classmethod
     def tiny(cls, **overrides):

@@ -132,7 +132,7 @@ class ConvTransformerConfig:
     pooling: Literal["cls", "mean"] = "cls"
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.1
-    """Standard deviation of fresh linear layers and embeddings."""
+    """Initial standard deviation of linear layers and embeddings."""
 
     @classmethod
     def small(cls, **overrides):

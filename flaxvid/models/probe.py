@@ -28,11 +28,11 @@ class ProbeConfig:
     embedding_dim: tyro.conf.Suppress[int] = 768
     """Width of a token."""
     pooling: Literal["attention", "linear"] = "attention"
-    """A learnt query takes from all tokens what tells the class; or their mean is taken."""
+    """How tokens are pooled: attention by a learnt query; or their mean, for a linear probe."""
     depth: Annotated[int, ranges.between(0, 100)] = 0
-    """Blocks of self-attention over the tokens before the query; V-JEPA 2 is judged with 3."""
+    """Blocks of self-attention over the tokens before the query; V-JEPA 2 is evaluated with 3."""
     mlp_ratio: Annotated[float, ranges.between(0.1, 100)] = 4.0
-    """Width inside the MLP behind the query, as a multiple of the token's."""
+    """Width inside the MLP after the query, as a multiple of the token's."""
 
     def num_heads(self) -> int:
         """Of attention: 64 numbers each, or one of all."""

@@ -31,7 +31,7 @@ class TCNConfig(embedding_inputs.Prepared):
     dim: Annotated[int, ranges.WIDTH] = 128
     """Channels."""
     depth: Annotated[int, ranges.DEPTH] = 2
-    """Blocks; each looks twice as far as the one before it."""
+    """Blocks; the dilation doubles from each to the next."""
     size: Annotated[int, ranges.FRAMES] = 3
     """Frames that a convolution sees."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.3
@@ -53,7 +53,7 @@ def windows(
 
 
 class Block(nnx.Module):
-    """A convolution over time beside a shortcut; what is padding stays zero."""
+    """A convolution over time with a residual connection; padding stays zero."""
 
     def __init__(self, config: TCNConfig, dilation: int, *, rngs: nnx.Rngs):
         self.size, self.dilation = config.size, dilation

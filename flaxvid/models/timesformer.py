@@ -45,7 +45,7 @@ class TimeSformerConfig:
     attention: Literal["divided", "joint", "space", "local_global", "axial"] = "divided"
     """Which tokens see each other; see `schemes`."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
-    """Standard deviation of fresh linear layers, position embeddings and the CLS token."""
+    """Initial standard deviation of linear layers, position embeddings and the CLS token."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""

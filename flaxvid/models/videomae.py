@@ -1,6 +1,6 @@
-"""VideoMAE: a Vision Transformer over tubelets, made to fill in clips of which it saw a tenth.
+"""VideoMAE: a Vision Transformer over tubelets, pretrained to reconstruct masked clips.
 
-Here is the encoder, and the head that it is fine-tuned with; the decoder was for pretraining.
+This is the encoder, and the head that it is fine-tuned with; the decoder was for pretraining.
 
 Source: Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised
 Video Pre-Training" (2022), arXiv 2203.12602; details after Transformers' implementation.
@@ -48,7 +48,7 @@ class VideoMAEConfig:
     epsilon: Annotated[float, ranges.between(0, 1)] = 1e-12
     """Of the blocks' norms: Transformers' files have 1e-12."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
-    """Standard deviation of fresh linear layers."""
+    """Initial standard deviation of linear layers."""
     positions: tyro.conf.Suppress[tuple[int, int, int] | None] = None
     """Steps of time, patches down and across that the table of positions is made for, if it has to
     be resized to the model's; None: for the model's own."""

@@ -46,7 +46,7 @@ class VideoPrismConfig:
     drop_path: Annotated[float, ranges.PROBABILITY] = 0.0
     """Stochastic depth of the last block; the first has none, those between lie on a line."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
-    """Standard deviation of fresh linear layers, position embeddings and the query."""
+    """Initial standard deviation of linear layers, position embeddings and the query."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""

@@ -1,7 +1,7 @@
-"""V-JEPA 2: a Vision Transformer that learnt to foresee its own features of hidden tubelets.
+"""V-JEPA 2: a Vision Transformer, pretrained to predict its own features of masked tubelets.
 
-Here is the encoder, which knows places by turning queries and keys, and the attentive head that it
-is judged with; the predictor was for pretraining.
+This is the encoder, which encodes positions by rotating queries and keys, and the attentive head
+that it is evaluated with; the predictor was for pretraining.
 
 Source: Assran et al., "V-JEPA 2: Self-Supervised Video Models Enable Understanding, Prediction and
 Planning" (2025), arXiv 2506.09985; details after Transformers' implementation.
@@ -50,7 +50,7 @@ class VJEPA2Config:
     drop_path: Annotated[float, ranges.PROBABILITY] = 0.0
     """Stochastic depth of the last block; the first has none, those between lie on a line."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.02
-    """Standard deviation of fresh linear layers and of the query."""
+    """Initial standard deviation of linear layers and of the query."""
     # How to compute it: --precision and --remat.
     dtype: tyro.conf.Suppress[str] = "float32"
     """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""

@@ -1,4 +1,4 @@
-"""Several processes as one: how they find each other, and who speaks for all."""
+"""Several processes as one: how they find each other, and which one prints and writes."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ def join(
 
 
 def first() -> bool:
-    """Whether this is the process that prints, and writes what is one for all."""
+    """Whether this is the process that prints, and writes the files that all share."""
     return jax.process_index() == 0
 
 

@@ -13,7 +13,7 @@ VideoError = errors.VideoError
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-    """What reading a whole video has shown."""
+    """The result of reading a whole video."""
 
     info: header.VideoInfo
     seconds: Float64[np.ndarray, " frames"]
@@ -23,7 +23,7 @@ class Examined:
     bad_packets: int
     """How many could not be decoded and were passed over."""
     complaint: str = ""
-    """What FFmpeg says of damage that it conceals, or what it leaves unread; empty: nothing."""
+    """FFmpeg's reports of damage that it conceals or of data that it leaves unread; empty: none."""
 
 
 def examine(path: decode.PathLike) -> Examined:

@@ -30,7 +30,7 @@ class VideoInfo:
     start: float = 0.0
     """What the container's own clock says at the first frame, in seconds."""
     notes: tuple[str, ...] = ()
-    """What to know of the pixels: interlaced, HDR, more than 8 bits."""
+    """Properties of the pixels to know about: interlaced, HDR, more than 8 bits."""
 
 
 def probe(path: container.PathLike) -> VideoInfo:

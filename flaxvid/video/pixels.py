@@ -85,7 +85,7 @@ def upright(
 
 
 def notes(frame: av.VideoFrame) -> tuple[str, ...]:
-    """What somebody who relies on the pixels should know, in plain words."""
+    """Properties of the pixels that matter to a user, in plain words."""
     said = []
     if frame.interlaced_frame:
         said.append(

@@ -17,7 +17,7 @@ ADDED_LATER = {"augment", "magnitude", "sampling", "padding", "center"}
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """What happens between a decoded video and a model. It belongs to the model.
+    """The preprocessing between a decoded video and a model. It belongs to the model.
 
     It is stored in the checkpoint and read from there, so that training, evaluation and
     prediction cannot differ. The defaults are those of TimeSformer on Kinetics, without flips.
