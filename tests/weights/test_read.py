@@ -222,13 +222,13 @@ STRANGE = {
     "a name of two lines": (name("a\\nb", "\\x1b[2J"), r"'a\nb.\x1b[2J'"),
     "a way past the name": (name("torch._utils", "_rebuild_tensor_v2.__globals__"), "__globals__"),
     "a name off the stack": (value("os") + value("system") + b"\x93", "os.system"),
-    "a name that is a list": (value(["os"]) + value("system") + b"\x93", "no text"),
+    "a name that is a list": (value(["os"]) + value("system") + b"\x93", "not text"),
     "an instance": (b"(" + value("id") + b"ios\nsystem\n", "INST"),
     "an object": (b"(" + name("collections", "OrderedDict") + b"o", "OBJ"),
     "an extension": (b"\x82\x01", "EXT1"),
     "a storage by its text": (b"Pstorage\n", "PERSID"),
     "a storage that is a text": (value("storage") + b"Q", ""),
-    "a call of a text": (call(value("posix.system"), value("id")), "no function"),
+    "a call of a text": (call(value("posix.system"), value("id")), "not a function"),
     "a call of a storage": (
         call(name("torch", "FloatStorage"), value(4)),
         "its pickle calls torch",
@@ -244,8 +244,8 @@ STRANGE = {
         call(name("collections", "OrderedDict"), value([[((),), 1]])),
         "tuple for a key",
     ),
-    "a number appended to": (value(1) + value(2) + b"a", "no list"),
-    "a list with keys": (value([]) + value(1) + value(2) + b"s", "no dictionary"),
+    "a number appended to": (value(1) + value(2) + b"a", "not a list"),
+    "a list with keys": (value([]) + value(1) + value(2) + b"s", "not a dictionary"),
 }
 
 
