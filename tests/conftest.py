@@ -51,9 +51,9 @@ def pytest_configure(config):
     # In a learner's kernel JAX has begun already; it keeps its devices and its ways.
     fresh = "jax" not in sys.modules
     if fresh:
-        # Compiled programs are millions of objects that stay: to look through them for garbage
-        # after every 700 new ones is a fifteenth of the time.
-        gc.set_threshold(100_000, 10, 10)
+        # Compiled programs are millions of objects that stay: to look through them for garbage at
+        # every 700 new ones is a fifteenth of the time.
+        gc.set_threshold(100_000, 20, 100)
     if fresh and "PYTEST_XDIST_WORKER" not in os.environ:
         share_what_is_compiled()
         os.environ.update(
