@@ -10,16 +10,18 @@ All take turns, round by round; the ratio is the median over the rounds. Where o
 machine, clips per second of processor time are the figure to trust: a decoder with threads of its
 own is then given a larger share of the machine.
 
-Aims: files at least as fast as every other decoder; packed 3 times as fast as files on H.264, 1.5
-times on XVID: reached, 9.2 to 9.6 and 1.4 to 1.8, when files were read with OpenCV. Since they are
-read with PyAV loading has not been measured anew; decoding those 8 frames alone, without resizing,
-in processor time on two busy cores of an AMD EPYC, was as fast as this, in multiples of ours
-(OpenCV 5.0, decord 0.6.0, PyAV 18.1, torchcodec 0.12; medians of 9 rounds in one run):
+Aim: files at least as fast as every other decoder. Clips per second of processor time, in multiples
+of flaxvid's on files, on two cores of an AMD EPYC with little beside (OpenCV 5.0, decord 0.6.0,
+PyAV 18.1, torchcodec 0.12, which reads no packet's time in its approximate mode):
 
-                      OpenCV   decord   PyAV   torchcodec
-    H.264 640x480     0.72     0.67     0.65   0.79
-    XVID, key 250     1.20     0.75     0.86   1.11
-    XVID, key 12      0.73     0.47     0.47   1.10
+                      packed   OpenCV   decord   PyAV   torchcodec
+    H.264 640x480     7.00     0.67     0.67     0.63   0.76
+    XVID, key 250     1.92     1.17     0.81     0.93   1.17
+    XVID, key 12      1.11     0.62     0.46     0.44   1.25
+
+So the aim is reached for H.264, and missed by a fifth to a quarter for small frames of MPEG-4. Of
+those, decoding alone takes 1.07 to 1.12 times what torchcodec takes; a millisecond a clip are the
+times of all packets, on which flaxvid's choice of frames rests.
 
 Groups of pictures that hold no frame wanted are not decoded. Where there is one group, and frames
 are small, OpenCV was ahead in that run. tests/benchmarks/decode.py sets its reader beside PyAV that
