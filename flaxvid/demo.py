@@ -119,7 +119,6 @@ def page(gradio: ModuleType, models: Sequence[trained_model.Trained], place: Pat
 
     def shown_if_any(values):
         # An empty frame would look as if something were still to come.
-        hiding = {part for column in columns for part in column.hiding()}
         return {
             part: gradio.update(value=value, visible=value is not None) if part in hiding else value
             for part, value in values.items()
@@ -171,6 +170,7 @@ def page(gradio: ModuleType, models: Sequence[trained_model.Trained], place: Pat
             )
         with gradio.Row():
             columns = [_Column.made(gradio, trained, len(models)) for trained in models]
+        hiding = {part for column in columns for part in column.hiding()}
         outputs = [player, *(part for column in columns for part in column.parts())]
         for video in (uploaded, recorded):
             video.change(show, video, outputs)
@@ -191,8 +191,9 @@ class _Column:
     def made(cls, gradio, trained, models):
         """Inside of a row of the page."""
         height = 200 if models == 1 else 320  # two rows of eight frames, where there is less room
-        strip = dict(columns=8 // models, height=height, object_fit="contain", preview=False)
-        strip |= dict(visible=False)
+        strip = dict(
+            columns=8 // models, height=height, object_fit="contain", preview=False, visible=False
+        )
         with gradio.Column(min_width=280):
             gradio.Markdown(trained_on(trained.settings))
             return cls(

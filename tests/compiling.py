@@ -5,7 +5,8 @@ import mmap
 from collections.abc import Mapping
 from pathlib import Path
 
-# LLVM is given each program whole: to split it for many threads, two cores pay a third more.
+# LLVM is given each program whole: split for many threads, a forward pass of a small TimeSformer
+# took two cores of an AMD EPYC 0.30 s to compile and not 0.16, a gradient 0.70 and not 0.55.
 FLAGS = {"xla_cpu_use_fusion_emitters": "false", "xla_cpu_parallel_codegen_split_count": "1"}
 
 

@@ -23,7 +23,7 @@ parameters to the digit. Of one clip on two of its cores, with nothing beside, i
     TimeSformer base  196 billion     4.3 s    3.3 s             14.4 s
     VideoMAE base     180 billion     4.9 s    3.0 s             19.3 s
 
-ViViT's gradient at full size takes 17 GB and more minutes than were waited for.
+ViViT was ended after six minutes, at 17 GB; a machine with more memory should be taken for it.
 """
 
 import argparse

@@ -19,14 +19,14 @@ PyAV 18.1, torchcodec 0.12, which reads no packet's time in its approximate mode
     XVID, key 250     1.92     1.17     0.81     0.93   1.17
     XVID, key 12      1.11     0.62     0.46     0.44   1.25
 
-So the aim is reached for H.264, and missed by a fifth to a quarter for small frames of MPEG-4. Of
+So the aim is reached for H.264, and missed by a sixth to a quarter for small frames of MPEG-4. Of
 those, decoding alone takes 1.07 to 1.12 times what torchcodec takes; a millisecond a clip are the
 times of all packets, on which flaxvid's choice of frames rests.
 
-Groups of pictures that hold no frame wanted are not decoded. Where there is one group, and frames
-are small, OpenCV was ahead in that run. tests/benchmarks/decode.py sets its reader beside PyAV that
-decodes everything and turns nothing. Least processor time of 28 rounds, two busy cores of an AMD
-EPYC, two videos each of 320x240 pixels, in multiples of OpenCV's reader (OpenCV 5.0, PyAV 18.1):
+Groups of pictures that hold no frame wanted are not decoded. tests/benchmarks/decode.py
+sets its reader beside PyAV that decodes everything and turns nothing. Least processor time of 28
+rounds, two busy cores of an AMD EPYC, two videos each of 320x240 pixels, in multiples of OpenCV's
+reader (OpenCV 5.0, PyAV 18.1):
 
                       flaxvid        PyAV           PyAV, no frame turned
     XVID, key 250     1.00 to 1.04   1.42 to 1.48   0.96 to 0.99

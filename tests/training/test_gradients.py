@@ -79,6 +79,19 @@ def test_means_weighted_by_their_shares_are_the_mean():
 
 
 # ------------------------------------------------------------------------------ over_devices
+def multiplied(factor):
+    """Differentiates as `jax.value_and_grad` does, but its gradients are `factor` times as long."""
+
+    def differentiate(function, *, has_aux):
+        def found(*arguments):
+            value, slopes = jax.value_and_grad(function, has_aux=has_aux)(*arguments)
+            return value, jax.tree.map(lambda slope: factor * slope, slopes)
+
+        return found
+
+    return differentiate
+
+
 def on_two_devices(batch, loss_of=loss_of, **options):
     """What both devices get, each with half of the rows; their axis has a name of its own."""
     spread = gradients.over_devices("chip", **options)(loss_of, has_aux=True)
@@ -118,16 +131,8 @@ def test_devices_have_chances_of_their_own():
 @pytest.mark.exercise("training.gradients.over_devices")
 def test_devices_differentiate_with_what_they_are_given():
     """A `differentiate` that doubles every slope doubles their sum, and leaves the loss alone."""
-
-    def doubled(loss_of, *, has_aux):
-        def of(*given):
-            found, slopes = jax.value_and_grad(loss_of, has_aux=has_aux)(*given)
-            return found, jax.tree.map(lambda slope: 2 * slope, slopes)
-
-        return of
-
     batch = batch_of([1] * 6)
-    (loss, _), slopes = on_two_devices(batch, differentiate=doubled)
+    (loss, _), slopes = on_two_devices(batch, differentiate=multiplied(2))
     expected_loss, expected = by_hand(batch)
     np.testing.assert_allclose(loss, [expected_loss] * 2, rtol=1e-5)
     np.testing.assert_allclose(slopes["kernel"], [2 * expected] * 2, rtol=1e-4, atol=1e-5)
@@ -245,15 +250,7 @@ def test_statistics_go_from_piece_to_piece():
 @pytest.mark.exercise("training.gradients.accumulate")
 def test_pieces_are_differentiated_as_asked():
     """With another `differentiate`, that one is used: here its gradients are ten times as long."""
-
-    def tenfold(function, *, has_aux):
-        def found(*arguments):
-            value, slopes = jax.value_and_grad(function, has_aux=has_aux)(*arguments)
-            return value, jax.tree.map(lambda slope: 10 * slope, slopes)
-
-        return found
-
     batch = batch_of([1, 1, 1, 0, 0, 1])
-    in_turn = gradients.accumulate(2, tenfold)(loss_of, has_aux=True)
+    in_turn = gradients.accumulate(2, multiplied(10))(loss_of, has_aux=True)
     _, slopes = in_turn(*on_device(batch), KEY)
     np.testing.assert_allclose(slopes["kernel"], 10 * by_hand(batch)[1], rtol=1e-4, atol=1e-4)
