@@ -134,7 +134,8 @@ class Machine:
     precision: Literal["float32", "bf16"] = "float32"
     """Precision of the arithmetic; weights, optimizer and logits are always float32."""
     remat: bool = False
-    """Recompute the activations of blocks in the backward pass: less memory, more work."""
+    """Recompute the activations of blocks in the backward pass: less memory, more work. (On a CPU,
+    --parallel pmap saves no memory.)"""
     accumulate: Annotated[int, ranges.BATCH] = 1
     """Gradient accumulation: split each batch into this many micro-batches, to use less memory."""
     coordinator: Annotated[str | None, ranges.Text(r"auto|\S+:\d{1,5}", "HOST:PORT or auto")] = None

@@ -25,6 +25,10 @@ from flaxvid.training import state as states
 
 AXIS = "data"
 WORTH_SHARDING = 2**10  # numbers; what is smaller every device keeps whole
+# XLA for CPUs would remove the barriers that `nnx.remat` sets, find the same computation in the
+# forward and the backward pass, and keep its result after all. Where there is no barrier, this
+# changes nothing.
+RECOMPUTING = {"xla_disable_hlo_passes": "cse_barrier_expander"}
 
 How = Literal["mesh", "fsdp", "pmap"]
 
@@ -132,7 +136,8 @@ def compiled(
     """The step for all devices. The state that goes in is used up.
 
     `train_step` was made with `differentiate(how)`, and for pmap its model was split with
-    `axis=AXIS`. `state` says where the state lies that comes out.
+    `axis=AXIS`. `state` says where the state lies that comes out. On a CPU, rematerialisation saves
+    memory with `mesh` and `fsdp`, and not with `pmap`, which takes no options of the compiler.
     """
     if how == "pmap":
 
@@ -144,4 +149,5 @@ def compiled(
 
         return jax.pmap(on_each, AXIS, in_axes=(None, 0), out_axes=(None, None), donate_argnums=0)
     places = shardings(state, mesh, how), replicated(mesh)
-    return jax.jit(train_step, donate_argnums=0, out_shardings=places)
+    options = RECOMPUTING if mesh.devices.flat[0].platform == "cpu" else None
+    return jax.jit(train_step, donate_argnums=0, out_shardings=places, compiler_options=options)

@@ -17,13 +17,19 @@ the gradient of all parameters by that clip, with `--remat` as that fits any mac
 
 Measured on an AMD EPYC, float32, transformers 5.24, as a share of the largest logit: TimeSformer
 base 2e-6, VideoMAE base 1e-6, ViViT base 3e-6, V-JEPA 2 large 2e-6, VideoPrism base 1e-6; all
-parameters to the digit. Of one clip on two of its cores, with nothing beside, in one run each:
+parameters to the digit. Of one clip on two of its cores, with nothing beside, in one run each, and
+the most memory that either process held at a time:
 
-                      multiply-adds   logits   the reference's   gradient
-    TimeSformer base  196 billion     4.3 s    3.3 s             14.4 s
-    VideoMAE base     180 billion     4.9 s    3.0 s             19.3 s
+                      multiply-adds   logits   the reference's   gradient   memory
+    TimeSformer base  196 billion      4.3 s    3.3 s             14.4 s
+    VideoMAE base     180 billion      4.9 s    3.0 s             19.3 s
+    ViViT base        452 billion     27.0 s   12.4 s             92.7 s     5.3 GB
+    VideoPrism base   491 billion     13.2 s   14.3 s             53.4 s    11.7 GB
+    V-JEPA 2 large    935 billion     30.3 s   21.2 s            125.8 s     9.1 GB
 
-ViViT was ended after six minutes, at 17 GB; a machine with more memory should be taken for it.
+VideoPrism's gradient was taken while XLA still undid rematerialisation on CPUs, which costs memory:
+ViViT's and V-JEPA 2's took 20.6 and 28.6 GB like that. Where all tokens attend to each other, 3,137
+of them in ViViT, XLA writes the scores to memory several times, and PyTorch's fused attention never.
 """
 
 import argparse
@@ -130,6 +136,7 @@ def beside(name: str, python: str) -> Beside:
     from flax import nnx
 
     from flaxvid.models import cost
+    from flaxvid.training import parallel
     from flaxvid.weights import pretrained
 
     frames, side = CLIPS[name]
@@ -155,7 +162,8 @@ def beside(name: str, python: str) -> Beside:
         model.config = dataclasses.replace(model.config, remat=True)
         return jax.nn.logsumexp(model(video))
 
-    compiled, gradient = jax.jit(forward), jax.jit(jax.grad(loss))
+    compiled = jax.jit(forward)
+    gradient = jax.jit(jax.grad(loss), compiler_options=parallel.RECOMPUTING)
     logits = compiled(params)
     return Beside(
         gap=float(np.abs(logits - expected).max()),
