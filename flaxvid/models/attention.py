@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import errors
-from flaxvid.models import fused_attention, layers
+from flaxvid.models import chunked_attention, fused_attention, layers
 
 # The steps of divided attention, and how the names of their layers begin.
 STEPS = (("time", "temporal_"), ("space", ""))
@@ -109,7 +109,7 @@ def attend(
     value: Float[Array, "batch token head dim"],
     mask: Bool[Array, "batch token"] | None = None,
 ) -> Float[Array, "batch token head dim"]:
-    """`scaled_dot_product` of tokens over themselves, fused where the device has that.
+    """`scaled_dot_product` of tokens over themselves, without all scores in memory where it pays.
 
     For attention that does something to queries and keys first, such as turning them by their
     positions.
@@ -124,13 +124,18 @@ def _without_scores(query, drops):
 
     It can drop no weights. And a learner's `scaled_dot_product` is not to be passed over.
     """
-    own = scaled_dot_product.__module__ == __name__
-    how = fused_attention.here(query)
-    if drops or not own or how is None or not fused_attention.takes(query.shape[1], query.shape[3]):
+    if drops or scaled_dot_product.__module__ != __name__:
         return None
-    return lambda query, key, value, mask, _: fused_attention.dot_product(
-        query, key, value, mask, how=how
-    )
+    how = fused_attention.here(query)
+    if how is not None and fused_attention.takes(query.shape[1], query.shape[3]):
+        return lambda query, key, value, mask, _: fused_attention.dot_product(
+            query, key, value, mask, how=how
+        )
+    if chunked_attention.here(query):
+        return lambda query, key, value, mask, _: chunked_attention.dot_product(
+            query, key, value, mask
+        )
+    return None
 
 
 def weights(

@@ -40,12 +40,15 @@ def here(tokens: Array) -> How | None:
     half = tokens.dtype in (jnp.bfloat16, jnp.float16)
     if not half or not all(isinstance(size, int) for size in tokens.shape):
         return None
-    device = jax.config.jax_default_device
-    if isinstance(device, str):  # the name of a platform
-        device = None if device in ("gpu", "cuda") else types.SimpleNamespace(platform=device)
-    if not _has_fused_attention(device or jax.devices()[0]):
-        return None
-    return How(kernels=jax.device_count() == 1)
+    return How(kernels=jax.device_count() == 1) if _has_fused_attention(device()) else None
+
+
+def device() -> jax.Device | types.SimpleNamespace:
+    """Where a program that is traced now will run, or what has that platform's name."""
+    named = jax.config.jax_default_device
+    if isinstance(named, str):  # the name of a platform
+        named = None if named in ("gpu", "cuda") else types.SimpleNamespace(platform=named)
+    return named or jax.devices()[0]
 
 
 def _has_fused_attention(device) -> bool:
