@@ -69,8 +69,9 @@ def _read_csv(path):
                     f"{path}: has {sign!r} between its columns; save it with commas"
                 )
         if missing:
+            first = ", ".join(map(repr, header))[:200] or "nothing"
             raise manifest.ManifestError(
-                f"{path}: no column {missing[0]!r} in its first line; "
+                f"{path}: no column {missing[0]!r} in its first line, which has {first}; "
                 f"columns are {', '.join(manifest.COLUMNS)}, of which path and label are required"
             )
         return tuple(read_row(path, number, r) for number, r in enumerate(records, start=2)), ()
@@ -133,7 +134,7 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> manife
         raise manifest.ManifestError(f"{path}, row {number}: {row.path} {ranges.ELSEWHERE}")
     if row.split not in manifest.SPLITS:
         raise manifest.ManifestError(
-            f"{path}, row {number}: split {row.split!r} is not one of {manifest.SPLITS}"
+            f"{path}, row {number}: split {row.split!r}: write {' or '.join(manifest.SPLITS)}"
         )
     if row.start < 0 or (row.end is not None and row.end <= row.start):
         raise manifest.ManifestError(

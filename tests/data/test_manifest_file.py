@@ -51,10 +51,13 @@ def test_only_path_and_label_are_required(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,tag\na.avi,run\n", "no column 'label'"),
+        ("path,tag\na.avi,run\n", "no column 'label' in its first line, which has 'path', 'tag'; "),
         ("path,label\n", "has no rows"),
         ("path,label\n,run\n", "row 2: path and label must not be empty"),
-        ("path,label,split\na.avi,run,dev\n", "row 2: split 'dev' is not one of"),
+        (
+            "path,label,split\na.avi,run,dev\n",
+            "row 2: split 'dev': write train or validation or test",
+        ),
         ("path,label,start,end\na.avi,run,3,2\n", "row 2: the part from 3.0 s to 2.0 s is empty"),
         ("path,label\nftp://b/a.avi,run\n", "row 2: ftp://b/a.avi is not a local path"),
         ("path,label,start\na.avi,run,soon\n", "row 2: .*'start': 'soon'.* is not a row"),
