@@ -97,7 +97,7 @@ def interval(
         groups: the group of each clip.
         share: of the bootstrap distribution inside the interval.
         draws: of sets of groups.
-        seed: of the draws.
+        seed: of the draws; NumPy's global generator is left as it is.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13
     (percentile interval).

@@ -27,8 +27,9 @@ def test_a_group_in_two_splits_is_a_leak():
 
 @check_leakage
 def test_a_file_in_two_splits_is_a_leak():
-    """The same file under two group names is a leak as well."""
-    leaking = manifest_of(("a", "g1", "train"), ("a", "g2", "validation"))
+    """The same file under two group names is a leak; one that is twice in one split is none."""
+    twice = ("b", "g3", "train"), ("b", "g3", "train")
+    leaking = manifest_of(("a", "g1", "train"), ("a", "g2", "validation"), *twice)
     with pytest.raises(manifest.ManifestError, match=r"1 path.*'a' \(train\+validation\)"):
         leakage.check_leakage(leaking)
 
@@ -36,8 +37,8 @@ def test_a_file_in_two_splits_is_a_leak():
 @check_leakage
 def test_of_a_group_and_a_file_the_group_is_told():
     """Where both leak, the group comes first: a file in two splits is told if no group is."""
-    leaking = manifest_of(("a", "g1", "train"), ("a", "g1", "test"))
-    with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+train\)"):
+    leaking = manifest_of(("a", "g1", "train"), ("a", "g1", "validation"))
+    with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(train\+validation\)"):
         leakage.check_leakage(leaking)
 
 

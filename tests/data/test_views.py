@@ -95,6 +95,14 @@ def test_one_frame_has_no_other_order():
         assert clip[0].tolist() == CLIP[0].tolist()
 
 
+@pytest.mark.exercise("data.views.reorder")
+def test_a_clip_that_stands_still_is_shuffled_too():
+    """The places change, not what is seen: a draw until the pixels differ would never end."""
+    clip, mask = views.reorder(np.ones((5, 2)), MASK, "shuffled", np.random.default_rng(0))
+    assert clip.tolist() == [[1, 1]] * 5
+    assert mask.tolist() == MASK.tolist()
+
+
 @pytest.fixture(scope="module")
 def loader(tmp_path_factory):
     """Three videos, 24, 9 and 5 frames of 16 x 24 pixels, each frame as bright as its number."""

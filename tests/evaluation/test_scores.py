@@ -49,10 +49,13 @@ def test_calibration_error_by_hand():
 
 @pytest.mark.exercise("evaluation.scores.calibration_error")
 def test_errors_of_two_bins_do_not_cancel():
-    """Too sure in one bin and not sure enough in another is two errors, not none."""
-    odds = odds_of([0.9, 0.9, 0.7, 0.7], [0, 0, 0, 0])
+    """Too sure in one bin and not sure enough in another is two errors, not none.
+
+    Of ten bins from 0 to 1, 0.92 and 0.98 are in the last; half of its clips are right.
+    """
+    odds = odds_of([0.92, 0.98, 0.7, 0.7], [0, 0, 0, 0])
     error = scores.calibration_error(odds, np.array([0, 1, 0, 0]))
-    assert error == pytest.approx((0.4 + 0.3) / 2)
+    assert error == pytest.approx((0.45 + 0.3) / 2)
 
 
 @pytest.mark.exercise("evaluation.scores.calibration_error")
@@ -113,16 +116,17 @@ def test_clips_of_a_group_are_drawn_together():
 
 
 @pytest.mark.exercise("evaluation.scores.interval")
+@pytest.mark.parametrize(("alone", "long"), [("alone", "long"), (3, 8)])
 @pytest.mark.parametrize(
     ("share", "expected"), [(0.95, (0.0, 1.0)), (0.4, (0.025, 0.025)), (0.6, (0.0, 1.0))]
 )
-def test_a_large_group_counts_more(share, expected):
+def test_a_large_group_counts_more(share, expected, alone, long):
     """One right clip alone, and 39 wrong ones of one recording: both drawn are 1 of 40, 0.025.
 
     Of two draws from two groups, a quarter has 0 right, a half 0.025 and a quarter all, so the
-    middle 40% of the draws are all 0.025.
+    middle 40% of the draws are all 0.025. Groups numbered 3 and 8 are two, and not nine.
     """
-    right, groups = np.arange(40) == 0, np.array(["alone"] + ["long"] * 39)
+    right, groups = np.arange(40) == 0, np.array([alone] + [long] * 39)
     np.testing.assert_allclose(scores.interval(right, groups, share=share), expected)
 
 
@@ -139,11 +143,14 @@ def test_interval_repeats_with_its_seed():
     """The same seed draws the same groups; groups may be named, not only numbered."""
     # Groups of unlike sizes and few draws: another draw ends elsewhere.
     right, groups = np.arange(300) % 7 > 1, np.array([f"g{n * n % 37}" for n in range(300)])
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     found = [scores.interval(right, groups, draws=100, seed=3) for _ in range(3)]
     assert found[0] == found[1] == found[2]
     low, high = found[0]
     assert low < right.mean() < high
     assert any(scores.interval(right, groups, draws=100, seed=s) != found[0] for s in (4, 5, 6))
+    if not np.array_equal(np.random.get_state()[1], before):  # noqa: NPY002
+        pytest.fail("NumPy's global generator was seeded or drawn from: make one of your own")
 
 
 @pytest.mark.exercise("evaluation.scores.interval")

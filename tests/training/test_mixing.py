@@ -115,7 +115,8 @@ def state_of(value):
 def plus_one(state, _batch):
     """A step that adds 1 to the only weight."""
     params = {"w": state.params["w"] + 1}
-    return state._replace(step=state.step + 1, params=params), {"loss": params["w"]}
+    measured = {"loss": params["w"], "gradient_norm": jnp.asarray(7.0)}
+    return state._replace(step=state.step + 1, params=params), measured
 
 
 @averaged_exercise
@@ -131,11 +132,15 @@ def test_average_follows_the_weights():
 
 
 @averaged_exercise
-def test_average_forgets_no_faster_than_told():
-    """Late in a run a step takes 1 - decay of the new weights."""
-    late = state_of(0.0)._replace(step=jnp.asarray(10**6))
-    state, _ = averaging.averaged(plus_one, 0.9)(late, None)
-    np.testing.assert_allclose(state.average["w"], 0.1, rtol=1e-5)
+@pytest.mark.parametrize(
+    ("number", "decay", "kept"),
+    [(10**6, 0.9, 0.9), (1000, 0.9999, 1001 / 1010), (1, 0.0, 0.0)],
+)
+def test_average_keeps_the_smaller_share(number, decay, kept):
+    """Of `decay` and (number + 1) / (number + 10), in every step: at a decay of 0 nothing stays."""
+    before = state_of(0.0)._replace(step=jnp.asarray(number - 1))
+    state, _ = averaging.averaged(plus_one, decay)(before, None)
+    np.testing.assert_allclose(state.average["w"], 1 - kept, rtol=1e-5)
 
 
 @averaged_exercise
@@ -144,7 +149,8 @@ def test_averaged_step_compiles():
     state, measured = jax.jit(averaging.averaged(plus_one, 0.5))(state_of(1.0), None)
     np.testing.assert_allclose(state.average["w"], 2 / 11 * 1 + 9 / 11 * 2, rtol=1e-6)
     assert float(state.params["w"]) == 2.0
-    assert {name: float(value) for name, value in measured.items()} == {"loss": 2.0}
+    found = {name: float(value) for name, value in measured.items()}
+    assert found == {"loss": 2.0, "gradient_norm": 7.0}
 
 
 def test_a_state_without_average_is_used_as_it_is():

@@ -190,8 +190,9 @@ def held(shape, how, devices=2):
     auto = (jax.sharding.AxisType.Auto,)
     mesh = jax.make_mesh((devices,), ("data",), auto, devices=jax.devices()[:devices])
     leaf = jax.ShapeDtypeStruct(shape, jnp.float32)
-    placed = parallel.shardings({"norm": {}, "head": [leaf]}, mesh, how)
-    assert set(placed) == {"norm", "head"}
+    placed = parallel.shardings({"norm": {}, "head": [leaf], "key": jax.random.key(0)}, mesh, how)
+    assert set(placed) == {"norm", "head", "key"}
+    assert placed["key"].is_fully_replicated
     return placed["head"][0].shard_shape(shape)
 
 

@@ -229,6 +229,41 @@ def test_step_differentiates_with_what_it_is_given():
 
 
 @pytest.mark.exercise("training.step.make_train_step")
+def test_the_loss_is_of_what_it_is_given():
+    """`differentiate` may ask for the loss of some rows alone, with another key, other statistics.
+
+    As accumulation does, from micro-batch to micro-batch.
+    """
+    shapes = []
+
+    def asked(loss_of, *, has_aux):
+        def of(params, stats, batch, key):
+            rows = jax.tree.map(lambda values: values[:2], batch)
+            shapes.append(jax.eval_shape(loss_of, params, stats, rows, key)[1][0].shape)
+            loss, (logits, _) = loss_of(params, stats, batch, key)
+            moved, other = jax.tree.map(lambda leaf: leaf + 9, stats), jax.random.fold_in(key, 1)
+            again, (_, after) = loss_of(params, moved, batch, other)
+            found = jnp.stack([loss, again, after["norm"]["mean"][0]])
+            return (found, (logits, stats)), jax.tree.map(jnp.zeros_like, params)
+
+        return of
+
+    parts, update = states.split(Linear(dropout=0.5, norm=True)), optax.sgd(1.0)
+    train_step = step.make_train_step(
+        parts, update, lambda batch: batch["pixels"], differentiate=asked
+    )
+    _, measured = jax.jit(train_step)(states.create(parts, update, seed=0), batch_of())
+    loss, again, mean = measured["loss"].tolist()
+    for taken, argument in (
+        (shapes == [(2, 3)], "two rows"),
+        (again != loss, "another key"),
+        (mean > 5, "other statistics"),
+    ):
+        if not taken:
+            pytest.fail(f"loss_of was given {argument}, and went by what the step had been given")
+
+
+@pytest.mark.exercise("training.step.make_train_step")
 def test_step_leaves_compiling_to_its_caller():
     """Called as it is, it hands `inputs_of` the batch's own numbers: there is no `jit` inside."""
     parts, seen = states.split(Linear()), []

@@ -41,6 +41,23 @@ def test_all_frames_in_order(video, frames):
 
 
 @read
+@pytest.mark.parametrize("claimed", [3, 55])
+def test_all_frames_are_those_of_the_file(claim, frames, claimed):
+    """Of 40 frames all come back, and no black ones after them, whatever the header claims."""
+    np.testing.assert_array_equal(decode.read_frames(claim(claimed)), frames)
+
+
+@read
+@pytest.mark.parametrize("indices", [None, [0], []])
+def test_what_is_no_video_has_no_frames(tmp_path, indices):
+    """A text file is a VideoError, whatever is wanted of it, an empty list too."""
+    path = tmp_path / "text.mp4"
+    path.write_text("not a video " * 100)
+    with pytest.raises(decode.VideoError):
+        decode.read_frames(path, indices)
+
+
+@read
 def test_frames_are_rgb(video):
     """Frame 0 is red 0, green 100, blue 200: OpenCV's own order, BGR, stays inside."""
     assert decode.read_frames(video, [0])[0, 0, 0].tolist() == [0, 100, 200]

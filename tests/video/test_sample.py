@@ -81,7 +81,7 @@ def test_interval_is_evenly_spaced(num_frames, num_samples):
 
 
 @interval
-@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4), (4, -2)])
 def test_interval_refuses_nothing(num_frames, num_samples):
     """No frames or no samples is a ValueError that tells the value."""
     with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
@@ -150,7 +150,7 @@ def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samp
 
 
 @uniform
-@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4), (4, -2)])
 def test_uniform_refuses_nothing(num_frames, num_samples):
     """No frames or no samples is a ValueError that tells the value."""
     with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
@@ -222,7 +222,7 @@ def test_random_segment_repeats_with_its_seed():
 
 
 @random_segment
-@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4)])
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4), (4, -2)])
 def test_random_segment_refuses_nothing(num_frames, num_samples):
     """No frames or no samples is a ValueError that tells the value."""
     with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
@@ -265,6 +265,8 @@ def test_window_keeps_what_is_in_the_video(num_frames, num_samples, stride, data
         ((9, 2, 1, 9), 9),
         ((9, 2, 1, -1), -1),
         ((9, 0, 1, 0), 0),
+        ((9, -2, 1, 0), -2),
+        ((9, 2, -3, 0), -3),
         ((0, 2, 1, 0), 0),
     ],
 )
@@ -315,9 +317,12 @@ def test_views_run_from_the_first_frame_to_the_last():
 
 
 @view
-@pytest.mark.parametrize("num_views", [2, 12, 14])
+@pytest.mark.parametrize("num_views", [2, 12, 14, 50])
 def test_the_last_view_ends_with_the_video(num_views):
-    """Of 22 frames the last view has frame 21: 11 times 15 / 11, of floats, is less than 15."""
+    """Of 22 frames the last view has frame 21.
+
+    Of floats, 11 times 15 / 11 is less than 15, and 49 times 1 / 49 is less than 1.
+    """
     views = sample.view_indices(22, 4, stride=2, num_views=num_views)
     assert views[[0, -1]].tolist() == [[0, 2, 4, 6], [15, 17, 19, 21]]
 
@@ -335,15 +340,21 @@ def test_a_single_view_in_an_odd_room_is_a_frame_early():
 
 @view
 def test_views_without_stride_cover_the_video_with_shifted_frames():
-    """2 views of 12 frames in 3 segments of 4 take each segment's second and fourth frame."""
+    """2 views of 12 frames in 3 segments of 4 take each segment's second and fourth frame.
+
+    Segments need not be whole: a quarter of 5 / 3 frames into the second is at 2.08, in frame 2.
+    """
     views = sample.view_indices(12, 3, stride=None, num_views=2)
     assert views.tolist() == [[1, 5, 9], [3, 7, 11]]
+    views = sample.view_indices(5, 3, stride=None, num_views=2)
+    assert views.tolist() == [[0, 2, 3], [1, 2, 4]]
 
 
 @view
 def test_one_view_without_stride_is_the_middle_of_each_segment():
-    """One view of 9 frames in 3 segments is frames 1, 4 and 7."""
+    """One view of 9 frames in 3 segments is frames 1, 4 and 7; of 11 in 4, frames 1, 4, 6, 9."""
     assert sample.view_indices(9, 3, stride=None, num_views=1).tolist() == [[1, 4, 7]]
+    assert sample.view_indices(11, 4, stride=None, num_views=1).tolist() == [[1, 4, 6, 9]]
 
 
 @view
@@ -380,6 +391,8 @@ def test_every_view_is_a_clip_of_the_video(num_frames, num_samples, stride, num_
         ((9, 2, -3, 1), -3),
         ((9, 2, 0, 1), 0),
         ((9, 2, 1, 0), 0),
+        ((9, -2, None, 1), -2),
+        ((9, 2, 1, -2), -2),
     ],
 )
 def test_views_refuse_nothing(arguments, value):
@@ -407,8 +420,8 @@ def test_pad_gives_the_frames_asked_for():
 
 @pad
 def test_pad_mask_is_true_on_real_frames():
-    """3 frames padded to 5 have the mask True, True, True, False, False."""
-    _, mask = sample.pad_clip(random_frames(3), 5)
+    """3 frames padded to 5 have the mask True, True, True, False, False, be they all alike."""
+    _, mask = sample.pad_clip(random_frames(1).repeat(3, axis=0), 5)
     assert mask.dtype == bool
     assert mask.tolist() == [True, True, True, False, False]
 
@@ -452,8 +465,11 @@ def test_pad_refuses_no_frames_and_too_many(time):
 
 @natural
 def test_natural_order_counts():
-    """frame_2 comes before frame_10, where plain string order gives 1, 10, 11, 2."""
-    times = (20261126, 120261126, 20261126235959, 10**19, 10**20)
+    """frame_2 comes before frame_10, where plain string order gives 1, 10, 11, 2.
+
+    Numbers of eighteen digits count to the last one, with or without a zero before them.
+    """
+    times = (20261126, 120261126, 20261126235959, 10**17 + 1, f"0{10**17 + 2}", 10**19, 10**20)
     names = [f"frame_{i}.jpg" for i in (*range(12), 999, 1000, *times)]
     assert sorted(sorted(names), key=sample.natural_key) == names
 

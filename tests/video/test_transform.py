@@ -100,10 +100,16 @@ def test_three_crops_of_an_upright_video():
 
 @three
 def test_three_crops_see_every_column():
-    """Crops as high as the frame reach, together, from the first column to the last."""
-    crops = transform.three_crops(coordinates(), 12)
-    assert set(crops[..., 1].ravel()) == set(range(20))
-    assert set(crops[..., 0].ravel()) == set(range(12))
+    """Crops as high as the frame reach, together, from the first column to the last.
+
+    Of 20 columns, and of 21, where the middle crop cannot stand in the very middle.
+    """
+    for width in (20, 21):
+        crops = transform.three_crops(coordinates(width=width), 12)
+        assert np.unique(crops[..., 1]).tolist() == list(range(width))
+        assert np.unique(crops[..., 0]).tolist() == list(range(12))
+        crops = transform.three_crops(coordinates(height=width, width=12), 12)
+        assert np.unique(crops[..., 0]).tolist() == list(range(width))
 
 
 @three
@@ -298,11 +304,12 @@ C3D = {"scale": 1.0, "mean": (90.0, 98.0, 102.0), "std": (1.0, 1.0, 1.0), "chann
 
 @normal
 def test_normalise_keeps_the_shape_and_gives_float32():
-    """A batch of 2 clips of 3 frames of 4x5 pixels stays one, in float32."""
-    video = jnp.zeros((2, 3, 4, 5, 3), jnp.uint8)
-    output = transform.normalise(video, small())
-    assert output.shape == (2, 3, 4, 5, 3)
-    assert output.dtype == jnp.float32
+    """An image of 4x5 pixels, 3 of them, and 2 clips of 3 stay what they are, in float32."""
+    for axes in ((), (3,), (2, 3)):
+        video = jnp.zeros((*axes, 4, 5, 3), jnp.uint8)
+        output = transform.normalise(video, small())
+        assert output.shape == video.shape
+        assert output.dtype == jnp.float32
 
 
 @normal
@@ -325,9 +332,11 @@ def test_normalise_each_channel_by_its_own():
 @normal
 def test_normalise_to_bgr():
     """For a BGR model blue goes first, and mean and std are in that order: C3D's 90 is blue's."""
-    red = jnp.array([[[200, 20, 10]]], jnp.uint8)
-    output = transform.normalise(red, small(**C3D))
-    np.testing.assert_allclose(output[0, 0], [10 - 90, 20 - 98, 200 - 102])
+    red, expected = np.array([200, 20, 10], np.uint8), [10 - 90, 20 - 98, 200 - 102]
+    for axes in ((), (2, 3)):  # an image, and 2 clips of 3 frames
+        video = jnp.asarray(np.broadcast_to(red, (*axes, 1, 2, 3)))
+        output = transform.normalise(video, small(**C3D))
+        np.testing.assert_allclose(output, np.broadcast_to(expected, video.shape))
 
 
 @normal

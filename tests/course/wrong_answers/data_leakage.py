@@ -68,5 +68,20 @@ def check_leakage_of_neighbouring_rows(videos):  # groupby without a sort
         _refuse([name for name in found if len(found[name]) > 1], what, found)
 
 
+def check_leakage_into_the_test_alone(videos):  # groups in training and validation leak, too
+    found = _splits(videos.rows, "group")
+    leaks = [name for name in found if len(found[name]) > 1 and "test" in found[name]]
+    _refuse(leaks, "group", found)
+    found = _splits(videos.rows, "path")
+    _refuse([name for name in found if len(found[name]) > 1], "path", found)
+
+
+def check_leakage_of_files_listed_twice(videos):  # in one split: two parts of a video
+    found = _splits(videos.rows, "group")
+    _refuse([name for name in found if len(found[name]) > 1], "group", found)
+    counts = collections.Counter(row.path for row in videos.rows)
+    _refuse([name for name in counts if counts[name] > 1], "path", _splits(videos.rows, "path"))
+
+
 # Kept from before a check puts a wrong answer in its place.
 of_the_package = leakage.check_leakage

@@ -52,3 +52,13 @@ def reorder_in_place(clip, mask, order, rng):  # and the caller's clip with it
 
 def reorder_by_a_draw_of_its_own(clip, mask, order, rng):
     return _reorder(clip, mask, order, np.random.default_rng())
+
+
+def reorder_until_the_pixels_differ(clip, mask, order, rng):  # where they never do, for ever
+    if order != "shuffled" or mask.sum() < 2:
+        return _reorder(clip, mask, order, rng)
+    for _ in range(1000):
+        shuffled, _ = _reorder(clip, mask, order, rng, again=False)
+        if not np.array_equal(shuffled, clip):
+            return shuffled, mask
+    raise RuntimeError("1,000 draws, and no other order")

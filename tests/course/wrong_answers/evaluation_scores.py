@@ -80,3 +80,27 @@ def interval_of_a_thousand_draws(right, groups, *, share=0.95, draws=2000, seed=
 
 def interval_of_2000_draws(right, groups, *, share=0.95, draws=2000, seed=0):  # however many
     return _interval(right, groups, share, 2000, seed)
+
+
+def calibration_error_in_bins_from_chance(probabilities, labels, bins=10):  # and not from 0
+    chance, best = 1 / probabilities.shape[1], probabilities.max(axis=1)
+    bin_of = np.clip(((best - chance) / (1 - chance) * bins).astype(int), 0, bins - 1)
+    right = probabilities.argmax(axis=1) == labels
+    gaps = [abs(best[bin_of == b].sum() - right[bin_of == b].sum()) for b in range(bins)]
+    return float(sum(gaps) / len(labels))
+
+
+def interval_of_groups_without_holes(right, groups, *, share=0.95, draws=2000, seed=0):
+    if not np.issubdtype(groups.dtype, np.integer):
+        return _interval(right, groups, share, draws, seed)
+    # As many as the largest number: those that are not there are drawn, too.
+    sizes, hits = np.bincount(groups), np.bincount(groups, weights=right)
+    drawn = np.random.default_rng(seed).integers(0, len(sizes), (draws, len(sizes)))
+    accuracies = hits[drawn].sum(axis=1) / np.maximum(1, sizes[drawn].sum(axis=1))
+    low, high = np.quantile(accuracies, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def interval_seeding_everything(right, groups, *, share=0.95, draws=2000, seed=0):
+    np.random.seed(seed)  # noqa: NPY002
+    return _interval(right, groups, share, draws, np.random.randint(2**31))  # noqa: NPY002

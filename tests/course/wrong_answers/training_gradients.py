@@ -1,5 +1,7 @@
 """Wrong answers for the exercises of flaxvid.training.gradients."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -150,5 +152,48 @@ def accumulate_in_a_python_loop(
     return _in_turn(number, differentiate)
 
 
+def share_of_by_if(weight, total):  # cannot be traced
+    return jnp.sum(weight) / total if total > 0 else jnp.float32(0)
+
+
+def over_devices_statistics_by_share(axis, differentiate=jax.value_and_grad):
+    def spread(loss_of, *, has_aux):
+        def of_all(params, stats, batch, key):
+            total = jax.lax.psum(jnp.sum(batch["weight"]), axis)
+            share = gradients.share_of(batch["weight"], total)
+
+            def weighed(*arguments):
+                loss, (logits, new) = loss_of(*arguments)
+                # The mean over the devices makes a sum of it.
+                share_of_all = jax.lax.axis_size(axis) * share
+                return loss, (logits, jax.tree.map(lambda leaf: share_of_all * leaf, new))
+
+            return devices_of_the_package(axis, differentiate)(weighed, has_aux=has_aux)(
+                params, stats, batch, key
+            )
+
+        return of_all
+
+    return spread
+
+
+def accumulate_unrolled(number, differentiate=jax.value_and_grad):  # compiled `number` times
+    def in_turn(loss_of, *, has_aux):
+        def of_all(*arguments):
+            scan = jax.lax.scan
+            try:
+                jax.lax.scan = functools.partial(scan, unroll=number)
+                return turns_of_the_package(number, differentiate)(loss_of, has_aux=has_aux)(
+                    *arguments
+                )
+            finally:
+                jax.lax.scan = scan
+
+        return of_all
+
+    return in_turn
+
+
 # Kept from before a check puts a wrong answer in its place.
 devices_of_the_package = gradients.over_devices
+turns_of_the_package = gradients.accumulate

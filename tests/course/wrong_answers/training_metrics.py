@@ -55,3 +55,8 @@ def accuracy_of_a_share_above_half(logits, labels, weight):  # 0.4 can be the la
         shares = jnp.take_along_axis(labels, jnp.argmax(logits, axis=-1)[:, None], axis=1)
         return jnp.sum(weight * (shares[:, 0] > 0.5)) / _count(weight)
     return jnp.sum(weight * _right(logits, labels)) / _count(weight)
+
+
+def accuracy_of_all_mixed_rows(logits, labels, weight):  # of shares, padded rows too
+    weight = jnp.ones_like(weight) if labels.ndim == 2 else weight
+    return jnp.sum(weight * _right(logits, labels)) / _count(weight)

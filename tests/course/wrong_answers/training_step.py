@@ -223,4 +223,38 @@ def make_train_step_measured_afterwards(
     return train_step
 
 
+def _make_with(parts, optimizer, inputs_of, loss, differentiate, change):
+    """The right step, but its loss gets what `change` makes of its arguments and the step's."""
+
+    def instead(loss_of, *, has_aux):
+        def of(*ours):
+            changed = lambda *given: loss_of(*change(given, ours))  # noqa: E731
+            return differentiate(changed, has_aux=has_aux)(*ours)
+
+        return of
+
+    return own_make_train_step(parts, optimizer, inputs_of, loss, instead)
+
+
+def make_train_step_of_the_whole_batch(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # and not of the rows given
+    change = lambda given, ours: (*given[:2], ours[2], given[3])  # noqa: E731
+    return _make_with(parts, optimizer, inputs_of, loss, differentiate, change)
+
+
+def make_train_step_of_the_key_of_the_step(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # in every micro-batch
+    change = lambda given, ours: (*given[:3], ours[3])  # noqa: E731
+    return _make_with(parts, optimizer, inputs_of, loss, differentiate, change)
+
+
+def make_train_step_of_the_statistics_of_the_step(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # in every micro-batch
+    change = lambda given, ours: (given[0], ours[1], *given[2:])  # noqa: E731
+    return _make_with(parts, optimizer, inputs_of, loss, differentiate, change)
+
+
 own_make_train_step = step.make_train_step  # before a check puts a wrong answer in its place

@@ -1,5 +1,6 @@
 """Wrong answers for the exercises of flaxvid.video.sample."""
 
+import itertools
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ from flaxvid.video import sample
 
 # Kept from before a check puts a wrong answer in its place.
 views_of_the_package = sample.view_indices
+padded_by_the_package = sample.pad_clip
 
 
 # --- natural_key ------------------------------------------------------------------------
@@ -60,6 +62,12 @@ def natural_key_of_twelve_digits(name):  # the time of a recording has fourteen
     return re.sub(r"\d+", lambda found: found[0].zfill(12), name), name
 
 
+def natural_key_of_floats(name):  # seventeen digits are more than a float has
+    parts = re.split(r"(\d+)", name)
+    parts[1::2] = map(float, parts[1::2])
+    return tuple(parts), name
+
+
 # --- pad_clip ---------------------------------------------------------------------------
 def _mask(frames, num_samples):
     return np.arange(num_samples) < len(frames)
@@ -87,6 +95,12 @@ def pad_clip_all_real(frames, num_samples):
 def pad_clip_cuts(frames, num_samples):  # a clip that is too long loses its end, unsaid
     last = np.minimum(np.arange(num_samples), len(frames) - 1)
     return frames[last], _mask(frames[:num_samples], num_samples)
+
+
+def pad_clip_mask_of_what_moves(frames, num_samples):  # a video may stand still
+    clip, real = padded_by_the_package(frames, num_samples)
+    moved = [(frame != before).any() for before, frame in itertools.pairwise(clip)]
+    return clip, real & np.array([True, *moved])
 
 
 # --- interval_indices -------------------------------------------------------------------
@@ -287,3 +301,45 @@ def view_indices_in_steps_rounded_down(num_frames, num_samples, stride, num_view
     step = room / (num_views - 1)  # 11 times 15 / 11 is a little less than 15
     starts = np.array([int(number * step) for number in range(num_views)])
     return starts[:, None] + stride * np.arange(count)
+
+
+def view_indices_by_a_rounded_share(num_frames, num_samples, stride, num_views):
+    if stride is None or min(num_frames, num_samples, stride) < 1 or num_views < 2:
+        return views_of_the_package(num_frames, num_samples, stride, num_views)
+    count = len(range(0, num_frames, stride)[:num_samples])
+    room = num_frames - 1 - stride * (count - 1)
+    share = 1 / (num_views - 1)  # 49 times 1 / 49 is a little less than 1
+    starts = np.array([int(number * share * room) for number in range(num_views)])
+    return starts[:, None] + stride * np.arange(count)
+
+
+def view_indices_of_rounded_segments(num_frames, num_samples, stride, num_views):
+    if stride is not None or min(num_frames, num_samples, num_views) < 1:
+        return views_of_the_package(num_frames, num_samples, stride, num_views)
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    places = 2 * np.arange(num_views)[:, None] + 1
+    return edges[:-1] + np.diff(edges) * places // (2 * num_views)
+
+
+# --- a number below 0 is below 1, too ---------------------------------------------------
+def interval_indices_of_less_than_nothing(num_frames, num_samples):
+    if num_frames < 1 or num_samples == 0:
+        raise ValueError(f"at least 1, not {min(num_frames, num_samples)}")
+    return np.arange(num_frames)[:: max(1, num_frames // num_samples)][: max(0, num_samples)]
+
+
+def uniform_indices_of_less_than_nothing(num_frames, num_samples):
+    if num_frames < 1 or num_samples == 0:
+        raise ValueError(f"at least 1, not {min(num_frames, num_samples)}")
+    segments = min(num_frames, num_samples)
+    odd = np.arange(1, 2 * segments, 2, dtype=np.int64)
+    return np.unique(odd * num_frames // (2 * segments))
+
+
+def view_indices_of_less_than_nothing(num_frames, num_samples, stride, num_views):
+    if 0 in (num_frames, num_samples, stride, num_views) or (stride or 1) < 1:
+        raise ValueError("not 0" if (stride or 1) >= 0 else f"not {stride}")
+    if min(num_frames, num_samples, num_views) < 1:
+        return np.zeros((max(0, num_views), 0), np.int64)
+    return views_of_the_package(num_frames, num_samples, stride, num_views)

@@ -140,3 +140,23 @@ def normalise_in_numpy(video, preprocessing):  # cannot be traced
     if video.dtype != jnp.uint8:
         raise TypeError(f"uint8 pixels are wanted, not {video.dtype}")
     return _normalise(jnp.asarray(np.asarray(video)), preprocessing)
+
+
+def normalise_with_five_axes(video, preprocessing):  # an image gets one that it did not have
+    output = _normalise(video, preprocessing)
+    return output if video.ndim > 3 else output[None]
+
+
+def normalise_turned_along_axis_3(video, preprocessing):  # width, where there is a batch
+    if preprocessing.channel_order == "bgr":
+        axis = min(3, video.ndim - 1)
+        return _normalise(jnp.flip(video, axis), preprocessing, turn=False)
+    return _normalise(video, preprocessing)
+
+
+def three_crops_twice_the_middle(frames, size):  # a pixel before the end, of an odd margin
+    height, width = frames.shape[1:3]
+    down, right = (height - size) // 2, (width - size) // 2
+    if width >= height:
+        return _three(frames, size, [(down, part * right) for part in (0, 1, 2)])
+    return _three(frames, size, [(part * down, right) for part in (0, 1, 2)])
