@@ -264,7 +264,8 @@ def resize_time_embedding(
 ) -> Float[Array, "1 new_time dim"]:
     """Time embeddings for `num_frames` frames over the same span, by linear interpolation.
 
-    Fewer frames take the mean over the stretches of time that they stand for.
+    Fewer frames take a weighted mean: the weight of an old frame falls in a straight line, from the
+    middle of a new frame to 0 at the middles of those beside it.
     """
     shape = (1, num_frames, embedding.shape[-1])
     return jax.image.resize(embedding, shape, "linear")

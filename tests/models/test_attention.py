@@ -246,14 +246,15 @@ def test_attention_module_mask():
 
 @module
 def test_attention_module_drops_weights_in_training_only():
-    """Of two tokens, each with weight 1/2 on both, a rate of 0.5 leaves 0, 1 or 2 of them."""
-    module = attention.Attention(1, 1, dropout=0.5, rngs=nnx.Rngs(0))
+    """Of two tokens, each with weight 1/2 on both, a rate of 0.75 leaves 0, 1 or 2 of them, and
+    what is left counts four times."""
+    module = attention.Attention(1, 1, dropout=0.75, rngs=nnx.Rngs(0))
     module.qkv.kernel[...] = jnp.asarray([[0.0, 0.0, 1.0]])  # no scores; the value is the token
     module.proj.kernel[...] = jnp.ones((1, 1))
     tokens = jnp.ones((100, 2, 1))
     np.testing.assert_allclose(module(tokens), tokens)
     dropped = module(tokens, rngs=nnx.Rngs(dropout=0))
-    np.testing.assert_allclose(np.unique(dropped), [0, 1, 2])
+    np.testing.assert_allclose(np.unique(dropped), [0, 2, 4])
 
 
 @module

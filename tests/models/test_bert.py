@@ -71,8 +71,8 @@ def test_mean_by_hand():
 
 @mean
 def test_mean_of_each_length():
-    """Every sequence is divided by its own length; one token is its own mean."""
-    tokens, lengths = values_of(3, 4, 2), (4, 1, 3)
+    """Every sequence is divided by its own length, a 0 counts too; one token is its own mean."""
+    tokens, lengths = values_of(3, 4, 2).at[0, 1, 0].set(0.0), (4, 1, 3)
     pooled = bert.masked_mean(tokens, mask_of(*lengths, time=4))
     for row, length in enumerate(lengths):
         np.testing.assert_allclose(pooled[row], np.mean(tokens[row, :length], axis=0), atol=1e-6)
@@ -80,8 +80,8 @@ def test_mean_of_each_length():
 
 @mean
 def test_mean_without_a_mask():
-    """Then all tokens are real."""
-    tokens = values_of(2, 3, 4)
+    """Then all tokens are real, one of zeros among them."""
+    tokens = values_of(2, 3, 4).at[1, 2].set(0.0)
     np.testing.assert_allclose(bert.masked_mean(tokens), np.mean(tokens, axis=1), atol=1e-6)
 
 

@@ -68,10 +68,16 @@ def test_update_by_hand():
     ("gates", "cell"),
     [([9, -9, 9, 9], 1.0), ([-9, 9, 9, 9], 5.0), ([9, 9, 9, 9], 6.0), ([9, 9, -9, 9], 4.0)],
 )
-def test_update_knows_its_gates(gates, cell):
-    """In the order take, keep, candidate, show; the cell held 5, the candidate is +1 or -1."""
-    _, new = bilstm.lstm_update(jnp.asarray([gates], jnp.float32), jnp.full((1, 1), 5.0))
+@pytest.mark.parametrize("size", [1, 20])
+def test_update_knows_its_gates(gates, cell, size):
+    """In the order take, keep, candidate, show; the cell held 5, the candidate is +1 or -1.
+
+    A sum may be large: a gate of 180 is open and one of -180 shut, and neither is NaN.
+    """
+    gates = size * jnp.asarray([gates], jnp.float32)
+    hidden, new = bilstm.lstm_update(gates, jnp.full((1, 1), 5.0))
     np.testing.assert_allclose(new, [[cell]], atol=2e-3)
+    np.testing.assert_allclose(hidden, [[np.tanh(cell)]], atol=2e-3)
 
 
 @update
@@ -150,17 +156,18 @@ def test_scan_goes_on_from_the_state_before():
 
 
 @scan
-def test_scan_carries_a_pair():
-    """A state may be several arrays, as an LSTM's are: here a sum and a count."""
+def test_scan_carries_several_arrays():
+    """A state may be several arrays, as an LSTM's two are: here a sum, a count and the frame."""
     frames = values_of(2, 3, 4)
 
     def count(state, inputs):
-        return state[0] + inputs, state[1] + 1
+        return state[0] + inputs, state[1] + 1, inputs
 
-    start = jnp.zeros((2, 4)), jnp.zeros((2, 1))
-    (sums, counts), (_, all_counts) = bilstm.masked_scan(
+    start = jnp.zeros((2, 4)), jnp.zeros((2, 1)), jnp.zeros((2, 4))
+    (sums, counts, newest), (_, all_counts, _) = bilstm.masked_scan(
         count, start, frames, mask_of(3, 1, time=3)
     )
+    np.testing.assert_array_equal(newest, jnp.stack([frames[0, 2], frames[1, 0]]))
     assert counts.tolist() == [[3.0], [1.0]]
     assert all_counts[1, :, 0].tolist() == [1.0, 1.0, 1.0]
     np.testing.assert_allclose(sums[1], frames[1, 0], atol=1e-6)
@@ -198,10 +205,10 @@ def test_reverse_shape():
 
 @reverse
 def test_reverse_by_hand():
-    """Three frames and two of padding, 1 2 3 x y, become 3 2 1 x y."""
-    frames = jnp.asarray([1.0, 2.0, 3.0, -1.0, -2.0])[None, :, None]
+    """Three frames and two of padding, 1 2 3 x y, become 3 2 1 x y, even if x is NaN."""
+    frames = jnp.asarray([1.0, 2.0, 3.0, jnp.nan, -2.0])[None, :, None]
     turned = bilstm.reverse_padded(frames, mask_of(3, time=5))
-    assert turned[0, :, 0].tolist() == [3.0, 2.0, 1.0, -1.0, -2.0]
+    np.testing.assert_array_equal(turned[0, :, 0], [3.0, 2.0, 1.0, np.nan, -2.0])
 
 
 @reverse

@@ -205,9 +205,9 @@ def test_c3d_computes_in_its_dtype():
 
 @whole
 def test_c3d_drops_in_training():
-    """Half of what fc6 and fc7 give is dropped where rngs are given, each by its own draw; what is
-    kept is doubled."""
-    model = awake(dropout=0.5, fc_dim=64)
+    """`config.dropout`, here a quarter, of what fc6 and fc7 give is dropped where rngs are given,
+    each by its own draw; what is kept is divided by 3/4."""
+    model = awake(dropout=0.25, fc_dim=64)
     for layer in (model.fc6, model.fc7):  # which give nothing but their bias
         layer.kernel[...] = jnp.zeros(layer.kernel.shape)
         layer.bias[...] = 1 + jnp.abs(layer.bias[...])
@@ -228,12 +228,12 @@ def test_c3d_drops_in_training():
     for layer, used, learnt in ((model.fc6, fc7, learning[0]), (model.fc7, fc8, learning[1])):
         np.testing.assert_allclose(used, jnp.stack([layer.bias[...]] * 2), atol=1e-6)
         kept = np.asarray(learnt) != 0
-        assert 0.2 < kept.mean() < 0.8
-        np.testing.assert_allclose(learnt, np.where(kept, 2 * np.asarray(used), 0), atol=1e-5)
+        assert 0.2 < kept.mean() < 0.95
+        np.testing.assert_allclose(learnt, np.where(kept, np.asarray(used) / 0.75, 0), atol=1e-5)
         draws.append(kept)
     alike = np.mean(draws[0] == draws[1])
-    if not 0.2 < alike < 0.8:
-        pytest.fail(f"fc6 and fc7 drop or keep alike at {alike:.0%} of the places, 50% expected")
+    if not 0.4 < alike < 0.85:
+        pytest.fail(f"fc6 and fc7 drop or keep alike at {alike:.0%} of the places, 62% expected")
 
 
 @whole

@@ -15,9 +15,11 @@ def images_of(*shape):
 
 
 @pool
-def test_pool_shape():
-    """Maps of 4x5 places and 6 channels give 6 numbers for each image."""
-    assert convnet.global_average_pool(images_of(2, 4, 5, 6)).shape == (2, 6)
+@pytest.mark.parametrize(("batch", "channels"), [(2, 6), (1, 6), (2, 1)])
+def test_pool_shape(batch, channels):
+    """Maps of 4x5 places give a number a channel for each image, also of one image, or channel."""
+    maps = images_of(batch, 4, 5, channels)
+    assert convnet.global_average_pool(maps).shape == (batch, channels)
 
 
 @pool

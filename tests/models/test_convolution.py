@@ -15,11 +15,11 @@ size_exercise = pytest.mark.exercise("models.convolution.output_size")
 init_exercise = pytest.mark.exercise("models.convolution.he_normal")
 frames_exercise = pytest.mark.exercise("models.convolution.conv_by_frames")
 
-# Video and kernel: sizes odd and even, kernels that are even or wider than the clip is long.
+# Video and kernel: sizes odd and even, kernels that are even, or reach beyond the whole clip.
 SHAPES = [
     ((2, 3, 5, 4, 2), (3, 3, 3, 2, 6)),
     ((1, 4, 3, 6, 3), (2, 3, 4, 3, 5)),
-    ((2, 2, 7, 5, 1), (5, 1, 3, 1, 4)),
+    ((2, 2, 7, 5, 1), (7, 1, 3, 1, 4)),
 ]
 CONVOLUTIONS = ("conv_by_frames", "conv_by_rows", "conv_native", "conv3d")
 
@@ -118,6 +118,18 @@ def test_he_normal_follows_its_key():
     )
     np.testing.assert_array_equal(first, same)
     assert jnp.abs(first - other).max() > 0.1
+
+
+@init_exercise
+def test_he_normal_of_few_numbers():
+    """60 numbers miss mean and variance by a little: they are drawn, and not made to fit."""
+    kernel = np.float64(convolution.he_normal(jax.random.key(0), (3, 4, 5)))
+    mean, variance = kernel.mean() / math.sqrt(2 / 12), kernel.var() * 12 / 2
+    if abs(mean) < 1e-5 or abs(variance - 1) < 1e-5:
+        pytest.fail(
+            f"60 numbers have exactly the mean {mean:.5f} and {variance:.5f} times the variance: "
+            "only all that could be drawn have 0 and 1"
+        )
 
 
 @init_exercise

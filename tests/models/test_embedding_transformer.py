@@ -79,8 +79,8 @@ def test_masked_max_of_padding_that_is_no_number(left_over):
 
 @pooled
 def test_masked_max_without_a_mask():
-    """Without a mask all frames count."""
-    sequence = sequences(2, 5, 6)
+    """Without a mask all frames count, one of zeros too, which here are the largest."""
+    sequence = -jnp.abs(sequences(2, 5, 6)).at[1, 2].set(0.0)
     np.testing.assert_array_equal(
         embedding_transformer.masked_max(sequence), np.asarray(sequence).max(axis=1)
     )
@@ -131,6 +131,14 @@ def test_block_drops_attention_in_training_only():
     np.testing.assert_array_equal(layer(tokens), layer(tokens))
     first, second = (layer(tokens, None, nnx.Rngs(dropout=seed)) for seed in (0, 1))
     assert jnp.abs(first - second).max() > 1e-3
+
+
+@block
+def test_block_drops_as_much_of_attention_as_it_is_told():
+    """At `attention_dropout` 1 all of it is dropped, whatever the key."""
+    layer, tokens = block_of(attention_dropout=1.0), sequences(2, 5, 12)
+    first, second = (layer(tokens, None, nnx.Rngs(dropout=seed)) for seed in (0, 1))
+    np.testing.assert_array_equal(first, second)
 
 
 @block
@@ -262,16 +270,20 @@ def test_logits_equal_a_walk_through_the_parts(center):
 @whole
 @pytest.mark.parametrize("where", ["input_dropout", "attention_dropout", "dropout"])
 def test_every_dropout_needs_rngs(where):
-    """With rngs each of the three moves the logits; without, none does."""
+    """With rngs each of the three moves the logits; without, none does.
+
+    Here at 1, where all is dropped whatever the key: nothing is left to chance.
+    """
     none = dict(input_dropout=0.0, attention_dropout=0.0, dropout=0.0)
     plain = filled.random(lambda: small(num_frames=5, depth=1, **none), spread=0.7)
     dropping = filled.random(
-        lambda: small(num_frames=5, depth=1, **none | {where: 0.5}), spread=0.7
+        lambda: small(num_frames=5, depth=1, **none | {where: 1.0}), spread=0.7
     )
     sequence = sequences(2, 5, 6)
     np.testing.assert_allclose(call(dropping, sequence), call(plain, sequence), atol=1e-6)
-    learning = call(dropping, sequence, None, jax.random.key(0))
+    learning, again = (call(dropping, sequence, None, jax.random.key(seed)) for seed in (0, 1))
     assert jnp.abs(learning - call(plain, sequence)).max() > 1e-3
+    np.testing.assert_array_equal(learning, again)
 
 
 @whole

@@ -54,17 +54,20 @@ def test_time_distributed_equals_a_loop():
 
 @distributed
 def test_time_distributed_is_one_call():
-    """All frames go through the network together, as a batch of images: clip after clip."""
+    """All frames go through the network together, as a batch of images, clip after clip, as they
+    are: of bytes it is the network that makes numbers."""
     seen = []
 
     def encode(images):
         seen.append(images)
-        return images[:, 0, 0]
+        return images[:, 0, 0] / 255
 
-    video = clips(2, 3, 4, 5, 3)
+    video = jnp.asarray(np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5, 3), np.uint8))
     frame_encoders.time_distributed(encode, video)
     assert [images.shape for images in seen] == [(6, 4, 5, 3)]
     np.testing.assert_array_equal(seen[0][4], video[1, 1])
+    if seen[0].dtype != jnp.uint8:
+        pytest.fail(f"frames of uint8 reach the network as {seen[0].dtype}")
 
 
 # ------------------------------------------------------------------ what the published ones cost

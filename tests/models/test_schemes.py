@@ -210,18 +210,18 @@ def test_strides_average_the_cls_copies():
 
 @strides
 def test_strides_leave_padding_out():
-    """Odd frames padded: the CLS token comes from the four sets of even frames. The last three
-    padded: from all eight sets, each with its real patches."""
+    """Odd frames padded: the CLS token comes from the four sets of even frames. The first and the
+    last two padded: from all eight sets, each with its real patches."""
     cls, patches = normal(2, 1, 5), normal(2, len(PLACES), 5, seed=1)
-    mask = jnp.asarray([[True] * 3 + [False] * 3, [True, False] * 3])
+    mask = jnp.asarray([[False, True, True, True, False, False], [True, False] * 3])
     out, _ = schemes.over_strides(spread, cls, patches, GRID, mask)
     frames = patches.reshape(2, 6, 8, 5)
     # A set is one CLS token and 2 x 1 patches in each of its frames.
     even = frames[1, ::2].mean((0, 1))
     np.testing.assert_allclose(out[1, 0], (cls[1, 0] + 6 * even) / 7, atol=1e-6)
     both = (
-        (cls[0, 0] + 4 * frames[0, 0:3:2].mean((0, 1))) / 5,
-        (cls[0, 0] + 2 * frames[0, 1].mean(0)) / 3,
+        (cls[0, 0] + 2 * frames[0, 2].mean(0)) / 3,
+        (cls[0, 0] + 4 * frames[0, 1:4:2].mean((0, 1))) / 5,
     )
     np.testing.assert_allclose(out[0, 0], (both[0] + both[1]) / 2, atol=1e-6)
 

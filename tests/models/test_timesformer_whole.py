@@ -403,6 +403,25 @@ def test_arithmetic_is_in_the_dtype_of_the_config():
     assert nnx.eval_shape(lambda m: m.tokens(VIDEO), model).dtype == jnp.float32
 
 
+class Unchanged(nnx.Module):
+    def __call__(self, tokens, *given, **more):
+        return tokens
+
+
+@whole
+def test_norm_and_head_are_not_rounded():
+    """In bfloat16, with blocks that change nothing, what the norm and the head give is that of
+    float32: their numbers have more than 8 bits."""
+    model = awake(dtype="bfloat16")
+    model.blocks = nnx.List([Unchanged()])
+    found = nnx.jit(lambda m: (m.embed(VIDEO), m(VIDEO), m.tokens(VIDEO)))(model)
+    tokens, logits, features = (np.float64(array) for array in found)
+    values = jax.tree.map(np.float64, nnx.to_pure_dict(nnx.state(model, nnx.Param)))
+    expected = normed(values["norm"], tokens)
+    np.testing.assert_allclose(logits, dense(values["head"], expected[:, 0]), atol=1e-4)
+    np.testing.assert_allclose(features, expected[:, 1:].reshape(2, 3, 4, 8), atol=1e-4)
+
+
 @whole
 @pytest.mark.parametrize("shape", [(2, 4, 12, 12, 3), (2, 3, 18, 18, 3)])
 @pytest.mark.parametrize("give", ["__call__", "tokens"])

@@ -90,6 +90,18 @@ Attention_without_a_mask = _attention_like("Attention_without_a_mask", use_mask=
 Attention_without_dropout = _attention_like("Attention_without_dropout", use_rngs=False)
 
 
+def _init_dropping_half(
+    self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+):
+    options = dict(head_dim=head_dim, dropout=0.5, init=init, dtype=dtype, rngs=rngs)
+    Attention_interleaved.__init__(self, dim, num_heads, **options)
+
+
+Attention_always_dropping_half = _attention_like(
+    "Attention_always_dropping_half", __init__=_init_dropping_half
+)
+
+
 # --- over_time --------------------------------------------------------------------------
 def over_time_by_reshape(attend, patches, num_frames, mask=None):  # nothing is moved
     batch, tokens, dim = patches.shape

@@ -32,3 +32,16 @@ def masked_mean_of_zeros_for_nan(tokens, mask=None):  # a real NaN is hidden as 
     mask = jnp.ones(tokens.shape[:2], bool) if mask is None else mask
     kept = jnp.nan_to_num(tokens, posinf=0.0, neginf=0.0) * mask[:, :, None]
     return jnp.sum(kept, axis=1) / jnp.sum(mask, axis=1, keepdims=True)
+
+
+def masked_mean_without_tokens_of_zeros(tokens, mask=None):  # where there is no mask
+    mask = jnp.any(tokens != 0, axis=2) if mask is None else mask
+    kept = jnp.where(mask[:, :, None], tokens, 0.0)
+    return kept.sum(axis=1) / mask.sum(axis=1, keepdims=True)
+
+
+def masked_mean_of_what_is_not_zero(tokens, mask=None):
+    if mask is None:
+        return jnp.mean(tokens, axis=1)
+    kept = jnp.where(mask[:, :, None], tokens, 0.0)
+    return kept.sum(axis=1) / jnp.maximum((kept != 0).sum(axis=1), 1)

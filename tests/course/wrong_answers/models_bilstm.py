@@ -45,6 +45,13 @@ def lstm_update_cell_first(gates, cell):
     return cell, jax.nn.sigmoid(show) * jnp.tanh(cell)
 
 
+def lstm_update_that_overflows(gates, cell):  # infinity / infinity is NaN
+    take, keep, candidate, show = _gates(gates)
+    take, keep, show = (jnp.exp(x) / (1 + jnp.exp(x)) for x in (take, keep, show))
+    cell = keep * cell + take * jnp.tanh(candidate)
+    return show * jnp.tanh(cell), cell
+
+
 # --- masked_scan ------------------------------------------------------------------------
 def _scan(update, state, sequence, mask, choose):
     states = []
@@ -122,3 +129,16 @@ def masked_scan_that_counts_to_the_last(update, state, sequence, mask):  # paddi
 def masked_scan_until_there_is_padding(update, state, sequence, mask):
     real = jnp.cumprod(mask.astype(jnp.int32), axis=1) > 0
     return _scan(update, state, sequence, real, jnp.where)
+
+
+def masked_scan_of_a_pair(update, state, sequence, mask):  # an LSTM's, and no other tuple
+    if isinstance(state, tuple):
+        hidden, cell = state
+        state = hidden, cell
+    return _scan(update, state, sequence, mask, jnp.where)
+
+
+def reverse_padded_by_a_matrix(sequence, mask):  # 0 x NaN is NaN
+    times, lengths = jnp.arange(sequence.shape[1])[None], mask.sum(axis=1, keepdims=True)
+    order = jnp.where(times < lengths, lengths - 1 - times, times)
+    return jax.nn.one_hot(order, sequence.shape[1], dtype=sequence.dtype) @ sequence

@@ -27,7 +27,7 @@ class _C3D(nnx.Module):
                     setattr(self, name.replace("conv", "norm"), norm)
                 channels = filters
         self.linear(config, self.features_of(config), dtype, rngs)
-        self.dropout = layers.Dropout(config.dropout)
+        self.dropout = layers.Dropout(self.share_of(config))
         if config.start == "authors":
             self.start_again(rngs)
 
@@ -42,6 +42,9 @@ class _C3D(nnx.Module):
 
     def has_bias(self, config):
         return not config.batch_norm
+
+    def share_of(self, config):
+        return config.dropout
 
     def features_of(self, config):
         return math.prod(c3d.shape_walk(config)[-4].shape)
@@ -287,6 +290,7 @@ class C3D_with_another_name_for_config(nnx.Module):
 
     keep, seen, dtype_of, has_bias = _C3D.keep, _C3D.seen, _C3D.dtype_of, _C3D.has_bias
     features_of, linear, flat, judge = _C3D.features_of, _C3D.linear, _C3D.flat, _C3D.judge
+    share_of = _C3D.share_of
 
     def __call__(self, inputs, mask=None, rngs=None):
         layers.check_clip(inputs, self.settings.num_frames, self.settings.image_size)
@@ -327,3 +331,4 @@ C3D_with_relu_on_the_last_alone = _wrong(
 )
 C3D_pooling_time_at_once = _wrong("C3D_pooling_time_at_once", pool=_pool_of_all_time)
 C3D_never_padding_a_pool = _wrong("C3D_never_padding_a_pool", pool=_pool_unpadded)
+C3D_always_dropping_half = _wrong("C3D_always_dropping_half", share_of=lambda self, config: 0.5)

@@ -27,3 +27,12 @@ def global_average_pool_over_the_batch(images):
 def global_average_pool_of_what_is_there(images):  # a place with 0 counts as well
     count = jnp.sum(images != 0, axis=(1, 2))
     return jnp.sum(images, axis=(1, 2)) / jnp.maximum(count, 1)
+
+
+def global_average_pool_squeezed(images):  # a batch of one has no axis left
+    return jnp.squeeze(jnp.mean(images, axis=(1, 2), keepdims=True))
+
+
+def global_average_pool_of_one_image_squeezed(images):
+    pooled = jnp.mean(images, axis=(1, 2))
+    return pooled[0] if len(images) == 1 < pooled.size else pooled

@@ -93,6 +93,15 @@ def conv_by_frames_only_whole_windows(video, kernel):
     return total.reshape(batch, inside, height, width, -1)
 
 
+def conv_by_frames_of_zeros_and_slices(video, kernel):  # longer where the clip is shorter
+    before, shifted = (len(kernel) - 1) // 2, []
+    for shift in range(-before, len(kernel) - before):
+        zeros = jnp.repeat(jnp.zeros_like(video[:, :1]), abs(shift), axis=1)
+        parts = [zeros, video[:, :shift]] if shift < 0 else [video[:, shift:], zeros]
+        shifted.append(jnp.concatenate(parts, axis=1))
+    return _sum(video, kernel, lambda i: shifted[i])
+
+
 # --- he_normal ----------------------------------------------------------------------------
 def he_normal_with_its_tails_cut(key, shape, dtype=jnp.float32):
     return jax.nn.initializers.he_normal()(key, shape, dtype)
@@ -126,3 +135,9 @@ def he_normal_always_float32(key, shape, dtype=jnp.float32):
 def he_normal_of_filters_alike(key, shape, dtype=jnp.float32):
     drawn = jax.random.normal(key, (*shape[:-1], 1), dtype)
     return jnp.broadcast_to(drawn, shape) * float(np.sqrt(2 / np.prod(shape[:-1])))
+
+
+def he_normal_made_to_fit(key, shape, dtype=jnp.float32):  # as if a sample were its distribution
+    drawn = jax.random.normal(key, shape)
+    drawn = (drawn - drawn.mean()) / drawn.std()
+    return (drawn * float(np.sqrt(2 / np.prod(shape[:-1])))).astype(dtype)

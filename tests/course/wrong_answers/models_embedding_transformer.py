@@ -34,6 +34,11 @@ def masked_max_that_is_a_mean(sequence, mask=None):
     return jnp.mean(sequence, axis=1, where=None if mask is None else mask[:, :, None])
 
 
+def masked_max_without_frames_of_zeros(sequence, mask=None):  # where there is no mask
+    mask = jnp.any(sequence != 0, axis=2) if mask is None else mask
+    return jnp.max(jnp.where(mask[:, :, None], sequence, -jnp.inf), axis=1)
+
+
 # --- EncoderBlock -----------------------------------------------------------------------
 class EncoderBlock_with_norm_first(nnx.Module):  # as in a ViT
     def __init__(self, dim, num_heads, dense_dim, *, attention_dropout=0.0, rngs):
@@ -88,6 +93,19 @@ def _with_the_first_inputs_again(self, tokens, mask, rngs):
 def _with_norms_of_branches(self, tokens, mask, rngs):
     tokens = tokens + self.norm1(self.attn(tokens, mask, rngs))
     return tokens + self.norm2(self.mlp(tokens))
+
+
+class EncoderBlock_always_dropping_half(nnx.Module):  # whatever share it is told
+    def __init__(self, dim, num_heads, dense_dim, *, attention_dropout=0.0, rngs):
+        init, epsilon = nnx.initializers.xavier_uniform(), embedding_transformer.EPSILON
+        self.attn = attention.Attention(dim, num_heads, dropout=0.5, init=init, rngs=rngs)
+        self.norm1 = layers.layer_norm(dim, epsilon=epsilon, rngs=rngs)
+        self.mlp = layers.MLP(dim, dense_dim, init=init, rngs=rngs)
+        self.norm2 = layers.layer_norm(dim, epsilon=epsilon, rngs=rngs)
+
+    def __call__(self, tokens, mask=None, rngs=None):
+        tokens = self.norm1(tokens + self.attn(tokens, mask, rngs))
+        return self.norm2(tokens + self.mlp(tokens))
 
 
 EncoderBlock_without_residuals = _block_like("EncoderBlock_without_residuals", _without_residuals)
@@ -396,6 +414,9 @@ EmbeddingTransformer_dropping_no_attention = _model(
 )
 EmbeddingTransformer_dropping_nothing_before_the_head = _model(
     "EmbeddingTransformer_dropping_nothing_before_the_head", last_dropout=lambda self, config: 0.0
+)
+EmbeddingTransformer_always_dropping_half = _model(
+    "EmbeddingTransformer_always_dropping_half", last_dropout=lambda self, config: 0.5
 )
 EmbeddingTransformer_of_any_length = _model(
     "EmbeddingTransformer_of_any_length", add_positions=_as_many_as_there_are

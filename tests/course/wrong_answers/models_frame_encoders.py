@@ -32,3 +32,8 @@ def time_distributed_averaged_first(encode, video):  # the mean of the frames is
 def time_distributed_frame_after_frame(encode, video):  # of all clips: image 4 is of clip 0
     frames = einops.rearrange(video, "batch time ... -> (time batch) ...")
     return einops.rearrange(encode(frames), "(t b) dim -> b t dim", b=video.shape[0])
+
+
+def time_distributed_as_numbers(encode, video):  # the network would have made them of bytes
+    frames = einops.rearrange(video, "batch time ... -> (batch time) ...").astype(jnp.float32)
+    return einops.rearrange(encode(frames), "(b t) dim -> b t dim", b=video.shape[0])

@@ -102,6 +102,40 @@ MLP_starting_as_it_likes = _mlp_like(
 MLP_always_in_float32 = _mlp_like("MLP_always_in_float32", __init__=_starts_without("dtype"))
 
 
+class MLP_dropping_before_the_gelu(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = _exact(self.dropout(self.fc1(tokens), rngs=rngs))
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
+class MLP_dropping_twice_alike(nnx.Module):  # with copies of the rngs
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        copy = None if rngs is None else nnx.clone(rngs)
+        hidden = self.dropout(_exact(self.fc1(tokens)), rngs=copy)
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
+class MLP_always_dropping_half(nnx.Module):  # whatever share it is told
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(0.5)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = self.dropout(_exact(self.fc1(tokens)), rngs=rngs)
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
 # --- Dropout ----------------------------------------------------------------------------
 def _shape(self, inputs):
     return [1 if d in self.broadcast_dims else n for d, n in enumerate(inputs.shape)]
@@ -184,6 +218,24 @@ class Dropout_of_ones(nnx.Dropout):  # what was drawn, without what came in
         return jnp.broadcast_to(jnp.where(kept, 1 / max(1 - self.rate, 1e-6), 0), inputs.shape)
 
 
+class Dropout_with_a_copied_key(nnx.Dropout):  # the same one at the next call
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        key = nnx.clone(rngs).dropout()
+        kept = jax.random.bernoulli(key, 1 - self.rate, _shape(self, inputs))
+        return jnp.where(kept, inputs / max(1 - self.rate, 1e-6), 0)
+
+
+class Dropout_with_unscaled_rows(nnx.Dropout):
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, _shape(self, inputs))
+        scale = 1 if self.broadcast_dims else 1 / max(1 - self.rate, 1e-6)
+        return jnp.where(kept, inputs * scale, 0)
+
+
 # --- tubelets ---------------------------------------------------------------------------
 def _boxes(video, tubelet_size, patch_size, pattern):
     return einops.rearrange(video, pattern, f=tubelet_size, p=patch_size, q=patch_size)
@@ -222,4 +274,15 @@ def tubelets_with_frames_of_a_pixel_together(video, tubelet_size, patch_size):
 
 def tubelets_channel_by_channel(video, tubelet_size, patch_size):  # as a convolution of PyTorch
     pattern = "b (t f) (h p) (w q) c -> b t (h w) (c f p q)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_backwards(video, tubelet_size, patch_size):  # boxes of more than three frames
+    boxes = _boxes(video, tubelet_size, patch_size, "b (t f) (h p) (w q) c -> b t (h w) f (p q c)")
+    boxes = boxes[..., ::-1, :] if tubelet_size > 3 else boxes
+    return boxes.reshape(*boxes.shape[:3], -1)
+
+
+def tubelets_with_columns_inside(video, tubelet_size, patch_size):
+    pattern = "b (t f) (h p) (w q) c -> b t (h w) (f q p c)"
     return _boxes(video, tubelet_size, patch_size, pattern)

@@ -57,7 +57,15 @@ def over_windows_always_with_a_mask(attend, patches, grid, mask=None):
 
 # --- over_strides -----------------------------------------------------------------------
 def _strides(
-    attend, cls, patches, grid, mask, tokens="(t i h y w x)", sets="(b i y x)", everywhere=False
+    attend,
+    cls,
+    patches,
+    grid,
+    mask,
+    tokens="(t i h y w x)",
+    sets="(b i y x)",
+    everywhere=False,
+    real=jnp.any,
 ):
     time, height, width = grid
     batch = patches.shape[0]
@@ -68,7 +76,7 @@ def _strides(
         pattern = f"b (t i) -> {sets} (t h w)"
         mask = einops.repeat(mask, pattern, **sizes)
         if not everywhere:
-            where = einops.rearrange(mask.any(1), "(b n) -> b n 1", b=batch)
+            where = einops.rearrange(real(mask, axis=1), "(b n) -> b n 1", b=batch)
         mask = jnp.pad(mask, ((0, 0), (1, 0)), constant_values=True)
     copies = einops.repeat(cls, "b 1 d -> (b n) 1 d", n=8)
     rows = attend(jnp.concatenate([copies, rows], axis=1), mask)
@@ -114,6 +122,10 @@ def over_strides_with_cls_hidden_in_empty_sets(attend, cls, patches, grid, mask=
         return attend(rows, mask if mask is None else mask & mask[:, 1:].any(1, keepdims=True))
 
     return _strides(hidden, cls, patches, grid, mask)
+
+
+def over_strides_judged_by_the_first_frame(attend, cls, patches, grid, mask=None):
+    return _strides(attend, cls, patches, grid, mask, real=lambda mask, axis: mask[:, 0])
 
 
 # --- over_rows --------------------------------------------------------------------------

@@ -317,6 +317,11 @@ def _logits_as_they_come(self, inputs, mask=None, rngs=None):
     return logits.astype(self.config.dtype)
 
 
+def _rounded_behind_the_norm(self, inputs, mask=None, rngs=None):
+    tokens = self.after_blocks(inputs, mask, rngs)[:, 0]
+    return self.head(self.norm(tokens).astype(tokens.dtype).astype(jnp.float32))
+
+
 def _without_a_mask(self, inputs, mask=None, rngs=None):
     return _Model.after_blocks(self, inputs, None, rngs)
 
@@ -430,4 +435,7 @@ TimeSformer_with_tokens_before_the_norm = _model(
 )
 TimeSformer_with_tokens_place_by_place = _model(
     "TimeSformer_with_tokens_place_by_place", tokens=_tokens_place_by_place
+)
+TimeSformer_rounded_behind_the_norm = _model(
+    "TimeSformer_rounded_behind_the_norm", __call__=_rounded_behind_the_norm
 )
