@@ -80,7 +80,7 @@ def test_masked_max_of_padding_that_is_no_number(left_over):
 @pooled
 def test_masked_max_without_a_mask():
     """Without a mask all frames count, one of zeros too, which here are the largest."""
-    sequence = -jnp.abs(sequences(2, 5, 6)).at[1, 2].set(0.0)
+    sequence = (-jnp.abs(sequences(2, 5, 6))).at[1, 2].set(0.0)
     np.testing.assert_array_equal(
         embedding_transformer.masked_max(sequence), np.asarray(sequence).max(axis=1)
     )

@@ -410,8 +410,8 @@ class Unchanged(nnx.Module):
 
 @whole
 def test_norm_and_head_are_not_rounded():
-    """In bfloat16, with blocks that change nothing, what the norm and the head give is that of
-    float32: their numbers have more than 8 bits."""
+    """With `dtype` bfloat16 the norm and the head compute in float32, and nothing between them is
+    rounded; the blocks change nothing here."""
     model = awake(dtype="bfloat16")
     model.blocks = nnx.List([Unchanged()])
     found = nnx.jit(lambda m: (m.embed(VIDEO), m(VIDEO), m.tokens(VIDEO)))(model)
