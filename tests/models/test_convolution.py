@@ -88,9 +88,11 @@ def test_he_normal_shape():
 
 @init_exercise
 def test_he_normal_draws_every_number():
-    """No filter, channel or tap has the numbers of another."""
+    """No filter, channel or tap has the numbers of another; two may be alike by chance."""
     kernel = np.asarray(convolution.he_normal(jax.random.key(0), (3, 3, 3, 4, 5)))
-    assert len(np.unique(kernel)) == kernel.size
+    different = len(np.unique(kernel))
+    if different < kernel.size - 3:
+        pytest.fail(f"of {kernel.size} numbers only {different} are different: some are copies")
 
 
 @init_exercise
