@@ -141,7 +141,7 @@ def test_long_lists_are_told_where_they_differ():
         return re.sub(r"\d+", lambda found: found[0].zfill(12), name), name
 
     text = text_of(natural_key, "video.sample.natural_key")
-    assert "the same as far as 16 items: then 'frame_20261126235959.jpg', and not 'frame_1" in (
+    assert "the same as far as 16 items: then 'frame_20261126235959.jpg', and not 'frame_01" in (
         " ".join(text.split())
     )
 
