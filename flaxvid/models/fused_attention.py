@@ -1,8 +1,9 @@
 """Attention without its scores in memory, where the device has it.
 
 On an NVIDIA GPU cuDNN computes attention in half precision tile by tile, and no array of
-`query x key` is ever written: that is faster, and a training step keeps far less. Everywhere else,
-and in float32, attention is the formula as `attention.scaled_dot_product` writes it.
+`query x key` is ever written: that is faster, and a training step keeps far less. A CPU has
+`chunked_attention` for many tokens. Everywhere else, and in float32 on a GPU, attention is the
+formula as `attention.scaled_dot_product` writes it.
 """
 
 import dataclasses

@@ -22,17 +22,18 @@ the most memory that either process held at a time:
 
                       multiply-adds   logits   the reference's   gradient   memory
     TimeSformer base  196 billion      4.3 s    3.3 s             14.4 s
-    VideoMAE base     180 billion      4.9 s    3.0 s             19.3 s
+    VideoMAE base     180 billion      4.0 s    3.7 s             15.5 s
     ViViT base        452 billion     27.0 s   12.4 s             92.7 s     5.3 GB
     VideoPrism base   491 billion     13.2 s   14.3 s             53.4 s    11.7 GB
     V-JEPA 2 large    935 billion     30.3 s   21.2 s            125.8 s     9.1 GB
 
-The gradients of TimeSformer, VideoMAE and VideoPrism were taken while XLA still undid
-rematerialisation on CPUs, which costs memory: ViViT's and V-JEPA 2's took 20.6 and 28.6 GB like
-that. And all of it while attention of all tokens to all wrote its scores to memory, which it no
-longer does on CPUs (`chunked_attention`): one layer of ViViT and its embedding take 0.61 times as
-long since, their gradient 0.60 times, two of VideoMAE 0.76 and 0.92; ViViT's gradient takes 3.4 GB
-of temporary memory, and 0.9 GB with `--remat`.
+VideoMAE was measured last. The others are from before attention of many tokens on CPUs kept its
+scores in the cache (`chunked_attention`), which TimeSformer's divided attention and VideoPrism's do
+not use: VideoMAE's logits had taken 4.9 s beside 3.0, and its gradient 19.3. One layer of ViViT and
+its embedding take 0.61 times as long since, their gradient 0.60 times. The gradients of TimeSformer
+and VideoPrism were taken while XLA still undid rematerialisation on CPUs, which costs memory:
+ViViT's and V-JEPA 2's took 20.6 and 28.6 GB like that. ViViT's takes 3.4 GB now, and 0.9 GB with
+`--remat` (temporary memory, as XLA plans it).
 """
 
 import argparse

@@ -42,7 +42,7 @@ def test_it_is_the_formula(name, queries, monkeypatch):
 
 
 def test_scores_are_taken_in_float32():
-    """Scores of 300s in float16 overflow, and those of its chunks do not."""
+    """A product of 640,000 is too large for float16, and no NaN comes of it."""
     query, value = jnp.full((1, 3, 1, 64), 100.0, jnp.float16), normal(1, 3, 1, 64)
     found = chunked_attention.dot_product(query, query, value.astype(jnp.float16))
     assert found.dtype == jnp.float16
@@ -60,7 +60,7 @@ def temporary(function, *shapes):
 
 
 def test_many_tokens_on_a_cpu_never_have_all_their_scores():
-    """Neither forwards nor kept for the backward pass: 8 MB of scores in each of two heads."""
+    """Neither forwards nor kept for the backward pass: of two heads they are 8 MB."""
     shapes = [attend_shapes(1, MANY)] * 3
     assert temporary(attention.attend, *shapes) < 4 * 2 * MANY**2
     assert temporary(attention.scaled_dot_product, *shapes) > 2 * 4 * 2 * MANY**2
