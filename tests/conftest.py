@@ -11,6 +11,7 @@ import contextlib
 import gc
 import io
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from tests import compiling
 
 ROOT = Path(__file__).parents[1]
 ON_AN_ACCELERATOR = ("models", "weights", "training")
+KEPT_PROGRAMS = 500 * 2**20  # bytes of compiled programs, above which a run begins anew
 LONGEST = ("test_train.py", "test_parallel.py", "test_zoo.py", "test_embed.py", "test_sabotage.py")
 LONGEST += ("test_evaluate.py", "test_timesformer.py", "test_wrong_answers.py", "test_export.py")
 
@@ -55,7 +57,7 @@ def pytest_configure(config):
         # every 700 new ones is a fifteenth of the time.
         gc.set_threshold(100_000, 20, 100)
     if fresh and "PYTEST_XDIST_WORKER" not in os.environ:
-        share_what_is_compiled()
+        share_what_is_compiled(getattr(config, "cache", None))
         os.environ.update(
             compiling.on_a_gpu() if device == "gpu" else compiling.quickly(os.environ)
         )
@@ -90,12 +92,25 @@ def modules_with_checked_shapes():
     return [f"flaxvid.{name}" for name in sorted(found) if name.isidentifier()]
 
 
-def share_what_is_compiled():
-    """What one test has compiled, the others find: in all processes of this run, and no other."""
-    folder = tempfile.mkdtemp(prefix="flaxvid-compiled-")
-    # Not at the end of pytest: a check of an exercise runs pytest inside a test.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+def share_what_is_compiled(cache):
+    """What one test has compiled, the others find, in all processes of this run and in later ones.
+
+    JAX knows a program by its text, the versions and the flags, so that only what has changed is
+    compiled again; `pytest --cache-clear` forgets all of it. Beside a machine of another name it is
+    not used, because the programs are for this processor.
+
+    Args:
+        cache: pytest's own, or None where it keeps none: then it lasts as long as this run.
+    """
+    if cache is None:
+        folder = tempfile.mkdtemp(prefix="flaxvid-compiled-")
+        # Not at the end of pytest: a check of an exercise runs pytest inside a test.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    else:
+        folder = cache.mkdir("compiled") / platform.node()
+        if sum(path.stat().st_size for path in folder.glob("*")) > KEPT_PROGRAMS:
+            shutil.rmtree(folder, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
