@@ -11,17 +11,19 @@ machine, clips per second of processor time are the figure to trust: a decoder w
 own is then given a larger share of the machine.
 
 Aim: files at least as fast as every other decoder. Clips per second of processor time, in multiples
-of flaxvid's on files, on two cores of an AMD EPYC with little beside (OpenCV 5.0, decord 0.6.0,
-PyAV 18.1, torchcodec 0.12, which reads no packet's time in its approximate mode):
+of flaxvid's on files, on two quiet cores of an AMD EPYC (OpenCV 5.0, decord 0.6.0, PyAV 18.1,
+torchcodec 0.12, which reads no packet's time in its approximate mode):
 
                       packed   OpenCV   decord   PyAV   torchcodec
-    H.264 640x480     7.00     0.67     0.67     0.63   0.76
-    XVID, key 250     1.92     1.17     0.81     0.93   1.17
-    XVID, key 12      1.11     0.62     0.46     0.44   1.25
+    H.264 640x480     7.44     0.68     0.61     0.62   0.70
+    XVID, key 250     2.22     1.37     0.97     0.87   1.14
+    XVID, key 12      1.33     0.67     0.59     0.52   1.33
 
-So the aim is reached for H.264, and missed by a sixth to a quarter for small frames of MPEG-4. Of
-those, decoding alone takes 1.07 to 1.12 times what torchcodec takes; a millisecond a clip are the
-times of all packets, on which flaxvid's choice of frames rests.
+So the aim is reached for H.264, and missed by up to a third for small frames of MPEG-4. Of those
+with a key frame in 12, reading alone takes 1.09 to 1.12 times what torchcodec takes, and the loader
+with one thread 1.09: a millisecond a clip are the times of all packets, on which flaxvid's choice
+of frames rests. The rest comes with the second thread, probably because Python's lock is let go and
+asked for again at every packet that is read or decoded, where torchcodec does so once a clip.
 
 Groups of pictures that hold no frame wanted are not decoded. tests/benchmarks/decode.py
 sets its reader beside PyAV that decodes everything and turns nothing. Least processor time of 28

@@ -8,9 +8,13 @@ The files are small and hold no video, so that opening one would fail. Aim: 5 se
 shared with other work it took 2.5 to 3.2 seconds, 1.2 of them on a core.
 
 With `--rows`: time on a core and memory for opening a CSV, and for its fingerprint; what shuffling
-takes does not depend on the rows. On a core of an AMD EPYC that others used too, 13,320, 133,200
-and 1,332,000 rows were opened in 0.2, 1.5 and 19.5 s with 4, 39 and 375 MB; with the fingerprint it
-was 9 s more, and 663 MB at most, for the largest.
+takes does not depend on the rows. On a core of an AMD EPYC that others used too:
+
+          rows    on disk    seconds      MB    with a fingerprint: seconds      MB
+        13,320     1.1 MB        0.1       4                            0.1      10
+       133,200      11 MB        1.2      40                            1.6      69
+     1,332,000     112 MB       11.9     385                           16.2     663
+    10,000,000     839 MB      108.6   2,861                          154.3   4,725
 """
 
 import argparse
