@@ -209,7 +209,8 @@ class Dropout(nnx.Dropout):
         if rngs is None or not self.rate:
             return inputs
         keep = 1 - self.rate
-        sizes = [1 if d in self.broadcast_dims else size for d, size in enumerate(inputs.shape)]
+        together = {axis % inputs.ndim for axis in self.broadcast_dims}
+        sizes = [1 if axis in together else size for axis, size in enumerate(inputs.shape)]
         # As one list, for XLA takes three to four times as long to compile a draw over four axes.
         kept = jax.random.bernoulli(rngs[self.rng_collection](), keep, math.prod(sizes))
         return jnp.where(kept.reshape(sizes), inputs / (keep or 1), 0)  # nothing is kept at rate 1

@@ -120,8 +120,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
     "models.layers.Dropout": {
         "14: rngs is None or not self.rate -> rngs is None": "at rate 0 all is kept, divided by 1",
-        "19: math.prod(sizes) -> sizes": "drawn as one list or in its shape, as many are drawn",
-        "20: 1 -> 2": "at rate 1 nothing is kept, whatever it is divided by",
+        "20: math.prod(sizes) -> sizes": "drawn as one list or in its shape, as many are drawn",
+        "21: 1 -> 2": "at rate 1 nothing is kept, whatever it is divided by",
     },
     "training.metrics.accuracy": {
         "10: -1 -> 1": TWO_AXES,

@@ -57,6 +57,28 @@ def test_a_leak_is_named_and_what_is_no_leak_is_not():
     assert set(named) < {"g1", "g2", "g3", "g4"}
 
 
+@check_leakage
+def test_a_leak_between_validation_and_test_is_one_too():
+    """Neither is for training, but one chooses what the other judges."""
+    leaking = manifest_of(("a", "g1", "validation"), ("b", "g1", "test"), ("c", "g2", "train"))
+    with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+validation\)"):
+        leakage.check_leakage(leaking)
+
+
+@check_leakage
+def test_a_leak_between_three_splits_names_all_of_them():
+    """In the order of the alphabet."""
+    leaking = manifest_of(("a", "g1", "validation"), ("b", "g1", "test"), ("c", "g1", "train"))
+    with pytest.raises(manifest.ManifestError, match=r"'g1' \(test\+train\+validation\)"):
+        leakage.check_leakage(leaking)
+
+
+@check_leakage
+def test_files_of_one_name_in_two_folders_are_two():
+    """The path is what counts, with its folder: cameras all begin with 0001."""
+    leakage.check_leakage(manifest_of(("v/a.avi", "g1", "train"), ("w/a.avi", "g2", "test")))
+
+
 def test_groups_within_one_split_are_fine():
     """Many videos of a group in one split are no leak."""
     leakage.check_leakage(manifest_of(("a", "g1", "train"), ("b", "g1", "train")))

@@ -112,6 +112,9 @@ def test_clips_of_a_group_are_drawn_together():
     once = scores.interval(right, np.arange(16))
     copied = scores.interval(np.repeat(right, 25), np.repeat(np.arange(16), 25))
     np.testing.assert_allclose(copied, once, atol=1e-12)
+    # The clips of a group need not stand side by side.
+    in_turns = scores.interval(np.tile(right, 25), np.tile(np.arange(16), 25))
+    np.testing.assert_allclose(in_turns, once, atol=1e-12)
     assert once[1] - once[0] > 0.3
 
 

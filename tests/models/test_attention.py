@@ -258,6 +258,21 @@ def test_attention_module_drops_weights_in_training_only():
 
 
 @module
+def test_attention_module_drops_for_each_head_alone():
+    """Of one token two heads see the same; at a rate of 1/2 either may be dropped alone.
+
+    A head that is kept counts twice.
+    """
+    module = attention.Attention(2, 2, dropout=0.5, rngs=nnx.Rngs(0))
+    module.qkv.kernel[...] = jnp.concatenate([jnp.zeros((2, 4)), jnp.eye(2)], axis=1)
+    module.proj.kernel[...] = jnp.eye(2)
+    dropped = module(jnp.ones((100, 1, 2)), rngs=nnx.Rngs(dropout=0))
+    found = {tuple(row) for row in np.asarray(dropped)[:, 0].tolist()}
+    if found != {(0, 0), (0, 2), (2, 0), (2, 2)}:
+        pytest.fail(f"of heads that both give 1, there are left {sorted(found)}")
+
+
+@module
 def test_attention_module_wide_heads():
     """Heads may be wider than their share; the output keeps the width."""
     module = attention.Attention(6, 2, head_dim=6, rngs=nnx.Rngs(0))

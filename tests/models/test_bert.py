@@ -79,6 +79,14 @@ def test_mean_of_each_length():
 
 
 @mean
+def test_mean_of_tokens_anywhere():
+    """The tokens left out may stand first or in between; a real token of zeros counts."""
+    tokens = jnp.asarray([[1.0, 5.0, 3.0], [7.0, 4.0, 0.0]])[:, :, None]
+    mask = jnp.asarray([[True, False, True], [False, True, True]])
+    assert bert.masked_mean(tokens, mask).tolist() == [[2.0], [2.0]]
+
+
+@mean
 def test_mean_without_a_mask():
     """Then all tokens are real, one of zeros among them."""
     tokens = values_of(2, 3, 4).at[1, 2].set(0.0)

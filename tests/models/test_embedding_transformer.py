@@ -65,6 +65,14 @@ def test_masked_max_equals_a_loop():
 
 
 @pooled
+def test_masked_max_of_frames_anywhere():
+    """The frames left out may stand first or in between: of 1, 5, 2 without the 5 it is 2."""
+    sequence = jnp.asarray([[1.0, 5.0, 2.0], [7.0, 3.0, 4.0]])[:, :, None]
+    mask = jnp.asarray([[True, False, True], [False, True, True]])
+    assert embedding_transformer.masked_max(sequence, mask).tolist() == [[2.0], [4.0]]
+
+
+@pooled
 @pytest.mark.parametrize("left_over", [jnp.nan, jnp.inf])
 def test_masked_max_of_padding_that_is_no_number(left_over):
     """NaN or infinity in a padded frame is not looked at: it is left out, not multiplied by 0.

@@ -213,17 +213,31 @@ def test_dropout_of_all_leaves_nothing():
     found, slope = jax.value_and_grad(lambda v: drop(v, rngs=nnx.Rngs(dropout=0)).sum())(values)
     assert found == 0
     np.testing.assert_array_equal(slope, np.zeros(4))
+    # Operation by operation: a compiler may turn 0 * inf into 0.
+    with jax.disable_jit():
+        assert drop(jnp.asarray([jnp.inf]), rngs=nnx.Rngs(dropout=0)).tolist() == [0.0]
 
 
 @dropout
-@pytest.mark.parametrize("together", [(), (0,), (1,), (0, 2)])
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+def test_dropout_keeps_the_type(rate):
+    """What comes in bfloat16 goes out in bfloat16."""
+    values = jnp.ones((4, 5), jnp.bfloat16)
+    assert layers.Dropout(rate)(values, rngs=nnx.Rngs(dropout=0)).dtype == jnp.bfloat16
+
+
+@dropout
+@pytest.mark.parametrize("together", [(), (0,), (1,), (0, 2), (-1,)])
 def test_dropout_draws_once_along_the_axes_of_broadcast_dims(together):
-    """Along the axes of `broadcast_dims` all is dropped or kept together, along the others not."""
+    """Along the axes of `broadcast_dims` all is dropped or kept together, along the others not.
+
+    An axis of -1 is the last.
+    """
     drop = layers.Dropout(0.5, broadcast_dims=together)
     kept = np.asarray(drop(jnp.ones((5, 6, 7)), rngs=nnx.Rngs(dropout=0))) != 0
     for axis in range(3):
         alike = np.all(kept == kept.take([0], axis))
-        if alike != (axis in together):
+        if alike != (axis in together or axis - 3 in together):
             told = "all alike" if alike else "not all alike"
             pytest.fail(f"broadcast_dims={together}: along axis {axis} they are {told}")
 

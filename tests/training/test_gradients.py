@@ -71,6 +71,12 @@ def test_no_rows_have_no_share():
 
 
 @pytest.mark.exercise("training.gradients.share_of")
+def test_rows_that_do_not_count_have_no_share():
+    """A device whose rows only fill the batch has none, while others have five that count."""
+    assert gradients.share_of(jnp.zeros(3), jnp.array(5.0)) == 0.0
+
+
+@pytest.mark.exercise("training.gradients.share_of")
 def test_means_weighted_by_their_shares_are_the_mean():
     """Of 3, 1 and 0 rows that count: their means, each times its share, add up to the mean."""
     values = np.array([[4.0, 8.0, 3.0], [6.0, 100.0, 100.0], [100.0, 100.0, 100.0]], np.float32)

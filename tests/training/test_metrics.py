@@ -42,6 +42,14 @@ def test_the_label_of_a_mixed_clip_is_its_largest_share():
 
 
 @accuracy_exercise
+def test_accuracy_of_many_rows_in_half_precision():
+    """Logits may be bfloat16, in which 256 + 1 is 256: of 600 rows 300 are right, one half."""
+    logits = jnp.tile(jnp.asarray([1.0, 0.0], jnp.bfloat16), (600, 1))
+    accuracy = metrics.accuracy(logits, jnp.arange(600) % 2, jnp.ones(600))
+    np.testing.assert_allclose(accuracy, 0.5, rtol=1e-6)
+
+
+@accuracy_exercise
 def test_accuracy_compiles():
     """As in a training step: rows 0 and 2 are right, and row 3 is left out."""
     weight = jnp.array([1.0, 1.0, 1.0, 0.0])

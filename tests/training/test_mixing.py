@@ -153,6 +153,19 @@ def test_averaged_step_compiles():
     assert found == {"loss": 2.0, "gradient_norm": 7.0}
 
 
+@averaged_exercise
+def test_averaged_step_leaves_the_rest_to_the_step():
+    """All of the state but its average is what the step made of it, the optimizer's state too."""
+
+    def look(state, batch):
+        state, measured = plus_one(state, batch)
+        return state._replace(opt_state="new", stats={"mean": 3.0}), measured
+
+    state, _ = averaging.averaged(look, 0.5)(state_of(1.0), None)
+    assert state.step == 1
+    assert (state.opt_state, state.stats) == ("new", {"mean": 3.0})
+
+
 def test_a_state_without_average_is_used_as_it_is():
     """The weights to judge are the parameters."""
     state = state_of(2.0)._replace(average={})

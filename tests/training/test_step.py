@@ -151,6 +151,28 @@ def test_dropout_changes_from_step_to_step_and_repeats_with_the_seed():
 
 
 @pytest.mark.exercise("training.step.make_train_step")
+def test_dropout_depends_on_the_key_of_the_state():
+    """The same step, with equal weights and another key in the state, drops other numbers."""
+    _, state, train_step = stepper(Linear(dropout=0.5), optax.sgd(0.0))
+    losses = {
+        float(train_step(state._replace(key=jax.random.key(seed)), batch_of())[1]["loss"])
+        for seed in (1, 2, 3)
+    }
+    if len(losses) < 2:
+        pytest.fail("states with three different keys have the same loss: state.key is not used")
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_optimizer_is_given_the_parameters():
+    """One that takes a tenth of every weight away, whatever the gradient: nine are left."""
+    decay = optax.chain(optax.set_to_zero(), optax.add_decayed_weights(0.1), optax.scale(-1.0))
+    _, state, train_step = stepper(Linear(), decay)
+    before = np.asarray(state.params["fc"]["kernel"])
+    after, _ = train_step(state, batch_of())
+    np.testing.assert_allclose(after.params["fc"]["kernel"], 0.9 * before, rtol=1e-5)
+
+
+@pytest.mark.exercise("training.step.make_train_step")
 def test_optimizer_keeps_its_own_state():
     """A rate of 0 at the first update and of 0.1 at the second: only the second moves weights."""
     _, state, train_step = stepper(Linear(), optax.sgd(lambda count: 0.1 * count))

@@ -245,8 +245,9 @@ def test_count_of_a_file_cut_short(cut_short):
 @count
 def test_count_of_unreadable_frames(hollow):
     """A file that claims 40 frames and gives none is an error, not a video of 0 or 40 frames."""
-    with pytest.raises(decode.VideoError, match="no frame can be read"):
+    with pytest.raises(decode.VideoError, match="no frame can be read") as caught:
         decode.count_frames(hollow)
+    assert str(caught.value).startswith(str(hollow)), "the error names another file"
 
 
 def test_av1():

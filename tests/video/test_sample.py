@@ -135,6 +135,14 @@ def test_uniform_rounds_no_middle_to_an_even_frame(num_frames, num_samples, midd
 
 
 @uniform
+def test_uniform_of_a_day_of_frames():
+    """Of 4 million frames, 50,000 samples are 80 apart: 32 bits do not hold what is multiplied."""
+    indices = sample.uniform_indices(4_000_000, 50_000)
+    assert indices.dtype == np.int64
+    np.testing.assert_array_equal(indices, np.arange(40, 4_000_000, 80))
+
+
+@uniform
 @given(frames_st, samples_st)
 @unhurried
 def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samples):
@@ -147,6 +155,8 @@ def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samp
         middle = Fraction((2 * i + 1) * num_frames, 2 * segments)
         # On the border of two frames, a segment of such as 30 / 11 frames is rounded either way.
         assert frame <= middle <= frame + 1
+        if num_frames % segments == 0 and frame != middle // 1:
+            pytest.fail(f"at time {middle}, frame {middle // 1} begins: that, and not {frame}")
 
 
 @uniform

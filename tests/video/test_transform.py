@@ -99,6 +99,16 @@ def test_three_crops_of_an_upright_video():
 
 
 @three
+@pytest.mark.parametrize(("height", "width"), [(13, 12), (12, 13)])
+def test_three_crops_of_a_video_that_is_nearly_square(height, width):
+    """One row more than columns, and it is upright: a crop at the top, and one at the bottom."""
+    frames = coordinates(height=height, width=width)
+    first, _, last = transform.three_crops(frames, 8)
+    assert first[0, 0, 0, :2].tolist() == ([0, 2] if height > width else [2, 0])
+    assert last[0, -1, -1, :2].tolist() == ([12, 9] if height > width else [9, 12])
+
+
+@three
 def test_three_crops_see_every_column():
     """Crops as high as the frame reach, together, from the first column to the last.
 

@@ -156,7 +156,8 @@ def test_fewer_frames_take_in_those_between(old, new):
 @kernel
 def test_patch_kernel_shape():
     """7 filters over patches of 4 x 5 pixels with 3 channels become a 60 x 7 matrix."""
-    assert timesformer.patch_kernel(np.zeros((7, 3, 4, 5), np.float32)).shape == (60, 7)
+    matrix = timesformer.patch_kernel(np.zeros((7, 3, 4, 5), np.float32))
+    assert (matrix.shape, matrix.dtype) == ((60, 7), np.float32)
 
 
 @kernel

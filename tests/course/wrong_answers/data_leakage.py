@@ -83,5 +83,27 @@ def check_leakage_of_files_listed_twice(videos):  # in one split: two parts of a
     _refuse([name for name in counts if counts[name] > 1], "path", _splits(videos.rows, "path"))
 
 
+def check_leakage_out_of_training_alone(videos):  # validation and test leak, too
+    for what in ("group", "path"):
+        found = _splits(videos.rows, what)
+        leaks = [name for name in found if len(found[name]) > 1 and "train" in found[name]]
+        _refuse(leaks, what, found)
+
+
+def check_leakage_of_the_first_two(videos):  # splits of a group
+    for what in ("group", "path"):
+        found = {name: sorted(splits)[:2] for name, splits in _splits(videos.rows, what).items()}
+        _refuse([name for name in found if len(found[name]) > 1], what, found)
+
+
+def check_leakage_of_names_without_folders(videos):
+    found = _splits(videos.rows, "group")
+    _refuse([name for name in found if len(found[name]) > 1], "group", found)
+    found = collections.defaultdict(set)
+    for row in videos.rows:
+        found[row.path.rpartition("/")[2]].add(row.split)
+    _refuse([name for name in found if len(found[name]) > 1], "path", found)
+
+
 # Kept from before a check puts a wrong answer in its place.
 of_the_package = leakage.check_leakage

@@ -104,3 +104,9 @@ def interval_of_groups_without_holes(right, groups, *, share=0.95, draws=2000, s
 def interval_seeding_everything(right, groups, *, share=0.95, draws=2000, seed=0):
     np.random.seed(seed)  # noqa: NPY002
     return _interval(right, groups, share, draws, np.random.randint(2**31))  # noqa: NPY002
+
+
+def interval_of_neighbours(right, groups, *, share=0.95, draws=2000, seed=0):  # as groupby has it
+    groups = np.asarray(groups)
+    runs = np.concatenate([[0], np.cumsum(groups[1:] != groups[:-1])])
+    return _interval(right, runs, share, draws, seed)

@@ -102,6 +102,20 @@ Attention_always_dropping_half = _attention_like(
 )
 
 
+def _init_dropping_all_alike(
+    self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+):
+    Attention_interleaved.__init__(
+        self, dim, num_heads, head_dim=head_dim, init=init, dtype=dtype, rngs=rngs
+    )
+    self.dropout = layers.Dropout(dropout, broadcast_dims=(1,))
+
+
+Attention_dropping_all_heads_alike = _attention_like(
+    "Attention_dropping_all_heads_alike", __init__=_init_dropping_all_alike
+)
+
+
 # --- over_time --------------------------------------------------------------------------
 def over_time_by_reshape(attend, patches, num_frames, mask=None):  # nothing is moved
     batch, tokens, dim = patches.shape

@@ -45,3 +45,17 @@ def masked_mean_of_what_is_not_zero(tokens, mask=None):
         return jnp.mean(tokens, axis=1)
     kept = jnp.where(mask[:, :, None], tokens, 0.0)
     return kept.sum(axis=1) / jnp.maximum((kept != 0).sum(axis=1), 1)
+
+
+def masked_mean_of_the_first_tokens(tokens, mask=None):  # as many as there are
+    if mask is None:
+        return jnp.mean(tokens, axis=1)
+    first = jnp.arange(mask.shape[1]) < jnp.sum(mask, axis=1, keepdims=True)
+    return jnp.mean(tokens, axis=1, where=first[:, :, None])
+
+
+def masked_mean_of_tokens_with_something(tokens, mask=None):
+    if mask is None:
+        return jnp.mean(tokens, axis=1)
+    there = mask[:, :, None] & jnp.any(tokens != 0, axis=-1, keepdims=True)
+    return jnp.mean(tokens, axis=1, where=there)

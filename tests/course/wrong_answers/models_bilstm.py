@@ -52,6 +52,13 @@ def lstm_update_that_overflows(gates, cell):  # infinity / infinity is NaN
     return show * jnp.tanh(cell), cell
 
 
+def lstm_update_wide_open_from_6_on(gates, cell):
+    take, keep, candidate, show = jnp.split(gates, 4, axis=-1)
+    new = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    show = jnp.where(jnp.abs(show) > 6, show > 0, jax.nn.sigmoid(show))
+    return show * jnp.tanh(new), new
+
+
 # --- masked_scan ------------------------------------------------------------------------
 def _scan(update, state, sequence, mask, choose):
     states = []

@@ -102,6 +102,12 @@ def conv_by_frames_of_zeros_and_slices(video, kernel):  # longer where the clip 
     return _sum(video, kernel, lambda i: shifted[i])
 
 
+def conv_by_frames_in_float32(video, kernel):
+    padded = _padded(video.astype(jnp.float32), len(kernel))
+    kernel = kernel.astype(jnp.float32)
+    return _sum(video, kernel, lambda i: padded[:, i : i + video.shape[1]])
+
+
 # --- he_normal ----------------------------------------------------------------------------
 def he_normal_with_its_tails_cut(key, shape, dtype=jnp.float32):
     return jax.nn.initializers.he_normal()(key, shape, dtype)
@@ -141,3 +147,8 @@ def he_normal_made_to_fit(key, shape, dtype=jnp.float32):  # as if a sample were
     drawn = jax.random.normal(key, shape)
     drawn = (drawn - drawn.mean()) / drawn.std()
     return (drawn * float(np.sqrt(2 / np.prod(shape[:-1])))).astype(dtype)
+
+
+def he_normal_cut_far_out(key, shape, dtype=jnp.float32):
+    noise = jnp.clip(jax.random.normal(key, shape, dtype), -3.5, 3.5)
+    return noise * np.sqrt(2 / np.prod(shape[:-1])).astype(dtype)

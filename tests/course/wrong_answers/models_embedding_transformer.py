@@ -39,6 +39,13 @@ def masked_max_without_frames_of_zeros(sequence, mask=None):  # where there is n
     return jnp.max(jnp.where(mask[:, :, None], sequence, -jnp.inf), axis=1)
 
 
+def masked_max_of_the_first_frames(sequence, mask=None):  # as many as there are
+    if mask is None:
+        return jnp.max(sequence, axis=1)
+    first = jnp.arange(mask.shape[1]) < jnp.sum(mask, axis=1, keepdims=True)
+    return jnp.max(jnp.where(first[:, :, None], sequence, -jnp.inf), axis=1)
+
+
 # --- EncoderBlock -----------------------------------------------------------------------
 class EncoderBlock_with_norm_first(nnx.Module):  # as in a ViT
     def __init__(self, dim, num_heads, dense_dim, *, attention_dropout=0.0, rngs):

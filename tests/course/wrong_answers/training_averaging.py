@@ -118,3 +118,12 @@ def averaged_never_at_decay_0(train_step, decay):  # as if 0 meant off
 
 # Kept from before a check puts a wrong answer in its place.
 package_averaged = averaging.averaged
+
+
+def averaged_with_the_optimizer_of_before(train_step, decay):
+    def step(state, batch):
+        new, measured = train_step(state, batch)
+        average = _mean(_kept(new.step, decay), state.average, new.params)
+        return state._replace(step=new.step, params=new.params, average=average), measured
+
+    return step

@@ -25,6 +25,10 @@ def share_of_turned(weight, total):
     return total / jnp.maximum(jnp.sum(weight), 1.0)
 
 
+def share_of_one_row_at_least(weight, total):
+    return jnp.maximum(jnp.sum(weight), jnp.minimum(total, 1.0)) / jnp.maximum(total, 1.0)
+
+
 # --- over_devices -----------------------------------------------------------------------
 def _spread(axis, differentiate, *, before=True, own_key=True, join="psum", fix_stats=True):
     """The right one, but for what the options say."""

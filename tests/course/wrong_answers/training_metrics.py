@@ -60,3 +60,8 @@ def accuracy_of_a_share_above_half(logits, labels, weight):  # 0.4 can be the la
 def accuracy_of_all_mixed_rows(logits, labels, weight):  # of shares, padded rows too
     weight = jnp.ones_like(weight) if labels.ndim == 2 else weight
     return jnp.sum(weight * _right(logits, labels)) / _count(weight)
+
+
+def accuracy_in_the_type_of_logits(logits, labels, weight):  # in bfloat16, 256 + 1 is 256
+    right, weight = (x.astype(logits.dtype) for x in (_right(logits, labels), weight))
+    return jnp.sum(jnp.cumsum(weight * right)[-1]) / jnp.maximum(jnp.cumsum(weight)[-1], 1)

@@ -257,4 +257,20 @@ def make_train_step_of_the_statistics_of_the_step(
     return _make_with(parts, optimizer, inputs_of, loss, differentiate, change)
 
 
+def make_train_step_of_the_number_alone(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # the same in every run
+    return _make(parts, optimizer, inputs_of, loss, key_of=lambda state: jax.random.key(state.step))
+
+
+def make_train_step_without_the_parameters(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # weight decay finds nothing to take from
+    def update(gradients, opt_state, params):
+        return optimizer.update(gradients, opt_state, jax.tree.map(jnp.zeros_like, params))
+
+    blind = optax.GradientTransformation(optimizer.init, update)
+    return own_make_train_step(parts, blind, inputs_of, loss, differentiate)
+
+
 own_make_train_step = step.make_train_step  # before a check puts a wrong answer in its place

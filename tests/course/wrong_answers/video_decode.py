@@ -34,6 +34,13 @@ def count_frames_after_a_first_look(path):  # the frame that was looked at is go
     return count
 
 
+def count_frames_of_another_name(path):
+    count = count_frames_without_an_error(path)
+    if not count:
+        raise decode.VideoError("video", "no frame can be read")
+    return count
+
+
 # --- read_frames ------------------------------------------------------------------------
 def _read_all(path):
     capture, frames = cv2.VideoCapture(str(path)), []

@@ -159,6 +159,19 @@ def uniform_indices_floats(num_frames, num_samples):
     return (np.arange(segments) + 0.5) * num_frames / segments
 
 
+def uniform_indices_in_32_bits(num_frames, num_samples):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    middles = (2 * np.arange(segments, dtype=np.int32) + 1) * np.int32(num_frames)
+    return (middles // np.int32(2 * segments)).astype(np.int64)
+
+
+def uniform_indices_by_a_rounded_length(num_frames, num_samples):  # 1/6 x 12 x 3.5 is below 7
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    return ((np.arange(segments) + 0.5) * (1 / segments) * num_frames).astype(np.int64)
+
+
 # --- random_segment_indices -------------------------------------------------------------
 def random_segment_indices_anywhere(num_frames, num_samples, rng):
     return np.sort(rng.choice(num_frames, min(num_frames, num_samples), replace=False))

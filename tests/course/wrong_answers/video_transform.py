@@ -113,6 +113,18 @@ def three_crops_without_an_error(frames, size):
     return np.stack([frames[:, top : top + size, left : left + size] for top, left in corners])
 
 
+def three_crops_of_what_is_clearly_upright(frames, size):
+    _, height, width, _ = frames.shape
+    if min(height, width) < size:
+        raise ValueError(f"a crop of {size} does not fit into {width}x{height}")
+    down, across = height - size, width - size
+    if height > 1.2 * width:
+        places = [(0, across // 2), (down // 2, across // 2), (down, across // 2)]
+    else:
+        places = [(down // 2, 0), (down // 2, across // 2), (down // 2, across)]
+    return np.stack([frames[:, a : a + size, b : b + size] for a, b in places])
+
+
 # --- normalise, again -------------------------------------------------------------------
 def normalise_of_anything(video, preprocessing):  # floats too: what is normalised, once more
     return _normalise(

@@ -25,6 +25,11 @@ def patch_kernel_not_transposed(kernel):
     return einops.rearrange(kernel, "dim channel height width -> dim (height width channel)")
 
 
+def patch_kernel_in_double_precision(kernel):
+    dim = kernel.shape[0]
+    return np.asarray(kernel, np.float64).transpose(2, 3, 1, 0).reshape(-1, dim)
+
+
 # --- resize_position_embedding ----------------------------------------------------------
 def _as_picture(places, side, method="cubic", pattern="1 (h w) dim -> h w dim"):
     grid = einops.rearrange(places, pattern, h=math.isqrt(places.shape[1]))
