@@ -58,6 +58,8 @@ class EvaluateOptions:
     need --data and --out."""
     data: Annotated[str | None, ranges.Source(("motion", "tfds:"), stores=True)] = None
     """Data other than the run's, named as for train."""
+    group_regex: str | None = None
+    """Of --data: what finds the group of a video in its path, as for train; None: the run's."""
     split: Literal["train", "validation", "test"] = "test"
     """Part of the data to evaluate on."""
     windows: Annotated[int, ranges.between(1, 1000)] = 1
@@ -96,6 +98,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
     """The report of a run, printed and written into its directory."""
     # ------------------------------------------------------------------ model and data
     _refuse_half(chosen)
+    if chosen.group_regex is not None and chosen.data is None:
+        raise errors.UserError("--group-regex: is of other data; give --data too")
     chosen = _located(chosen)
     report_files.refuse_place(chosen.out or chosen.run)
     mesh = parallel.data_mesh(chosen.batch_size)
@@ -108,6 +112,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         settings,
         chosen.run,
         data=chosen.data,
+        group_regex=chosen.group_regex,
         split=chosen.split,
         threads=chosen.threads,
         model=str(chosen.run or chosen.weights),

@@ -172,6 +172,6 @@ def open_csv(path: Path | str, *, largest: int = LARGEST) -> Iterator[csv.DictRe
                 ) from None
             except UnicodeDecodeError as error:
                 raise errors.FileError(
-                    f"{path}, after line {reader.line_num}: is not text in UTF-8 ({error.reason}); "
-                    "save it as UTF-8"
+                    f"{path}: is not text in UTF-8, for a byte {error.object[error.start]:#04x} in "
+                    "it; save it as UTF-8"
                 ) from None

@@ -206,6 +206,7 @@ def _train(chosen, began, at_end):
             newest = checkpoints.newest()
             if newest is not None:
                 _refuse_fewer_steps(settings, total, newest)
+                _refuse_changes_at_the_end(settings, total, newest)
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
             if distributed.first() and (changed := config.update(folder, settings, newest or 0)):
@@ -268,6 +269,18 @@ def _refuse_fewer_steps(settings, total, done):
             f"--resume {settings.run.resume}: that run has done {done} steps, and now {total} are "
             "asked for; give more by --steps or --epochs, or start a new run"
         )
+
+
+def _refuse_changes_at_the_end(settings, total, done):
+    """No step would be done with them, but the run would say so."""
+    if total == done:
+        changed = config.before_the_change(config.load(settings.run.out), settings)
+        if changed:
+            raise errors.UserError(
+                f"--resume {settings.run.resume}: that run has done all of its {done} steps, and "
+                f"{', '.join(changed)} would change nothing: give more by --steps or --epochs, or "
+                "start a new run"
+            )
 
 
 def _by_size(settings, loader, total):

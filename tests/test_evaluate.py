@@ -130,6 +130,25 @@ def test_predictions_are_those_of_the_report(folder, tmp_path):
 
 
 @blank
+def test_groups_of_other_data(folder, small_motion, tmp_path):
+    """The run's expression may not fit other names: whose it is, and what to do, is said."""
+    other = str(small_motion.root / "manifest.csv")
+    with pytest.raises(errors.UserError, match="--group-regex: is of other data; give --data too"):
+        report_of(folder, tmp_path, group_regex="a")
+    with pytest.raises(errors.UserError, match="nowhere: is not found in .*4'$"):
+        report_of(folder, tmp_path, data=other, group_regex="nowhere")
+    saved = config.load(folder)
+    moved = tmp_path / "run"
+    shutil.copytree(folder, moved)
+    config.write(
+        moved, dataclasses.replace(saved, data=dataclasses.replace(saved.data, group_regex="here"))
+    )
+    with pytest.raises(
+        errors.UserError, match="here: is not found in .*It is that of .*give anoth"
+    ):
+        report_of(moved, tmp_path / "report", data=other)
+
+
 def test_videos_that_cannot_be_read_count_in_no_number(folder, small_motion, tmp_path, capsys):
     """18 of 20 are judged; the others are named in report.md with the reason, and counted apart."""
     rows = [row for row in small_motion.rows if row.split == "test"]

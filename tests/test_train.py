@@ -370,6 +370,15 @@ def test_resume_of_another_model_is_refused(whole, words, message, capsys):
     assert message in said
 
 
+def test_a_finished_run_can_not_be_changed(whole, capsys):
+    """No step would be done at the new rate, and config.json would say that it was."""
+    saved = config.load(whole)
+    code, said = command(capsys, "--resume", whole, "--learning-rate", "0.25")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "has done all of its 12 steps, and recipe.learning_rate would change nothing" in said
+    assert config.load(whole) == saved
+
+
 def test_resume_with_other_steps_is_written_down_or_refused(whole, tmp_path, capsys):
     """12 steps and then 15: config.json says both, and fewer than were done is refused."""
     folder = tmp_path / "run"

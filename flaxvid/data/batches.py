@@ -11,7 +11,7 @@ import collections
 import dataclasses
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import einops
@@ -36,8 +36,12 @@ class Skipped:
 
     def add(self, error: decode.VideoError) -> None:
         """Notes a video that could not be read."""
+        self.update({str(error.path): str(error)})
+
+    def update(self, reasons: Mapping[str, str]) -> None:
+        """Notes several: path -> reason."""
         with self._lock:
-            self._reasons.setdefault(str(error.path), str(error))
+            self._reasons = dict(reasons) | self._reasons
 
     def reasons(self) -> dict[str, str]:
         """A copy: path -> why it was skipped."""

@@ -7,7 +7,7 @@ A finding is one of:
     damaged      some packets can't be decoded, and reading goes on behind them; or what FFmpeg
                  conceals, and only writes into its log
     mislabelled  the content is another container than the extension says
-    duplicate    the same bytes under another name
+    duplicate    the same bytes under another name, or a row that is there twice
     leaking      a group, or the same content, stands in two splits
     noted        nothing is wrong: what to know of the pixels (interlaced, HDR, more than 8 bits)
 """
@@ -65,7 +65,7 @@ def check(
     found = list(progress.track(found, len(items), "checking", "video"))
     findings = [Finding(*finding) for _, several in found for finding in several]
     digests = {path: digest for path, (digest, _) in zip(parts, found, strict=True)}
-    return findings + _duplicates(digests, parts) + _leaks(videos)
+    return findings + _repeated(parts) + _duplicates(digests, parts) + _leaks(videos)
 
 
 def _check_file(item, num_frames):
@@ -182,13 +182,23 @@ def _digest(path):
     return digest.hexdigest()
 
 
+def _repeated(parts):
+    return [
+        Finding(path, "duplicate", f"{count} rows are the same part of it")
+        for path, rows in parts.items()
+        if (count := max(collections.Counter((row.start, row.end) for row in rows).values())) > 1
+    ]
+
+
 def _duplicates(digests, parts):
     findings, first = [], {}
     for path, digest in digests.items():
         original = first.setdefault(digest, path) if digest else path
         if original == path:
             continue
-        findings.append(Finding(path, "duplicate", f"the same bytes as {original}"))
+        labels = {tuple(sorted({row.label for row in parts[name]})) for name in (path, original)}
+        other = ", under another label" * (len(labels) > 1)
+        findings.append(Finding(path, "duplicate", f"the same bytes as {original}{other}"))
         splits = {row.split for row in parts[path] + parts[original]}
         if len(splits) > 1:
             detail = f"the same bytes as {original}, in {' and '.join(sorted(splits))}"

@@ -37,6 +37,10 @@ def of_name(path: str, label: str) -> str | None:
     return None if found is None else found["id"]
 
 
+class NotFoundError(errors.UserError):
+    """A regular expression that is found in some paths, if any, and not in others."""
+
+
 def by_regex(pattern: str, paths: Iterable[str]) -> list[str]:
     """The group of every path: what a regular expression finds in it.
 
@@ -44,7 +48,8 @@ def by_regex(pattern: str, paths: Iterable[str]) -> list[str]:
     `subject_(\\d+)` and `subject_\\d+` part the videos alike.
 
     Raises:
-        UserError: for what is not a regular expression, or is not found in one of the paths.
+        UserError: for what is not a regular expression.
+        NotFoundError: if it is not found in one of the paths.
     """
     try:
         compiled = re.compile(pattern)
@@ -56,7 +61,7 @@ def by_regex(pattern: str, paths: Iterable[str]) -> list[str]:
     for path in paths:
         found = compiled.search(path)
         if found is None:
-            raise errors.UserError(
+            raise NotFoundError(
                 f"--group-regex {pattern}: is not found in {path}; it has to name the recording of "
                 "every video, as 'subject_\\d+' does of 'walk/subject_3_clip_12.mp4'"
             )

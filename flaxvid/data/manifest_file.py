@@ -5,6 +5,7 @@ Reading a manifest opens no video.
 
 import contextlib
 import dataclasses
+import difflib
 import functools
 import math
 import operator
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from flaxvid import errors, files, ranges, stores
 from flaxvid.data import manifest, scan
@@ -46,6 +49,7 @@ def read(path: Path, *, multi_label: bool = False) -> manifest.Manifest:
         raise manifest.ManifestError(f"{error}; a manifest is a CSV or JSON") from None
     if not rows:
         raise manifest.ManifestError(f"{path}: has no rows; add one line per video")
+    _refuse_two_labels(path, rows)
     given = sorted({row.label for row in rows})
     videos = manifest.Manifest(root=path.parent, rows=rows, labels=tuple(labels or given))
     if multi_label:
@@ -57,6 +61,26 @@ def read(path: Path, *, multi_label: bool = False) -> manifest.Manifest:
             f"{path}: label {unknown[0]!r} is not in its vocabulary {list(videos.labels)}"
         )
     return videos
+
+
+def _refuse_two_labels(path, rows):
+    """A video, or a part of one, has one label, however often it is listed."""
+    # Of millions of rows, numbers are compared, and rows themselves where those are the same.
+    seen = np.fromiter(map(hash, map(_part, rows)), np.int64, len(rows))
+    values, counts = np.unique(seen, return_counts=True)
+    if len(values) == len(rows):
+        return
+    several, labels = set(values[counts > 1].tolist()), {}
+    for row in rows:
+        if hash(_part(row)) in several and labels.setdefault(_part(row), row.label) != row.label:
+            raise manifest.ManifestError(
+                f"{path}: {row.path} is labelled {labels[_part(row)]!r} and {row.label!r}; give it "
+                "one label, or both in one row as a|b, with --multi-label"
+            )
+
+
+def _part(row):
+    return row.path, row.start, row.end
 
 
 def _read_csv(path):
@@ -74,6 +98,12 @@ def _read_csv(path):
                 f"{path}: no column {missing[0]!r} in its first line, which has {first}; "
                 f"columns are {', '.join(manifest.COLUMNS)}, of which path and label are required"
             )
+        for name in header:
+            meant = difflib.get_close_matches(name.strip().lower(), manifest.COLUMNS, 1)
+            if name not in manifest.COLUMNS and meant and meant[0] not in header:
+                raise manifest.ManifestError(
+                    f"{path}: has a column {name!r}; did you mean {meant[0]!r}?"
+                )
         return tuple(read_row(path, number, r) for number, r in enumerate(records, start=2)), ()
 
 
@@ -107,6 +137,11 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> manife
     Raises:
         ManifestError: for fields that are of the wrong type, missing, or out of range.
     """
+    if None in record:  # as csv.DictReader has it
+        raise manifest.ManifestError(
+            f"{path}, row {number}: has {record[None][0]!r} behind its last column; put what holds "
+            "a comma between quotes"
+        )
     try:
         path_in_it, end = record["path"], record.get("end")
         row = manifest.Row(
@@ -120,6 +155,11 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> manife
         )
         if not isinstance(row.path, str) or not isinstance(row.group, str):
             raise TypeError
+    except _NoSecondsError as error:
+        raise manifest.ManifestError(
+            f"{path}, row {number}: {errors.printable(repr(error.args[0]))[:200]} is not a number "
+            "of seconds; write it with a point, as 90.5"
+        ) from None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         shown = errors.printable(str(record))
         shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
@@ -130,6 +170,11 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> manife
         manifest.refuse_unprintable(row.label, f"{path}, row {number}")
     if not row.path or not row.label:
         raise manifest.ManifestError(f"{path}, row {number}: path and label must not be empty")
+    if row.label != row.label.strip() and manifest.BETWEEN not in row.label:
+        raise manifest.ManifestError(
+            f"{path}, row {number}: the label {row.label!r} begins or ends with a space, which "
+            "makes another class of it: take the space away"
+        )
     if stores.is_elsewhere(row.path) and not stores.is_store(row.path):
         raise manifest.ManifestError(f"{path}, row {number}: {row.path} {ranges.ELSEWHERE}")
     if row.split not in manifest.SPLITS:
@@ -145,10 +190,17 @@ def read_row(path: Path | str, number: int, record: Mapping[str, Any]) -> manife
 
 @functools.lru_cache(4096)
 def _seconds(value):
-    seconds = float(value)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
     if not math.isfinite(seconds):
-        raise ValueError
+        raise _NoSecondsError(value)
     return seconds
+
+
+class _NoSecondsError(Exception):
+    """A start or an end that is no number."""
 
 
 def write(videos: manifest.Manifest, path: Path) -> None:

@@ -16,7 +16,7 @@ def videos(paths: Sequence[Path]) -> list[Path]:
     videos are covers and thumbnails. What is left out is said.
 
     Raises:
-        UserError: for a folder without videos.
+        UserError: for a folder without videos, or a picture.
     """
     return [video for path in paths for video in _under(stores.path(path))]
 
@@ -30,6 +30,11 @@ def camera(paths: Sequence[Path]) -> int | None:
 
 
 def _under(path):
+    if path.suffix.lower() in frame_folder.IMAGE_SUFFIXES and path.is_file():
+        raise errors.UserError(
+            f"{path}: is a single picture, in which nothing moves: name a video, or a folder with "
+            "a picture for each frame"
+        )
     if not path.is_dir() or (not stores.is_store(path) and frame_folder.is_frame_folder(path)):
         return [path]
     found = scan.scan(path)

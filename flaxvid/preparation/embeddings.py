@@ -104,8 +104,15 @@ def prepare(options: Embeddings) -> Path | None:
         f"{shown}: {len(stored.manifest.rows)} videos, {stored.array.shape[1]} frames each at "
         f"most, {about.dim} numbers a frame"
         f"{f', {about.views} views of each training video' if about.views else ''}: "
-        f"{stored.array.nbytes:,} bytes; {len(stored.skipped)} could not be read\n"
+        f"{stored.array.nbytes:,} bytes; {_unread(stored.skipped)}\n"
         "try  python -m flaxvid.train --arch embedding_transformer "
         f"--data {errors.argument(shown)}"
     )
     return shown
+
+
+def _unread(skipped):
+    """How many could not be read, and the first three of them."""
+    named = ", ".join(errors.printable(path) for path in list(skipped)[:3])
+    more = ", ..." * (len(skipped) > 3)
+    return f"{len(skipped)} could not be read{f' ({named}{more})' if skipped else ''}"

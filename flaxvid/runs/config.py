@@ -90,12 +90,8 @@ def update(folder: Path, settings: Settings, step: int) -> str:
     Raises:
         UserError: if it can't be written.
     """
-    saved = load(folder)
-    was = made_of(dataclasses.replace(saved, changes=()))
-    now = made_of(settings)
-    if was["run.content"] is None:  # of a run from before there was one; it is the same data
-        was["run.content"] = now["run.content"]
-    before = {name: was.get(name) for name in now | was if was.get(name) != now.get(name)}
+    saved, now = load(folder), made_of(settings)
+    before = before_the_change(saved, settings)
     changes = saved.changes
     if before and step > 0:  # of a run that has done no step, nothing was different
         changes = (*changes, {"step": step, "before": before})
@@ -103,6 +99,14 @@ def update(folder: Path, settings: Settings, step: int) -> str:
     write(folder, dataclasses.replace(settings, run=run, changes=changes))
     told = ", ".join(f"{name} {value} to {now.get(name)}" for name, value in before.items())
     return f"from step {step} on: {told} (config.json)" if told else ""
+
+
+def before_the_change(saved: Settings, settings: Settings) -> dict[str, Any]:
+    """What makes the model and is not in `settings` as it was saved: its values until then."""
+    was, now = made_of(dataclasses.replace(saved, changes=())), made_of(settings)
+    if was["run.content"] is None:  # of a run from before there was one; it is the same data
+        was["run.content"] = now["run.content"]
+    return {name: was.get(name) for name in now | was if was.get(name) != now.get(name)}
 
 
 def load(folder: Path) -> Settings:

@@ -73,6 +73,7 @@ def loaders(
 ) -> dict[str, batches.Rows]:
     """Split -> how its rows become rows of a batch; of `stored` embeddings, if there are."""
     if stored is not None:
+        skipped.update(stored.skipped)
         return {
             split: embeddings.EmbeddingRows(stored, split, skipped) for split in videos.splits()
         }

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from flaxvid import errors
-from flaxvid.data import batches, content_hash, embeddings, manifest
+from flaxvid.data import batches, content_hash, embeddings, groups, manifest
 from flaxvid.runs import config, datasets, embed, parsing
 
 
@@ -13,6 +13,7 @@ def open_rows(
     run: Path | None,
     *,
     data: str | None,
+    group_regex: str | None = None,
     split: str,
     threads: int,
     model: str,
@@ -23,6 +24,7 @@ def open_rows(
         settings: of the model.
         run: its directory; None: its weights are from elsewhere.
         data: as `--data` has it; None: the run's own.
+        group_regex: what finds the group of a video of `data` in its path; None: the run's.
         split: which part of it.
         threads: that decode.
         model: what the model is called in messages.
@@ -38,7 +40,17 @@ def open_rows(
     if data is not None:
         # Nothing is learnt from these: views would be made for nothing.
         asked = dataclasses.replace(asked, data=data, views=0)
-    videos = datasets.open_data(asked, settings.run.seed)
+        if group_regex is not None:
+            asked = dataclasses.replace(asked, group_regex=group_regex)
+    try:
+        videos = datasets.open_data(asked, settings.run.seed)
+    except groups.NotFoundError as error:
+        if data is None or group_regex is not None:
+            raise
+        raise errors.UserError(
+            f"{error}. It is that of {model}; for other data give another, or '.*' for videos that "
+            "have nothing in common"
+        ) from None
     if settings.embedding is None:
         _refuse_changed(settings, videos.split(split), videos, data, split, model)
     unknown = sorted(set(videos.labels) - set(settings.labels))

@@ -73,4 +73,11 @@ def list_skipped(skipped: batches.Skipped, folder: Path) -> None:
     if reasons:
         path = folder / "skipped.json"
         files.write_json(path, reasons)
-        print(f"{len(reasons)} videos could not be read and were left out; see {path}")
+        several = "1 video" if len(reasons) == 1 else f"{len(reasons)} videos"
+        print(f"{several} could not be read and left out: {_first(reasons)}; see {path}")
+
+
+def _first(names):
+    """Up to three of them."""
+    shown = ", ".join(errors.printable(name) for name in list(names)[:3])
+    return shown if len(names) <= 3 else f"{shown}, ..."

@@ -43,7 +43,7 @@ def text(
     """
     embedded = f", embedded by {settings.embedding.encoder}" if settings.embedding else ""
     said = {
-        "data": _data(settings, videos),
+        "data": _data(settings, videos) + _unread(stored),
         "groups": _groups(videos),
         "frames": _frames(settings, videos, stored) + embedded,
         "pixels": None if stored else _pixels(settings.preprocessing),
@@ -77,6 +77,11 @@ def _data(settings, videos):
         f"{settings.data.data}: {len(videos.labels)} classes ({names}){several}; videos: "
         f"{counts}{drawn}"
     )
+
+
+def _unread(stored):
+    count = 0 if stored is None else len(stored.skipped)
+    return f", of which {count} could not be read" if count else ""
 
 
 def _labels_a_video(videos):
@@ -226,12 +231,25 @@ def _warnings(settings, videos):
             f"classes have {min(counts.values())} to {max(counts.values())} training videos: small "
             "ones are named too seldom. Try --balance sampling or --balance loss"
         )
+    alike = _classes_alike(videos.labels)
+    if alike:
+        yield (
+            f"{_some(alike)} are classes of their own, though they are spelt alike: if they are "
+            "one, give them one name"
+        )
     leaks = _leaks_by_name(videos)
     if leaks:
         yield (
             f"by their names, {_some(leaks)} {'are' if len(leaks) > 1 else 'is'} in more than one "
             "split: the test is too easy. Give groups, by --group-regex or in the manifest"
         )
+
+
+def _classes_alike(labels):
+    """Those that differ from another by case, spaces and punctuation alone, as people spell."""
+    spelt = {label: "".join(filter(str.isalnum, label.casefold())) or label for label in labels}
+    counts = Counter(spelt.values())
+    return sorted((label for label in labels if counts[spelt[label]] > 1), key=spelt.get)
 
 
 def _advice(settings, videos, total):

@@ -132,6 +132,17 @@ def test_duplicate_and_leaking(clips):
     ]
 
 
+def test_a_copy_of_another_label_and_a_row_twice(clips):
+    """One of two labels of the same bytes is wrong; a row that is there twice counts twice."""
+    shutil.copy(clips / "0.avi", clips / "again.avi")
+    other = dataclasses.replace(row("again.avi"), label="other")
+    findings = check.check(manifest_of(clips, row("0.avi"), other, row("1.avi"), row("1.avi")))
+    assert [(finding.path, finding.problem, finding.detail) for finding in findings] == [
+        ("1.avi", "duplicate", "2 rows are the same part of it"),
+        ("again.avi", "duplicate", "the same bytes as 0.avi, under another label"),
+    ]
+
+
 def test_a_leaking_group(clips):
     """Different files of one group in two splits."""
     rows = [row("0.avi", group="g"), row("1.avi", "test", group="g")]

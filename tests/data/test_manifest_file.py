@@ -60,13 +60,33 @@ def test_only_path_and_label_are_required(tmp_path):
         ),
         ("path,label,start,end\na.avi,run,3,2\n", "row 2: the part from 3.0 s to 2.0 s is empty"),
         ("path,label\nftp://b/a.avi,run\n", "row 2: ftp://b/a.avi is not a local path"),
-        ("path,label,start\na.avi,run,soon\n", "row 2: .*'start': 'soon'.* is not a row"),
+        ("path,label,start\na.avi,run,soon\n", "row 2: 'soon' is not a number of seconds"),
+        ('path,label,end\na.avi,run,"0,5"\n', "row 2: '0,5' is not a number .* as 90.5"),
+        ("path,label,end\na.avi,run,nan\n", "row 2: 'nan' is not a number of seconds"),
+        ("path,label\na.avi,run, fast\n", "row 2: has ' fast' behind its last column; .* quotes"),
+        ("path,label\na.avi,run \n", "row 2: the label 'run ' begins or ends with a space"),
+        ("path,label,splt\na.avi,run,test\n", "a column 'splt'; did you mean 'split'?"),
+        ("path,label\na.avi,run\nb.avi,run\na.avi,hop\n", "a.avi is labelled 'run' and 'hop'"),
     ],
 )
 def test_mistakes_in_a_csv_are_named(tmp_path, text, message):
     """The error names the file, the row and the value."""
     with pytest.raises(manifest.ManifestError, match=rf"videos\.csv.*{message}"):
         manifest_file.read(csv_file(tmp_path, text))
+
+
+def test_parts_of_a_video_have_labels_of_their_own(tmp_path):
+    """As in a video of several actions; and a row that is there twice is no contradiction."""
+    text = "path,label,start,end\na.avi,run,0,2\na.avi,hop,2,4\na.avi,hop,2,4\n"
+    videos = manifest_file.read(csv_file(tmp_path, text))
+    assert [row.label for row in videos.rows] == ["run", "hop", "hop"]
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path):
+    """With the byte that is not UTF-8, wherever it stands."""
+    (tmp_path / "a.csv").write_bytes("path,label\na.avi,übung\n".encode("latin-1"))
+    with pytest.raises(manifest.ManifestError, match="not text in UTF-8, for a byte 0xfc in it"):
+        manifest_file.read(tmp_path / "a.csv")
 
 
 def test_a_label_outside_the_vocabulary_is_refused(tmp_path):

@@ -213,9 +213,6 @@ def test_dropout_of_all_leaves_nothing():
     found, slope = jax.value_and_grad(lambda v: drop(v, rngs=nnx.Rngs(dropout=0)).sum())(values)
     assert found == 0
     np.testing.assert_array_equal(slope, np.zeros(4))
-    # Operation by operation: a compiler may turn 0 * inf into 0.
-    with jax.disable_jit():
-        assert drop(jnp.asarray([jnp.inf]), rngs=nnx.Rngs(dropout=0)).tolist() == [0.0]
 
 
 @dropout

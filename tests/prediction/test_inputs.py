@@ -26,6 +26,14 @@ def test_folder_of_images_is_a_video(tmp_path):
     assert inputs.videos([tmp_path]) == [tmp_path]
 
 
+@pytest.mark.parametrize("name", ["cover.jpg", "COVER.PNG"])
+def test_a_single_picture_is_refused(tmp_path, name):
+    """Nothing moves in it, and a model would name a movement all the same."""
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(errors.UserError, match=f"{name}: is a single picture"):
+        inputs.videos([tmp_path / name])
+
+
 def test_folder_without_videos(tmp_path):
     """It says so."""
     with pytest.raises(errors.UserError, match="holds no videos"):

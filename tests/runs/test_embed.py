@@ -21,7 +21,7 @@ from flaxvid.data import (
 )
 from flaxvid.models import frame_encoders
 from flaxvid.preparation import embeddings as preparation
-from flaxvid.runs import config, embed, encoding, parsing, trained_model
+from flaxvid.runs import config, datasets, embed, encoding, parsing, summary, trained_model
 from flaxvid.runs import encoder as encoders
 from flaxvid.video import preprocess, write
 
@@ -140,6 +140,11 @@ def test_bad_videos_stop_it_or_are_listed(small_motion, tmp_path):
     stored = make(tmp_path / "kept", videos, bad_videos="skip")
     assert stored.lengths.tolist() == [4, 4, 4, 0]
     assert list(stored.skipped) == [str(tmp_path / "bad.mp4")]
+    # In a run they are known from the beginning, whether a step meets them or not.
+    skipped = batches.Skipped()
+    datasets.loaders(None, videos, stored, skipped)
+    assert skipped.reasons() == dict(stored.skipped)
+    assert summary._unread(stored) == ", of which 1 could not be read"
 
 
 def test_the_command(small_motion, cheap, capsys):

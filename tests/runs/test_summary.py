@@ -208,6 +208,19 @@ def test_few_videos_get_advice_and_all_fits_on_a_screen(short, monkeypatch):
     assert "--arch embedding_transformer or --arch linear" in text
 
 
+@pytest.mark.parametrize(
+    ("labels", "alike"),
+    [
+        (("left", "right", "Right"), ["Right", "right"]),
+        (("jump rope", "JumpRope", "jump_rope", "run"), ["JumpRope", "jump rope", "jump_rope"]),
+        (("run", "runs", "!", "?"), []),
+    ],
+)
+def test_classes_that_are_spelt_alike_are_named(labels, alike):
+    """By case, spaces and punctuation, as when several people sorted the videos."""
+    assert sorted(summary._classes_alike(labels)) == alike
+
+
 def test_classes_of_unlike_numbers_are_said(tmp_path):
     """From twice as many on; and no more, once they are balanced."""
     rows = [

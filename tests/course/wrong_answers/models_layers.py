@@ -254,16 +254,6 @@ class Dropout_in_float32(nnx.Dropout):
         return jnp.where(kept, inputs.astype(jnp.float32) / ((1 - self.rate) or 1), 0)
 
 
-class Dropout_times_zero(nnx.Dropout):  # 0 times infinity is NaN
-    def __call__(self, inputs, rngs=None):
-        if rngs is None:
-            return inputs
-        rest = {axis % inputs.ndim for axis in self.broadcast_dims}
-        sizes = [1 if axis in rest else size for axis, size in enumerate(inputs.shape)]
-        kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, sizes)
-        return inputs * kept / ((1 - self.rate) or 1)
-
-
 # --- tubelets ---------------------------------------------------------------------------
 def _boxes(video, tubelet_size, patch_size, pattern):
     return einops.rearrange(video, pattern, f=tubelet_size, p=patch_size, q=patch_size)
