@@ -47,8 +47,10 @@ def text(
         "groups": _groups(videos),
         "frames": _frames(settings, videos, stored) + embedded,
         "pixels": None if stored else _pixels(settings.preprocessing),
-        "steps": _steps(settings, videos, start, total),
-        "rate": _rate(settings.recipe, total),
+        "steps": "solved in closed form, over all training videos at once"
+        if settings.arch == "linear"
+        else _steps(settings, videos, start, total),
+        "rate": None if settings.arch == "linear" else _rate(settings.recipe, total),
         "run": f"{settings.run.out}, on {jax.device_count()} x {jax.devices()[0].device_kind}"
         f"{_how(settings.machine)}",
     }

@@ -92,7 +92,7 @@ def test_update_shows_only_what_the_last_gate_lets_through():
 @update
 def test_update_equals_the_formula():
     """Every gate by NumPy, in double precision."""
-    gates, before = 4 * values_of(3, 20), values_of(3, 5, seed=1)
+    gates, before = 8 * values_of(3, 20), values_of(3, 5, seed=1)
     take, keep, candidate, show = (np.asarray(gates)[:, 5 * i : 5 * i + 5] for i in range(4))
     expected = sigmoid(keep) * np.asarray(before) + sigmoid(take) * np.tanh(candidate)
     hidden, cell = bilstm.lstm_update(gates, before)

@@ -85,7 +85,8 @@ class Dropout_by_a_factor(nnx.Dropout):
         if rngs is None:
             return inputs
         keep = 1 - self.rate
-        sizes = [1 if d in self.broadcast_dims else n for d, n in enumerate(inputs.shape)]
+        together = [d % inputs.ndim for d in self.broadcast_dims]
+        sizes = [1 if d in together else n for d, n in enumerate(inputs.shape)]
         kept = jax.random.bernoulli(rngs.dropout(), keep, tuple(sizes))
         return inputs * (kept / max(keep, 1e-9)).astype(inputs.dtype)
 
