@@ -135,6 +135,8 @@ def test_groups_of_other_data(folder, small_motion, tmp_path):
     other = str(small_motion.root / "manifest.csv")
     with pytest.raises(errors.UserError, match="--group-regex: is of other data; give --data too"):
         report_of(folder, tmp_path, group_regex="a")
+    with pytest.raises(errors.UserError, match="--group-regex: --data motion has groups of its ow"):
+        report_of(folder, tmp_path, data="motion", group_regex="a")
     with pytest.raises(errors.UserError, match="nowhere: is not found in .*4'$"):
         report_of(folder, tmp_path, data=other, group_regex="nowhere")
     saved = config.load(folder)

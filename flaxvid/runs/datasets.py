@@ -39,6 +39,12 @@ def open_data(chosen: options.Data, seed: int) -> manifest.Manifest:
     )
 
 
+def takes_groups(data: str) -> bool:
+    """Whether `--data` names a folder or a manifest, whose videos `--group-regex` may group."""
+    path = sources.place(data)
+    return path.exists() and not embeddings.is_stored(path)
+
+
 def is_there(data: str) -> bool:
     """Whether opening what `--data` names would neither download it nor draw it."""
     name, _, level = data.partition(":")

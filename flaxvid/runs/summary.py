@@ -227,7 +227,7 @@ def _warnings(settings, videos):
             "or `prepare folder --validation 0.2`"
         )
     counts = Counter(row.label for row in videos.split("train").rows)
-    one = not videos.multi_label
+    one = not videos.multi_label and settings.arch != "linear"  # which takes no --balance
     if one and settings.recipe.balance == "none" and balance.is_uneven(list(counts.elements())):
         yield (
             f"classes have {min(counts.values())} to {max(counts.values())} training videos: small "

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flaxvid import errors
-from flaxvid.data import embeddings, sources
 from flaxvid.models import frame_encoders
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
+from flaxvid.runs import datasets, pretrained_encoder
 from flaxvid.runs import options as option_types
-from flaxvid.runs import pretrained_encoder
 
 PIXELS = ("stride", "resize", "jitter", "flip", "center", "clips_per_video")
 
@@ -96,11 +95,6 @@ def _why_no_encoder_weights(options):
     return f"{why}; leave it out"
 
 
-def _is_folder_or_table(options):
-    path = sources.place(options.data.data)
-    return path.exists() and not embeddings.is_stored(path)
-
-
 # Options, whether they have an effect beside the others, and what to say if not.
 RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]], ...] = (
     (
@@ -174,7 +168,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
     ),
     (
         ("group_regex",),
-        _is_folder_or_table,
+        lambda options: datasets.takes_groups(options.data.data),
         lambda options: (
             f"--data {options.data.data} has groups of its own; leave it out, or give a folder of "
             "videos or a manifest"
