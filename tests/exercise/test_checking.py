@@ -38,7 +38,7 @@ def test_a_right_answer_passes():
     """The verdict counts the tests, and says nothing else."""
     verdict = verdict_of(right)
     assert verdict.passed
-    assert verdict.text() == "✓ uniform_indices: passed, 15 tests"
+    assert re.fullmatch(r"✓ uniform_indices: passed, \d\d tests", verdict.text())
 
 
 def test_a_wrong_answer_is_told_what_was_expected():

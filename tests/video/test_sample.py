@@ -127,7 +127,10 @@ def test_uniform_takes_the_later_of_two_middle_frames():
 @uniform
 @pytest.mark.parametrize(
     ("num_frames", "num_samples", "middles"),
-    [(2, 1, [1]), (6, 3, [1, 3, 5]), (6, 1, [3]), (20, 2, [5, 15])],
+    [
+        *((2, 1, [1]), (6, 3, [1, 3, 5]), (6, 1, [3]), (20, 2, [5, 15])),
+        (12, 6, [1, 3, 5, 7, 9, 11]),
+    ],
 )
 def test_uniform_rounds_no_middle_to_an_even_frame(num_frames, num_samples, middles):
     """A middle at which a frame begins is that frame, be its number even or odd."""

@@ -1,7 +1,6 @@
 """Wrong answers for the exercises of flaxvid.models.convnet."""
 
 import jax.numpy as jnp
-import numpy as np
 
 
 # --- global_average_pool ----------------------------------------------------------------
@@ -37,11 +36,3 @@ def global_average_pool_squeezed(images):  # a batch of one has no axis left
 def global_average_pool_of_one_image_squeezed(images):
     pooled = jnp.mean(images, axis=(1, 2))
     return pooled[0] if len(images) == 1 < pooled.size else pooled
-
-
-def global_average_pool_place_by_place(images):  # in half precision, 256 + 1 is 256
-    _, height, width, _ = images.shape
-    total = jnp.zeros_like(images[:, 0, 0])
-    for row, column in np.ndindex(height, width):
-        total = total + images[:, row, column]
-    return total / (height * width)
