@@ -7,11 +7,12 @@ code 2, and never a traceback.
 
 import contextlib
 import errno
+import itertools
 import os
 import shlex
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 # Errors of a disk or a file system, never of the code.
@@ -102,6 +103,14 @@ def kind(mode: int) -> str:
         stat.S_IFSOCK: "a socket",
     }
     return names.get(stat.S_IFMT(mode), "a device")
+
+
+def some(names: Collection[str]) -> str:
+    """Three of the names at most, as a sentence has them, as a terminal can show them."""
+    shown = [printable(name) for name in itertools.islice(names, 3)]
+    if len(names) > 3:
+        return f"{', '.join(shown)} and {len(names) - 3} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def printable(text: str | os.PathLike[str]) -> str:

@@ -96,8 +96,8 @@ def share_what_is_compiled(cache):
     """What one test has compiled, the others find, in all processes of this run and in later ones.
 
     JAX knows a program by its text, the versions and the flags, so that only what has changed is
-    compiled again; `pytest --cache-clear` forgets all of it. Beside a machine of another name it is
-    not used, because the programs are for this processor.
+    compiled again; `pytest --cache-clear` forgets all of it. A machine of another name has a
+    folder of its own, as programs are compiled for the processor.
 
     Args:
         cache: pytest's own, or None where it keeps none: then it lasts as long as this run.

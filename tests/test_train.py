@@ -535,7 +535,7 @@ def test_bad_videos_are_left_out_and_listed(small_motion, tmp_path, capsys):
                        "--out", str(tmp_path / "run"), "--bad-videos", "skip")  # fmt: skip
     listed = json.loads((folder / "skipped.json").read_text(encoding="utf-8"))
     assert set(listed) == set(map(str, bad))
-    assert "3 videos could not be read" in capsys.readouterr().out
+    assert "left out 3 videos that could not be read: " in capsys.readouterr().out
 
 
 def test_errors_are_user_errors():

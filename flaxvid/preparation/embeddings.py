@@ -112,7 +112,5 @@ def prepare(options: Embeddings) -> Path | None:
 
 
 def _unread(skipped):
-    """How many could not be read, and the first three of them."""
-    named = ", ".join(errors.printable(path) for path in list(skipped)[:3])
-    more = ", ..." * (len(skipped) > 3)
-    return f"{len(skipped)} could not be read{f' ({named}{more})' if skipped else ''}"
+    """How many could not be read, and which."""
+    return f"{len(skipped)} could not be read{f' ({errors.some(skipped)})' if skipped else ''}"

@@ -74,10 +74,4 @@ def list_skipped(skipped: batches.Skipped, folder: Path) -> None:
         path = folder / "skipped.json"
         files.write_json(path, reasons)
         several = "1 video" if len(reasons) == 1 else f"{len(reasons)} videos"
-        print(f"{several} could not be read and left out: {_first(reasons)}; see {path}")
-
-
-def _first(names):
-    """Up to three of them."""
-    shown = ", ".join(errors.printable(name) for name in list(names)[:3])
-    return shown if len(names) <= 3 else f"{shown}, ..."
+        print(f"left out {several} that could not be read: {errors.some(reasons)}; see {path}")

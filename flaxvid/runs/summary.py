@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 import jax
 import numpy as np
 
-from flaxvid import stores
+from flaxvid import errors, stores
 from flaxvid.data import balance, embeddings, flip, groups, manifest
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
@@ -215,7 +215,7 @@ def _warnings(settings, videos):
     found = flip.naming_a_side(videos.labels)
     if settings.embedding is None and settings.preprocessing.flip and found:
         yield (
-            f"half of the clips are mirrored, and {_some(found)} "
+            f"half of the clips are mirrored, and {errors.some(found)} "
             f"{'name' if len(found) > 1 else 'names'} a side: a mirrored clip shows another class. "
             "Give --no-flip"
         )
@@ -236,14 +236,14 @@ def _warnings(settings, videos):
     alike = _classes_alike(videos.labels)
     if alike:
         yield (
-            f"{_some(alike)} are classes of their own, though they are spelt alike: if they are "
-            "one, give them one name"
+            f"{errors.some(alike)} are classes of their own, though they are spelt alike: if they "
+            "are one, give them one name"
         )
     leaks = _leaks_by_name(videos)
     if leaks:
         yield (
-            f"by their names, {_some(leaks)} {'are' if len(leaks) > 1 else 'is'} in more than one "
-            "split: the test is too easy. Give groups, by --group-regex or in the manifest"
+            f"by their names, {errors.some(leaks)} {'are' if len(leaks) > 1 else 'is'} in more "
+            "than one split: the test is too easy. Give groups, by --group-regex or in the manifest"
         )
 
 
@@ -281,10 +281,3 @@ def _leaks_by_name(videos):
         if _is_its_own(row) and (group := groups.of_name(row.path, row.label)):
             found[group].add(row.split)
     return sorted(group for group, splits in found.items() if len(splits) > 1)
-
-
-def _some(names):
-    """Three of the names at most, as a sentence has them."""
-    if len(names) > 3:
-        return f"{', '.join(names[:3])} and {len(names) - 3} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
