@@ -247,8 +247,8 @@ def nothing_decoded(file: File) -> errors.VideoError:
     if file.codec.name == "webp":
         return errors.VideoError(
             file.path,
-            "FFmpeg can't decode animated WebP: convert it to GIF with another program, such as "
-            "Pillow or ImageMagick",
+            "this FFmpeg can't decode animated WebP: install av>=19, which takes Python 3.12, or "
+            "convert it to GIF with another program, such as Pillow or ImageMagick",
         )
     return errors.VideoError(
         file.path,

@@ -275,7 +275,7 @@ VP8 = {"codec": "libvpx", "options": {**RICH, "qmax": "4", "deadline": "realtime
 VP9 = {**VP8, "codec": "libvpx-vp9"}
 AV1 = {
     "codec": "libsvtav1",
-    "options": {"crf": "4", "preset": "12", "g": str(GROUP), "svtav1-params": "lp=1"},
+    "options": {"crf": "4", "preset": "8", "g": str(GROUP), "svtav1-params": "lp=1"},
 }
 MJPEG = {"codec": "mjpeg", "pixels": "yuvj420p", "options": {"b": "9000000", "qmin": "1"}}
 FFV1 = {
