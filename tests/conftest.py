@@ -196,15 +196,23 @@ def leave_out_long_ones(config, items):
     items[:] = [item for item in items if item not in left_out]
 
 
+def pytest_ignore_collect(collection_path, config):
+    """With --device=gpu other tests are not even imported: what they need may not be there."""
+    if config.getoption("--device") == "gpu" and collection_path.is_relative_to(ROOT / "tests"):
+        parts = collection_path.relative_to(ROOT / "tests").parts
+        if parts and parts[0] not in ON_AN_ACCELERATOR:
+            return True
+    return None
+
+
 def pytest_collection_modifyitems(config, items):
     # Two processes end together if what takes a minute or more is not left for the end.
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
     if config.getoption("--device") == "gpu":
-        here = Path(__file__).parent
-        items[:] = [
-            item for item in items if item.path.relative_to(here).parts[0] in ON_AN_ACCELERATOR
-        ]
+        of_a_cpu = [item for item in items if item.get_closest_marker("cpu")]
+        config.hook.pytest_deselected(items=of_a_cpu)
+        items[:] = [item for item in items if item not in of_a_cpu]
     if config.getoption("--mine") is None:
         leave_out_long_ones(config, items)
         return

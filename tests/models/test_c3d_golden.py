@@ -74,14 +74,19 @@ def test_convolutions_are_those_of_pytorch(conv, name, shape):
 
 
 def test_gradients_are_those_of_pytorch():
-    """What conv1 passes back to its kernel and to its clip agrees within 1e-5."""
+    """What conv1 passes back to its kernel and to its clip agrees within 1e-5.
+
+    Gradients of the clip are as large as 11, and a GPU adds them up in another order: 1.7e-5 on an
+    H200.
+    """
     video = inputs("conv1", 2, 3, 4, 7, 6)
     kernel = jnp.asarray(weights.conv_kernel(arrays("conv1")["conv1.weight"]))
     probe = inputs("probe", *GOLDEN["conv1"].shape)
     of_video, of_kernel = jax.grad(
         lambda video, kernel: jnp.sum(convolution.conv3d(video, kernel) * probe), (0, 1)
     )(video, kernel)
-    np.testing.assert_allclose(of_video, expected("conv1/gradient of inputs"), rtol=0, atol=1e-5)
+    within = 1e-5 if jax.default_backend() == "cpu" else 1e-4
+    np.testing.assert_allclose(of_video, expected("conv1/gradient of inputs"), rtol=0, atol=within)
     theirs = weights.conv_kernel(GOLDEN["conv1/gradient"])
     np.testing.assert_allclose(of_kernel, theirs, rtol=1e-5, atol=1e-5)
 

@@ -59,6 +59,7 @@ def temporary(function, *shapes):
     return jax.jit(slopes).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.cpu
 def test_many_tokens_on_a_cpu_never_have_all_their_scores():
     """Neither forwards nor kept for the backward pass: of two heads they are 8 MB."""
     shapes = [attend_shapes(1, MANY)] * 3
@@ -85,6 +86,7 @@ def taken(batch, tokens):
     return seen[0]
 
 
+@pytest.mark.cpu
 def test_few_tokens_open_batches_and_other_devices_have_the_formula(monkeypatch):
     """What is exported with an open batch is for every platform, and takes no loop along."""
     (batch,) = jax.export.symbolic_shape("batch")
@@ -95,6 +97,7 @@ def test_few_tokens_open_batches_and_other_devices_have_the_formula(monkeypatch)
     assert not taken(2, MANY)
 
 
+@pytest.mark.cpu
 def test_a_module_takes_it_unless_it_drops_or_is_a_learners(monkeypatch):
     """A learner's formula is not passed over, nor is dropout."""
     module = attention.Attention(16, 2, dropout=0.5, rngs=nnx.Rngs(0))

@@ -88,7 +88,7 @@ def test_the_device_decides(name, monkeypatch):
 
 def test_another_device_by_default_decides(monkeypatch):
     """Beside a GPU, a program that is traced for the CPU is the CPU's."""
-    cpu = jax.devices()[0]
+    cpu = jax.devices("cpu")[0]
     monkeypatch.setattr(jax, "devices", lambda *_: [H200])
     with jax.default_device(cpu):
         assert fused_attention.here(jnp.zeros((1, 2), HALF)) is None

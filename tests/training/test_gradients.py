@@ -109,6 +109,7 @@ def on_two_devices(batch, loss_of=loss_of, **options):
     return on_each(PARAMS, STATS, halves, KEY)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
 @pytest.mark.parametrize("weight", [[1] * 6, [1, 1, 1, 0, 0, 1], [1, 0, 1, 0, 0, 0]])
 def test_devices_find_the_gradient_of_the_batch(weight):
@@ -120,6 +121,7 @@ def test_devices_find_the_gradient_of_the_batch(weight):
     np.testing.assert_allclose(slopes["kernel"], [expected] * 2, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
 def test_a_device_keeps_the_logits_of_its_rows():
     """Logits are not added up: each device has those of its three rows."""
@@ -130,6 +132,7 @@ def test_a_device_keeps_the_logits_of_its_rows():
     np.testing.assert_allclose(logits[..., 0], expected, rtol=1e-5)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
 def test_devices_have_chances_of_their_own():
     """What dropout draws on one device is not what it draws on the other."""
@@ -137,6 +140,7 @@ def test_devices_have_chances_of_their_own():
     assert not np.any(np.asarray(logits[0, :, 1]) == np.asarray(logits[1, :, 1]))
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
 def test_devices_differentiate_with_what_they_are_given():
     """A `differentiate` that doubles every slope doubles their sum, and leaves the loss alone."""
@@ -147,6 +151,7 @@ def test_devices_differentiate_with_what_they_are_given():
     np.testing.assert_allclose(slopes["kernel"], [2 * expected] * 2, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
 def test_statistics_are_the_mean_over_devices():
     """Running statistics stay the same on all devices: the mean of what each would have.
@@ -158,6 +163,7 @@ def test_statistics_are_the_mean_over_devices():
     np.testing.assert_allclose(stats["sum"], [batch["inputs"].sum() / 2] * 2, rtol=1e-5)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
 def test_the_gradient_comes_back_from_other_devices():
     """As through a BatchNorm over devices: a row moves the mean, and so the loss elsewhere."""

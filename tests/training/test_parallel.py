@@ -138,6 +138,7 @@ def test_eight_devices_give_the_numbers_of_one(on_one_device):
         np.testing.assert_allclose(np.array(rows)[:, losses], expected, atol=1e-6)
 
 
+@pytest.mark.cpu
 def test_fsdp_keeps_a_share_on_each_device():
     """Of a kernel 32 x 96, a device holds 32 x 48; small leaves stand on both, Adam's means too."""
     parts = states.split(former(nnx.Rngs(0)))
@@ -166,6 +167,7 @@ class Deep(nnx.Module):
         return jnp.mean(tokens**2)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("how", ["mesh", "fsdp"])
 def test_remat_saves_memory_in_the_compiled_step(how):
     """Not only in what JAX keeps for the backward pass: XLA for CPUs would undo it."""
@@ -196,6 +198,7 @@ def held(shape, how, devices=2):
     return placed["head"][0].shard_shape(shape)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.parallel.shardings")
 def test_fsdp_cuts_the_longest_axis():
     """Of 40 x 96 a device holds 40 x 48, and of 96 x 40 it holds 48 x 40."""
@@ -204,6 +207,7 @@ def test_fsdp_cuts_the_longest_axis():
     assert held((3, 16, 64, 30), "fsdp") == (3, 16, 32, 30)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.parallel.shardings")
 def test_fsdp_cuts_an_axis_that_divides():
     """95 rows do not divide over two devices, so the 40 columns are cut; 41 x 43 stays whole."""
@@ -211,6 +215,7 @@ def test_fsdp_cuts_an_axis_that_divides():
     assert held((41, 43), "fsdp") == (41, 43)
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.parallel.shardings")
 def test_fsdp_leaves_small_leaves_whole():
     """1,022 numbers are not worth it, 1,024 are; and a single number can't be cut."""
@@ -221,6 +226,7 @@ def test_fsdp_leaves_small_leaves_whole():
     assert held((), "fsdp") == ()
 
 
+@pytest.mark.cpu
 @pytest.mark.exercise("training.parallel.shardings")
 @pytest.mark.parametrize("how", ["mesh", "pmap"])
 def test_other_ways_keep_the_whole_state_everywhere(how):
@@ -228,6 +234,7 @@ def test_other_ways_keep_the_whole_state_everywhere(how):
     assert held((40, 96), how) == (40, 96)
 
 
+@pytest.mark.cpu
 def test_batch_is_cut_and_state_is_copied():
     """Each of two devices holds 3 of 6 rows, and all of the state."""
     mesh = parallel.data_mesh(6)
@@ -238,6 +245,7 @@ def test_batch_is_cut_and_state_is_copied():
     assert [shard.data.shape for shard in state.addressable_shards] == [(4,), (4,)]
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     ("batch_size", "pieces", "message"),
     [
