@@ -44,7 +44,7 @@ class Progress:
         silent: bool = False,
     ):
         self._start, self._total, self._silent = start, total, silent
-        self._began = self._last_line = time.monotonic()
+        self._last_line, self._timed_from = time.monotonic(), None
         self._every = seconds_between_lines
         self._bar = None
         if _live() and not silent:
@@ -58,7 +58,9 @@ class Progress:
             self._bar.close()
 
     def advance(self) -> None:
-        """One step is done."""
+        """One step is done; the first took the time of compiling too, and the others won't."""
+        if self._timed_from is None:
+            self._start, self._timed_from = self._start + 1, time.monotonic()
         if self._bar is not None:
             self._bar.update()
 
@@ -78,8 +80,11 @@ class Progress:
         now = time.monotonic()
         if now - self._last_line >= self._every or step == self._total:
             self._last_line = now
-            left = (now - self._began) / (step - self._start) * (self._total - step)
-            self.say(f"step {step}/{self._total}  {figures}  {duration(left)} left")
+            left = ""
+            if self._timed_from is not None and step > self._start:
+                each = (now - self._timed_from) / (step - self._start)
+                left = f"  {duration(each * (self._total - step))} left"
+            self.say(f"step {step}/{self._total}  {figures}{left}")
 
     def say(self, line: str) -> None:
         """A line of its own that stays, above the bar."""

@@ -31,6 +31,17 @@ def test_log_has_few_lines(capsys):
     )
 
 
+def test_the_time_left_is_without_compiling(monkeypatch, capsys):
+    """A first step of 100 seconds, and others of one: 37 are left after the third of 40."""
+    now = iter([0.0, 100.0, 102.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    with progress.Progress(0, 40) as bar:
+        for _ in range(3):
+            bar.advance()
+        bar.show(3, loss=0.5, accuracy=None, clips_per_second=12.3)
+    assert capsys.readouterr().err == "step 3/40  loss 0.500  12 clips/s  37 s left\n"
+
+
 def test_track_gives_every_item(capsys):
     """The items pass through; a log has one line before and one after."""
     assert list(progress.track([3, 1, 2], 3, "drawing", "clip")) == [3, 1, 2]

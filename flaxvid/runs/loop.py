@@ -66,13 +66,15 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
 
     warned = False
     with progress.Progress(start, total, silent=not distributed.first()) as bar:
-        window, window_began = [], time.monotonic()
+        window, window_began, timed_from = [], time.monotonic(), (0, 0.0)
         while number < total and not patience.over:
             number += 1
             profile.step(number)
             state, measured = job.train_step(state, next(job.data))
             window.append(measured)
             bar.advance()
+            if number == start + 1:  # the rate is one without compiling
+                timed_from = len(window), time.monotonic()
 
             judging = number % eval_every == 0 or number == total
             logging = number % settings.run.log_every == 0 or judging
@@ -80,9 +82,11 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
             last = (logging or jax.process_count() == 1) and asked_to_stop(job)
             if logging or last:
                 mean = {key: float(np.mean([m[key] for m in window])) for key in measured}
-                seconds = time.monotonic() - window_began
-                clips = len(window) * batch_size / seconds
-                window, window_began = [], time.monotonic()
+                now = time.monotonic()
+                seconds = now - window_began
+                untimed, since = timed_from if timed_from[0] < len(window) else (0, window_began)
+                clips = (len(window) - untimed) * batch_size / (now - since)
+                window, window_began, timed_from = [], now, (0, now)
                 found, judged = mean, {}
                 if judging and not metrics.not_finite(found):
                     judged = job.judge(state.weights(), state.stats)
@@ -128,6 +132,7 @@ def learn(job: Job, state: states.TrainState) -> states.TrainState:
                 if distributed.first():
                     curves.save(log.read(), folder / "curves.png")
                 window_began = time.monotonic()
+                timed_from = 0, window_began
             elif last:
                 log.flush()
                 job.checkpoints.save(state, job.data.get_state(), checkpoint.NOT_JUDGED)

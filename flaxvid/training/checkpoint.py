@@ -4,6 +4,7 @@ A thin wrapper around Orbax, which writes in the background and renames when don
 not there. `training/saved.py` reads them.
 """
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -20,6 +21,14 @@ KEPT_NEWEST = 2
 SMALL = 2**20  # bytes; Orbax reads files of this kind as soon as a folder is opened
 NOT_JUDGED = saved.NOT_JUDGED
 CheckpointError = saved.CheckpointError
+
+
+def _is_for_the_user(record):
+    return not str(record.msg).startswith("Waiting for previous save")
+
+
+# How long Orbax waited for itself would stand in the middle of the progress.
+logging.getLogger("absl").addFilter(_is_for_the_user)
 
 
 class Checkpoints:

@@ -1,5 +1,6 @@
 """Checkpoints: what is saved comes back bit for bit, or is refused by name."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,15 @@ def test_checkpoint_that_was_not_judged_is_never_the_best(tmp_path):
         checkpoints.save(state_of(step=2), {}, checkpoint.NOT_JUDGED)
         checkpoints.wait()
         assert (checkpoints.newest(), checkpoints.best()) == (2, 1)
+
+
+def test_orbax_does_not_speak_into_the_progress():
+    """Nor of how long it waited for itself; other warnings are shown."""
+    kept, logger = [], logging.getLogger("absl")
+    for text in ("Waiting for previous save to complete took %f seconds.", "another, of %f"):
+        record = logger.makeRecord("absl", logging.WARNING, "", 0, text, (1.5,), None)
+        kept.append(bool(logger.filter(record)))
+    assert kept == [False, True]
 
 
 def test_nothing_saved(tmp_path):
