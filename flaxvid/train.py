@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from flaxvid import errors, exercise
+from flaxvid import errors, exercise, stores
 from flaxvid.data import balance, batches
 from flaxvid.evaluation import inference, overfitting
 from flaxvid.exercise import mine
@@ -206,7 +206,7 @@ def _train(chosen, began, at_end):
             newest = checkpoints.newest()
             if newest is not None:
                 _refuse_fewer_steps(settings, total, newest)
-                _refuse_changes_at_the_end(settings, total, newest)
+                _refuse_changes_at_the_end(settings, total, newest, aim.score)
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
             if distributed.first() and (changed := config.update(folder, settings, newest or 0)):
@@ -271,16 +271,22 @@ def _refuse_fewer_steps(settings, total, done):
         )
 
 
-def _refuse_changes_at_the_end(settings, total, done):
+def _refuse_changes_at_the_end(settings, total, done, score):
     """No step would be done with them, but the run would say so."""
+    patience, log = settings.recipe.patience, stores.path(settings.run.out) / "metrics.jsonl"
+    rows = metrics_log.read(log) if patience is not None and log.exists() else []
     if total == done:
-        changed = config.before_the_change(config.load(settings.run.out), settings)
-        if changed:
-            raise errors.UserError(
-                f"--resume {settings.run.resume}: that run has done all of its {done} steps, and "
-                f"{', '.join(changed)} would change nothing: give more by --steps or --epochs, or "
-                "start a new run"
-            )
+        ended, more = f"has done all of its {done} steps", "more by --steps or --epochs"
+    elif loop.Patience(patience, [row for row in rows if row["step"] <= done], score).over:
+        ended, more = f"ended after {done} steps by --patience {patience}", "a larger --patience"
+    else:
+        return
+    changed = config.before_the_change(config.load(settings.run.out), settings)
+    if changed:
+        raise errors.UserError(
+            f"--resume {settings.run.resume}: that run {ended}, and {', '.join(changed)} would "
+            f"change nothing: give {more}, or start a new run"
+        )
 
 
 def _by_size(settings, loader, total):

@@ -231,6 +231,14 @@ def test_patience_ends_a_run_that_gets_no_better(small_motion, tmp_path, monkeyp
     assert "stopped at step 4: 1 evaluation without a better accuracy" in said
     assert "test top-1" in said
     assert metrics_log.read(folder / "metrics.jsonl")[-1]["best_step"] == 2
+    # No step would be done at another rate, unless more evaluations are allowed.
+    saved = config.load(folder)
+    code, said = command(capsys, "--resume", folder, "--learning-rate", "0.25")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "ended after 4 steps by --patience 1, and recipe.learning_rate would change" in said
+    assert config.load(folder) == saved
+    run_train("--resume", str(folder), "--patience", "9", "--steps", "12")
+    assert metrics_log.read(folder / "metrics.jsonl")[-1]["step"] == 12
 
 
 def test_damaged_newest_checkpoint_costs_only_its_steps(whole, small_motion, tmp_path, capsys):
