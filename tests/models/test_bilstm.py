@@ -151,8 +151,20 @@ def test_scan_goes_on_from_the_state_before():
     def double(state, inputs):
         return 2 * state + inputs
 
-    last, _ = bilstm.masked_scan(double, jnp.asarray([[1.0], [0.0]]), frames, mask_of(2, 1, time=2))
-    assert last.tolist() == [[2 * (2 * 1 + 1) + 2], [5.0]]
+    last, _ = bilstm.masked_scan(double, jnp.asarray([[1.0], [0.0]]), frames, mask_of(2, 2, time=2))
+    assert last.tolist() == [[2 * (2 * 1 + 1) + 2], [2 * (2 * 0 + 5) + 6]]
+
+
+@scan
+def test_scan_keeps_the_state_of_each_row_by_itself():
+    """A state that doubles at every frame still stays as it is where a frame is padding, and only
+    in the rows of clips for which it is.
+    """
+    frames = jnp.asarray([[1.0, 2.0], [5.0, 6.0]])[:, :, None]
+    last, _ = bilstm.masked_scan(
+        lambda state, inputs: 2 * state + inputs, jnp.ones((2, 1)), frames, mask_of(2, 1, time=2)
+    )
+    assert last.tolist() == [[2 * (2 * 1 + 1) + 2], [2 * 1 + 5]]
 
 
 @scan
