@@ -36,6 +36,7 @@ def below(low: float | int, high: float | int) -> bounds.Interval:
 
 
 THREADS = between(1, 1024)
+WORKERS = between(0, 1024)
 SEED = between(0, 2**32 - 1)
 PROBABILITY = between(0, 1)
 STEPS = between(1, 10**12)

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 
 from flaxvid import errors, exercise, stores
-from flaxvid.data import balance, batches
+from flaxvid.data import balance, batches, processes
 from flaxvid.evaluation import inference, overfitting
 from flaxvid.exercise import mine
 from flaxvid.models import cost
@@ -161,11 +161,16 @@ def _train(chosen, began, at_end):
         print(introduce(start=0))
         print(dry_run.report(settings, videos, parts, state, train_step, put_batch, total))
         return None
+    if settings.data.workers:
+        clip = settings.preprocessing.num_frames * settings.preprocessing.crop_size**2 * 3
+        share = batch_size // jax.process_count()
+        processes.refuse_too_large(share * clip, settings.data.workers)
     decoded = batches.train_batches(
         balance.balanced(loaders["train"], recipe.balance),
         batch_size,
         seed=settings.run.seed,
         threads=threads,
+        workers=settings.data.workers,
         clips_per_video=settings.data.clips_per_video,
         process=jax.process_index(),
         processes=jax.process_count(),

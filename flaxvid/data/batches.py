@@ -22,6 +22,7 @@ from jaxtyping import Int64, UInt8
 from flaxvid import errors
 from flaxvid.data import manifest as manifests
 from flaxvid.data import packed
+from flaxvid.data import processes as decoding
 from flaxvid.video import decode, preprocess, selection, transform
 
 Batch = dict[str, np.ndarray]
@@ -47,6 +48,10 @@ class Skipped:
         """A copy: path -> why it was skipped."""
         with self._lock:
             return dict(self._reasons)
+
+    def __reduce__(self):
+        """Another process has a list of its own."""
+        return Skipped, ()
 
 
 @runtime_checkable
@@ -152,10 +157,11 @@ def train_batches(
     *,
     seed: int,
     threads: int = 2,
+    workers: int = 0,
     clips_per_video: int = 1,
     process: int = 0,
     processes: int = 1,
-) -> grain.DatasetIterator:
+) -> grain.DatasetIterator | decoding.FromProcesses:
     """Endless shuffled batches; every video once an epoch, or `clips_per_video` times.
 
     The iterator's `get_state()` and `set_state()` move it to the exact place, random crops
@@ -167,6 +173,7 @@ def train_batches(
         batch_size: clips of a batch, over all processes.
         seed: of the order, the choice of frames and the crops.
         threads: that decode.
+        workers: processes that decode in the place of threads; 0 is none.
         clips_per_video: clips of every video in an epoch, at least 1.
         process: the number of this process, from 0.
         processes: how many there are.
@@ -194,6 +201,8 @@ def train_batches(
     if processes > 1:
         dataset = dataset[process::processes]
     dataset = dataset.batch(batch_size // processes, drop_remainder=True)
+    if workers:
+        return decoding.FromProcesses(dataset, loader, workers)
     return iter(dataset.to_iter_dataset(_read_options(threads)))
 
 
@@ -204,7 +213,11 @@ class Prefetched:
     """
 
     def __init__(
-        self, batches: grain.DatasetIterator, put: Callable[[Batch], Any], *, ahead: int = 1
+        self,
+        batches: grain.DatasetIterator | decoding.FromProcesses,
+        put: Callable[[Batch], Any],
+        *,
+        ahead: int = 1,
     ):
         self._batches, self._put, self._ahead = batches, put, ahead
         self._waiting: collections.deque = collections.deque()
@@ -231,7 +244,7 @@ class Prefetched:
         self._position = state
 
     def close(self) -> None:
-        """Ends the threads that decode."""
+        """Ends the threads or processes that decode."""
         self._waiting.clear()
         self._batches.close()
 

@@ -68,6 +68,9 @@ class Data:
     """Accept groups that are in more than one split."""
     threads: Annotated[int, ranges.THREADS] = 2
     """Decoding threads."""
+    workers: Annotated[int, ranges.WORKERS] = 0
+    """In training, processes that decode in place of threads, each with a Python of its own: for
+    many cores, as threads share Python's lock. 0: threads."""
     encoder: str = "lite0"
     """Network that makes embeddings, for models of them. Of frames: lite0, resnet18, densenet121;
     of whole clips: videomae, vivit, vjepa2, videoprism, timesformer, with --encoder-weights.

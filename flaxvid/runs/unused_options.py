@@ -154,6 +154,21 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
         ),
     ),
     (
+        ("workers",),
+        _sees("video"),
+        lambda options: (
+            f"{options.arch} sees embeddings, for which nothing is decoded in training; --threads "
+            "is for making them"
+        ),
+    ),
+    (
+        ("workers",),
+        lambda options: options.run.mine is None,
+        lambda _options: (
+            "other processes would not have your functions of --mine; leave one of the two out"
+        ),
+    ),
+    (
         ("balance",),
         lambda options: options.arch != "linear",
         lambda _options: "linear is solved over all videos at once; leave it out",

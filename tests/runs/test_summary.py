@@ -250,6 +250,8 @@ def test_classes_of_unlike_numbers_are_said(tmp_path):
         ("--encoder-weights hf:one/two", "--encoder-weights: is of models with an encoder"),
         ("--arch bert --flip", "--flip: bert sees embeddings"),
         ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
+        ("--arch bert --workers 2", "--workers: bert sees embeddings"),
+        ("--mine my.py --workers 2", "--workers: other processes would not have your functions"),
         ("--arch linear --balance loss", "--balance: linear is solved over all videos at once"),
         ("--arch tcn --center clip", "--center: tcn sees embeddings"),
         ("--group-regex a", "--group-regex: --data motion has groups of its own"),
@@ -269,7 +271,7 @@ def test_options_that_do_something_are_not_refused():
     """The same ones where they belong."""
     for words in (
         "--schedule step --milestones 0.5 --optimizer sgd --momentum 0.8",
-        "--augment 2 --magnitude 0.5 --warmup 0.1 --flip",
+        "--augment 2 --magnitude 0.5 --warmup 0.1 --flip --workers 2",
         "--arch bert --encoder resnet18 --encoder-weights hf:one/two",
         "--arch conv_lstm --size base --encoder-weights hf:one/two --freeze ^encoder/",
         "--weights hf:one/two --freeze ^blocks",
