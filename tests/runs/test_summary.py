@@ -251,7 +251,10 @@ def test_classes_of_unlike_numbers_are_said(tmp_path):
         ("--arch bert --flip", "--flip: bert sees embeddings"),
         ("--arch bilstm --stride 2", "--stride: bilstm sees embeddings"),
         ("--arch bert --workers 2", "--workers: bert sees embeddings"),
-        (f"--mine {__file__} --workers 2", "--workers: other processes would not have your functions"),
+        (
+            f"--mine {__file__} --workers 2",
+            "--workers: other processes would not have your functions",
+        ),
         ("--arch linear --balance loss", "--balance: linear is solved over all videos at once"),
         ("--arch tcn --center clip", "--center: tcn sees embeddings"),
         ("--group-regex a", "--group-regex: --data motion has groups of its own"),
