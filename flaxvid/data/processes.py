@@ -43,10 +43,11 @@ class FromProcesses:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        """
+        """The next batch, once its process has made it.
+
         Raises:
             VideoError: of a video that can't be read.
-            UserError: if a process ends, or if there is too little shared memory.
+            UserError: if a process has ended.
         """
         if self._made is None:
             self._made = self._start()
