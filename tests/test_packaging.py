@@ -15,6 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 BY_HAND = {"jax2onnx"}
 # Packages that are imported by another name than they are installed by.
 INSTALLED_AS = {
+    "absl": "absl-py",
     "cv2": "opencv-python-headless",
     "mlflow": "mlflow-skinny",
     "orbax": "orbax-checkpoint",
