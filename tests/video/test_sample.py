@@ -487,7 +487,7 @@ def test_natural_order_counts():
 def test_natural_order_counts_long_numbers():
     """A number of eighteen digits counts to the last one, with or without a zero before it."""
     times = (20261126, 120261126, 20261126235959, 10**17 + 1, f"0{10**17 + 2}", 10**19, 10**20)
-    names = [f"frame_{i}.jpg" for i in (999, *times)]
+    names = [f"frame_{i}.jpg" for i in (*range(12), 999, 1000, *times)]
     assert sorted(sorted(names), key=sample.natural_key) == names
 
 
