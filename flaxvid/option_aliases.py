@@ -15,7 +15,7 @@ OTHERS = {
     "tensorboard": "--track tensorboard",
     "num-layers": "--model.depth {}",
     "num-encoder-layers": "--model.depth {}",
-    "num-workers": "--workers {0}, or --threads {0}",
+    "num-workers": "--threads {0}, or in training --workers {0},",
     "gpu-id": "CUDA_VISIBLE_DEVICES={} before the command",
     "opt-lvl": "--precision bf16",
     "model": "--arch {}",

@@ -52,7 +52,7 @@ def said(*arguments):
     [
         (("--lr", "1e-4"), "--lr is --learning-rate 1e-4 here"),
         (("--num_layers", "1"), "--num_layers is --model.depth 1 here"),
-        (("--num-workers=4",), "--num-workers is --workers 4, or --threads 4 here"),
+        (("--num-workers=4",), "--num-workers is --threads 4, or in training --workers 4, here"),
         (("--gpu_id", "1"), "--gpu_id is CUDA_VISIBLE_DEVICES=1 before the command here"),
         (("--opt_lvl", "1"), "--opt_lvl is --precision bf16 here"),
         (("--model", "bert"), "--model is --arch bert here"),
