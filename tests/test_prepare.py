@@ -245,4 +245,6 @@ def test_workers_of_beam_need_a_place_for_findings(run, flat):
 
 def test_words_of_others_are_told(run, flat):
     """The line that says what an option is called here."""
-    assert "--num_workers is --threads 4, or in training" in run("frames", flat, "out", "--num_workers", "4")
+    assert "--num_workers is --threads 4, or in training" in run(
+        "frames", flat, "out", "--num_workers", "4"
+    )
