@@ -161,16 +161,14 @@ def _train(chosen, began, at_end):
         print(introduce(start=0))
         print(dry_run.report(settings, videos, parts, state, train_step, put_batch, total))
         return None
-    if settings.data.workers:
-        clip = settings.preprocessing.num_frames * settings.preprocessing.crop_size**2 * 3
-        share = batch_size // jax.process_count()
-        processes.refuse_too_large(share * clip, settings.data.workers)
+    share, workers = batch_size // jax.process_count(), settings.data.workers
+    processes.refuse_too_large(settings.preprocessing, share, workers)
     decoded = batches.train_batches(
         balance.balanced(loaders["train"], recipe.balance),
         batch_size,
         seed=settings.run.seed,
         threads=threads,
-        workers=settings.data.workers,
+        workers=workers,
         clips_per_video=settings.data.clips_per_video,
         process=jax.process_index(),
         processes=jax.process_count(),

@@ -21,6 +21,7 @@ import numpy as np
 from absl import flags
 
 from flaxvid import errors
+from flaxvid.video import preprocess
 
 AHEAD = 2  # batches that each process has made before they are asked for
 SHARED = Path("/dev/shm")
@@ -91,18 +92,20 @@ class FromProcesses:
             self._made = None
 
 
-def refuse_too_large(batch: int, count: int) -> None:
+def refuse_too_large(settings: preprocess.Preprocessing, batch_size: int, count: int) -> None:
     """Shared memory that is too small ends a process in the middle of a run, without a word.
 
     Args:
-        batch: bytes of one.
-        count: processes.
+        settings: what a clip is.
+        batch_size: clips of a batch.
+        count: processes; 0 needs none.
 
     Raises:
         UserError: if the batches that are made ahead do not fit.
     """
-    if not SHARED.is_dir():
+    if not count or not SHARED.is_dir():
         return
+    batch = batch_size * settings.num_frames * settings.crop_size**2 * 3
     # One in the making and one in use beside those that wait.
     needed, there = (AHEAD + 2) * count * batch, shutil.disk_usage(SHARED).free
     if needed > there:

@@ -23,6 +23,10 @@ def rows_of(videos, **options):
     return batches.VideoRows(videos.split("train"), SETTINGS, **options)
 
 
+def clips_of(pixels):
+    return preprocess.Preprocessing(num_frames=8, crop_size=pixels)
+
+
 def equal(one, other):
     assert set(one) == set(other)
     for name, values in one.items():
@@ -71,8 +75,9 @@ def test_shared_memory_that_is_too_small_is_refused(monkeypatch):
     monkeypatch.setattr(processes.shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(processes, "SHARED", pathlib.Path("/"))
     with pytest.raises(errors.UserError, match="take 154 MB of shared memory, and / has 64 MB"):
-        processes.refuse_too_large(4 * 8 * 224 * 224 * 3, count=8)
-    processes.refuse_too_large(4 * 8 * 112 * 112 * 3, count=8)
+        processes.refuse_too_large(clips_of(224), batch_size=4, count=8)
+    processes.refuse_too_large(clips_of(112), batch_size=4, count=8)
+    processes.refuse_too_large(clips_of(224), batch_size=4, count=0)
 
 
 def test_a_process_that_dies_is_said(small_motion):
