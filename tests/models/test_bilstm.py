@@ -68,16 +68,21 @@ def test_update_by_hand():
     ("gates", "cell"),
     [([9, -9, 9, 9], 1.0), ([-9, 9, 9, 9], 5.0), ([9, 9, 9, 9], 6.0), ([9, 9, -9, 9], 4.0)],
 )
-@pytest.mark.parametrize("size", [1, 20])
-def test_update_knows_its_gates(gates, cell, size):
-    """In the order take, keep, candidate, show; the cell held 5, the candidate is +1 or -1.
-
-    A sum may be large: a gate of 180 is open and one of -180 shut, and neither is NaN.
-    """
-    gates = size * jnp.asarray([gates], jnp.float32)
-    hidden, new = bilstm.lstm_update(gates, jnp.full((1, 1), 5.0))
+def test_update_knows_its_gates(gates, cell):
+    """In the order take, keep, candidate, show; the cell held 5, the candidate is +1 or -1."""
+    hidden, new = bilstm.lstm_update(jnp.asarray([gates], jnp.float32), jnp.full((1, 1), 5.0))
     np.testing.assert_allclose(new, [[cell]], atol=2e-3)
     np.testing.assert_allclose(hidden, [[np.tanh(cell)]], atol=2e-3)
+
+
+@update
+@pytest.mark.parametrize(("gate", "cell"), [(180, 6.0), (-180, 0.0)])
+def test_update_of_large_gates(gate, cell):
+    """A gate of 180 is open, one of -180 shut, and neither is NaN, though exp(180) is inf."""
+    gates = jnp.asarray([[gate, gate, 180, 180]], jnp.float32)
+    hidden, new = bilstm.lstm_update(gates, jnp.full((1, 1), 5.0))
+    np.testing.assert_allclose(new, [[cell]], atol=1e-6)
+    np.testing.assert_allclose(hidden, [[np.tanh(cell)]], atol=1e-6)
 
 
 @update

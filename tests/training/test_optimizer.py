@@ -54,14 +54,18 @@ def test_total_steps(recipe, videos, batch, steps):
 
 
 @pytest.mark.exercise("training.optimizer.schedule")
-@pytest.mark.parametrize(
-    ("step", "share"),
-    [(0, 0.0), (5, 0.5), (10, 1.0), (55, 0.505), (100, 0.01)],
-)
-def test_cosine_warms_up_and_falls_to_a_hundredth(step, share):
-    """Of 100 steps 10 rise in a line; from 1 at step 10 half a cosine leads to 0.01 at 100."""
-    recipe = recipes.Recipe(learning_rate=0.2, warmup=0.1)
-    rate = optimizer.schedule(recipe, 100)
+@pytest.mark.parametrize(("step", "share"), [(0, 0.0), (1, 0.1), (5, 0.5), (10, 1.0)])
+def test_warm_up_rises_in_a_line(step, share):
+    """In a warm-up of 10 steps the rate is 0 at step 0, a tenth at step 1, and all of it at 10."""
+    rate = optimizer.schedule(recipes.Recipe(learning_rate=0.2, warmup=0.1), 100)
+    np.testing.assert_allclose(rate(step), 0.2 * share, atol=1e-7)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
+@pytest.mark.parametrize(("step", "share"), [(55, 0.505), (100, 0.01)])
+def test_cosine_falls_to_a_hundredth(step, share):
+    """After a warm-up of 10 of 100 steps half a cosine leads from 1 to 0.01, at 55 half-way."""
+    rate = optimizer.schedule(recipes.Recipe(learning_rate=0.2, warmup=0.1), 100)
     np.testing.assert_allclose(rate(step), 0.2 * share, atol=1e-7)
 
 

@@ -72,6 +72,15 @@ def test_cross_entropy_of_the_undecided():
 
 
 @pytest.mark.exercise("training.step.cross_entropy")
+@pytest.mark.parametrize("row", range(4))
+def test_cross_entropy_of_one_row(row):
+    """If one row counts, the mean is its own loss: it is divided by 1."""
+    loss = step.cross_entropy(jnp.asarray(LOGITS), jnp.asarray(LABELS), jnp.eye(4)[row])
+    odds = np.exp(LOGITS[row])
+    np.testing.assert_allclose(loss, -np.log(odds[LABELS[row]] / odds.sum()), rtol=1e-5)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
 def test_cross_entropy_of_no_rows_is_zero():
     """If no row counts the loss and its gradient are 0, not NaN."""
 

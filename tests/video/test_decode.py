@@ -221,10 +221,11 @@ def readable(path):
 
 
 @count
-@pytest.mark.parametrize("num_frames", [1, 2, 40])
+@pytest.mark.parametrize("num_frames", [1, 2, 40, 1234])
 def test_count_of_a_sound_file(write, frames, num_frames):
-    """A file of 1, 2 or 40 frames has as many as were written."""
-    assert decode.count_frames(write("clip.avi", frames[:num_frames])) == num_frames
+    """A file of 1, 2, 40 or 1,234 frames has as many as were written."""
+    small = frames[np.arange(num_frames) % len(frames), :16, :16]
+    assert decode.count_frames(write("clip.avi", small)) == num_frames
 
 
 @count

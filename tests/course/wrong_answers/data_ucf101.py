@@ -30,6 +30,14 @@ def label_and_group_of_the_clip(path):  # every clip its own group: the leak
     return label, Path(path).stem
 
 
+def label_and_group_of_avi_alone(path):  # .mp4 is another name of the same clip
+    if not str(path).endswith(".avi"):
+        raise manifest.ManifestError("not as v_Class_g01_c01.avi")
+    found = _parts(path)
+    label = ucf101.SPELLINGS.get(found["label"], found["label"])
+    return label, f"{label}_g{found['group']}"
+
+
 def label_and_group_of_anything(path):  # holiday.avi gets a class
     parts = Path(path).stem.split("_")
     label = ucf101.SPELLINGS.get(parts[1 % len(parts)], parts[1 % len(parts)])

@@ -51,6 +51,15 @@ def schedule_begins_low(recipe, steps):  # also where there is no warm-up: step 
     return _schedule(recipe, steps)
 
 
+def schedule_warming_up_from_the_first_share(recipe, steps):  # not from 0
+    peak, warmup = recipe.learning_rate, recipe.warmup_steps(steps)
+    start = peak / warmup if warmup else peak
+    cosine = optax.warmup_cosine_decay_schedule(
+        start, peak, warmup, max(steps, warmup + 1), peak / 100
+    )
+    return _schedule(recipe, steps, cosine=cosine)
+
+
 def schedule_warming_up_always(recipe, steps):  # not the cosine alone
     if recipe.schedule != "constant":
         return _schedule(recipe, steps)

@@ -29,6 +29,11 @@ def cross_entropy_over_all_rows(logits, labels, weight, label_smoothing=0.0):  #
     return jnp.mean(weight * _row_losses(logits, labels, label_smoothing))
 
 
+def cross_entropy_over_two_rows_at_least(logits, labels, weight, label_smoothing=0.0):
+    losses = _row_losses(logits, labels, label_smoothing)
+    return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 2.0)
+
+
 def cross_entropy_summed(logits, labels, weight, label_smoothing=0.0):
     return jnp.sum(weight * _row_losses(logits, labels, label_smoothing))
 

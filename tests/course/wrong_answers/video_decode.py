@@ -41,6 +41,11 @@ def count_frames_of_another_name(path):
     return count
 
 
+def count_frames_up_to_a_thousand(path):
+    count = decode.read_frames(path, None).shape[0]
+    return min(count, 1000)
+
+
 # --- read_frames ------------------------------------------------------------------------
 def _read_all(path):
     capture, frames = cv2.VideoCapture(str(path)), []
