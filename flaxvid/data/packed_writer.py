@@ -70,7 +70,10 @@ def pack(
     state = _begin(videos, folder, settings)
     each = each or workers.InTurn()
     shards = _shards(videos, settings.clips_per_shard)
-    missing = [name for name in shards if name not in state["shards"]]
+    lost = packed.damaged_shards(folder)
+    if lost:
+        print(f"{folder}: {errors.some(lost)} missing or damaged: packed again")
+    missing = [name for name in shards if name not in state["shards"] or name in lost]
     write = functools.partial(
         _write_shard,
         labels=videos.labels,

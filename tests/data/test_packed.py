@@ -166,6 +166,27 @@ def test_damage_is_found_and_named(few, tmp_path):
     assert packed.damaged_shards(tmp_path) == [shard.name]
 
 
+@pytest.mark.parametrize("damage", ["gone", "cut short", "one bit"])
+def test_a_damaged_shard_is_packed_again(few, tmp_path, damage, capsys):
+    """Packed once more, a folder is whole again, and what was written anew is said."""
+    packed_writer.pack(few, tmp_path, BEST)
+    shard = tmp_path / "packed-test.array_record-00000-of-00001"
+    packed_writer.pack(few, tmp_path, BEST)
+    assert "damaged" not in capsys.readouterr().out
+    names = sorted(tmp_path.iterdir())
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.unlink()
+    if damage != "gone":
+        shard.write_bytes(data if damage == "one bit" else data[:-100])
+    packed_writer.pack(few, tmp_path, BEST)
+    assert f"{tmp_path}: {shard.name} missing or damaged: packed again" in capsys.readouterr().out
+    assert packed.damaged_shards(tmp_path) == []
+    assert sorted(tmp_path.iterdir()) == names
+    packed.records.cache_clear()
+    assert packed.read_clip(tmp_path / "test#2", range).shape == (16, 64, 64, 3)
+
+
 @pytest.mark.parametrize("name", ["test#99", "elsewhere#0"])
 def test_a_record_that_is_not_there(folder, name):
     """The error names the address."""
