@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from flaxvid import errors, exercise, stores
+from flaxvid import errors, exercise
 from flaxvid.data import balance, batches, processes
 from flaxvid.evaluation import inference, overfitting
 from flaxvid.exercise import mine
@@ -17,7 +17,6 @@ from flaxvid.models import cost
 from flaxvid.runs import (
     compile_cache,
     config,
-    config_file,
     datasets,
     directory,
     dry_run,
@@ -30,9 +29,11 @@ from flaxvid.runs import (
     metrics_log,
     objective,
     options,
+    options_file,
     parsing,
     pretrained_encoder,
     resolve,
+    resuming,
     summary,
     thresholds,
     tracked_pictures,
@@ -74,7 +75,7 @@ def train(chosen: options.TrainOptions) -> Path | None:
     """The story of a run, from options to its directory; None after a dry run or --print-config."""
     began = time.monotonic()
     if chosen.print_config:
-        print(config_file.text(chosen), end="")
+        print(options_file.text(chosen), end="")
         return None
     machine = chosen.machine
     distributed.join(machine.coordinator, machine.num_processes, machine.process_id)
@@ -208,8 +209,7 @@ def _train(chosen, began, at_end):
         if settings.run.resume is not None:
             newest = checkpoints.newest()
             if newest is not None:
-                _refuse_fewer_steps(settings, total, newest)
-                _refuse_changes_at_the_end(settings, total, newest, aim.score)
+                resuming.refuse_unfit(settings, total, newest, aim.score)
                 state, position = checkpoints.restore(newest, state)
                 job.data.set_state(position)
             if distributed.first() and (changed := config.update(folder, settings, newest or 0)):
@@ -263,33 +263,6 @@ def _train(chosen, began, at_end):
         )
     )
     return folder
-
-
-def _refuse_fewer_steps(settings, total, done):
-    """What was trained can't be taken back."""
-    if total < done:
-        raise errors.UserError(
-            f"--resume {settings.run.resume}: that run has done {done} steps, and now {total} are "
-            "asked for; give more by --steps or --epochs, or start a new run"
-        )
-
-
-def _refuse_changes_at_the_end(settings, total, done, score):
-    """No step would be done with them, but the run would say so."""
-    patience, log = settings.recipe.patience, stores.path(settings.run.out) / "metrics.jsonl"
-    rows = metrics_log.read(log) if patience is not None and log.exists() else []
-    if total == done:
-        ended, more = f"has done all of its {done} steps", "more by --steps or --epochs"
-    elif loop.Patience(patience, [row for row in rows if row["step"] <= done], score).over:
-        ended, more = f"ended after {done} steps by --patience {patience}", "a larger --patience"
-    else:
-        return
-    changed = config.before_the_change(config.load(settings.run.out), settings)
-    if changed:
-        raise errors.UserError(
-            f"--resume {settings.run.resume}: that run {ended}, and {', '.join(changed)} would "
-            f"change nothing: give {more}, or start a new run"
-        )
 
 
 def _by_size(settings, loader, total):

@@ -161,7 +161,7 @@ ALLOWED = {
     "exercise/mine.py": {"read_text"},
     "exercise/working_copies.py": {"loads", "read_text"},  # our own
     "runs/config.py": {"loads"},  # of what it has just written
-    "runs/config_file.py": {"loads"},  # of TOML, of a text that files has read
+    "runs/options_file.py": {"loads"},  # of TOML, of a text that files has read
     "runs/metrics_log.py": {"loads"},  # line by line
     "store_copies.py": {"loads", "read_text"},  # a broken index counts as none
     "training/saved.py": {"loads", "read_text"},  # damage is no error there

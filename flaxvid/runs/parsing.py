@@ -10,9 +10,9 @@ from flaxvid.recipes import zoo
 from flaxvid.runs import (
     clip_encoding,
     config,
-    config_file,
     datasets,
     options,
+    options_file,
     pretrained_encoder,
     probes,
     unused_options,
@@ -138,7 +138,7 @@ def _from_file(given, said):
         raise errors.UserError(
             "--config, --resume: a resumed run goes on with its own settings; give one of them"
         )
-    file = config_file.read(Path(given.config))
+    file = options_file.read(Path(given.config))
     for name in ("arch", "size"):
         asked, there = getattr(given, name), file.values.get(name)
         if asked is not None and there not in (None, asked):
@@ -161,7 +161,7 @@ def _from_file(given, said):
             for name in ("encoder", "encoder-weights")
         )
         defaults = _shaped(defaults, encoder, weights)
-    return config_file.apply(file, defaults, said)
+    return options_file.apply(file, defaults, said)
 
 
 def _shaped(defaults, encoder, weights):

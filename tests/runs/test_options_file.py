@@ -8,7 +8,7 @@ import pytest
 
 from flaxvid import errors, range_checks, train
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, config_file, options, parsing, resolve
+from flaxvid.runs import config, options, options_file, parsing, resolve
 
 
 def written(folder, text):
@@ -76,12 +76,12 @@ def test_every_option_is_read_as_it_was_written(arch, tmp_path, monkeypatch):
     chosen = changed(usual)
     unchanged = {
         name: option
-        for name, option in config_file._options(chosen).items()
-        if option.value == config_file._options(usual)[name].value
+        for name, option in options_file._options(chosen).items()
+        if option.value == options_file._options(usual)[name].value
     }
     assert set(unchanged) <= {"arch", "size", "rate-factors", "freeze", "epochs"}
-    given = config_file.read(written(tmp_path, config_file.text(chosen)))
-    found = config_file.apply(given, usual, frozenset())
+    given = options_file.read(written(tmp_path, options_file.text(chosen)))
+    found = options_file.apply(given, usual, frozenset())
     assert without_asking(found) == without_asking(chosen)
 
 
@@ -99,7 +99,7 @@ def test_stride_is_fitted_only_where_it_is_not_in_the_file(small_motion, tmp_pat
     """The published size's 32 apart is too long for these videos; one that is written stays."""
     data = ["--data", str(small_motion.root / "manifest.csv")]
     usual = parsing.parse(["--size", "base", *data], "")
-    printed = config_file.text(usual)
+    printed = options_file.text(usual)
     assert "# stride = 32" in printed
     fitted = resolve.settings(parsed(written(tmp_path, printed)), small_motion)
     assert fitted.preprocessing.stride is None
@@ -223,6 +223,6 @@ def test_options_are_those_of_the_command_line():
     chosen = options.TrainOptions
     names = {field.name for field in dataclasses.fields(chosen)}
     assert {"config", "print_config", "said"} < names
-    found = config_file._options(parsing.from_recipe("timesformer", "tiny"))
+    found = options_file._options(parsing.from_recipe("timesformer", "tiny"))
     assert not {"config", "print-config", "resume", "dry-run", "probe", "said"} & set(found)
     assert {"arch", "data", "seed", "precision", "model.depth", "learning-rate"} < set(found)
