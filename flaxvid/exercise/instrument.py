@@ -97,7 +97,8 @@ def _recorded(checked, function, watch, name, is_method=False, parameters=(), re
                 )
         except BaseException as error:
             _put_back(before, given)
-            watch.raised = error
+            if watch.raised is not error:  # a call inside of this one may have raised it
+                watch.call, watch.raised = told, error
             watch.record.append(compared.Call(told, None, error, returns, places))
             raise
         if isinstance(result, types.FunctionType):  # a step, a schedule: what matters is its call

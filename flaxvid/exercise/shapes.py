@@ -28,4 +28,9 @@ def in_words(text: str) -> str:
         return f"{KINDS[found[1]]}{found[2]} array of shape ({shape})"
 
     text = IS.sub(given, text)
-    return DUE.sub(lambda found: f"{found[1].lower()} array of axes ({found[2].strip()})", text)
+
+    def due(found):
+        axes = re.sub(r"[{}]", "", found[2]).strip()  # {size} is the argument of that name
+        return f"{found[1].lower()} array of axes ({axes})"
+
+    return DUE.sub(due, text)

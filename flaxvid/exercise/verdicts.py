@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from flaxvid import errors
 from flaxvid.exercise import board, catalogue, compared, first_difference, shapes
 
 PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written yet"
@@ -169,6 +170,8 @@ def _gave(error, difference, watch) -> list[str]:
         lines = [] if made_one else _pair("gave", value(watch.result))
     if watch.comparison is not None:
         op, left, right = watch.comparison
+        if op == "==" and isinstance(left, Mapping) and isinstance(right, Mapping):
+            return lines + _between(left, right)
         seen, due = value(left), value(right)
         if op == "!=":
             return lines + _pair("so", f"two that should differ are the same: {seen}")
@@ -199,6 +202,19 @@ def _gave(error, difference, watch) -> list[str]:
     told = [line for line in told if not line.startswith(("assert ", "+ ", "Use -v"))]
     told = [line.replace("(ACTUAL)", "given").replace("(DESIRED)", "expected") for line in told]
     return lines + [line for part in told[:5] for line in _pair("", part)]
+
+
+def _between(given: Mapping, due: Mapping) -> list[str]:
+    """Where two that have names for their parts differ: all of either would fill the screen."""
+    missing = [key for key in due if key not in given]
+    over = [key for key in given if key not in due]
+    lines = _pair("missing", errors.some(missing)) if missing else []
+    lines += _pair("too many", errors.some(over)) if over else []
+    other = next((key for key in due if key in given and given[key] != due[key]), None)
+    if other is None:
+        return lines
+    lines += _pair("at", str(other))
+    return lines + _pair("gave", value(given[other])) + _pair("expected", value(due[other]))
 
 
 def _is_same(left, right) -> bool:

@@ -236,9 +236,9 @@ step; put them into a copy of [`costs.json`](costs.json), and
 
 - Preparing shares nothing between clips: it takes as many machines as there are shards, of 128
   clips each. Of 768 clips as UCF101's, `prepare packed --beam DirectRunner` took 58 processor
-  seconds with one worker, of which 8 are the pipeline's own, and 61 with two, of which 9: 66 and 69
-  ms a clip. On the two cores of an AMD EPYC of family 26 that was 42 s and 35 s, as one worker keeps
-  1.4 cores busy, and 37 s without Beam.
+  seconds with one worker, of which 8 are the pipeline's own, and 61 with two, of which 9: 66 and
+  69 ms a clip. On the two cores of an AMD EPYC of family 26 that was 42 s and 35 s, as one worker
+  keeps 1.4 cores busy, and 37 s without Beam.
 - Training follows the GPU as long as a machine has the cores that the second table asks for; with
   fewer, it follows the decoder, and packed videos or more cores help, not another GPU.
 - To exchange gradients is taken to cost nothing, as the rate is that of one GPU. In float32 they

@@ -81,6 +81,14 @@ def test_the_same_generator_gives_the_same_split():
     assert (chosen(labels, groups, seed=3) != chosen(labels, groups, seed=4)).any()
 
 
+@held_out
+def test_the_names_of_the_groups_do_not_matter():
+    """The generator is the only source of chance: a set of names has another order in every run."""
+    labels, groups = ucf101_like()
+    renamed = chosen(labels, [f"the_{group}" for group in groups])
+    np.testing.assert_array_equal(renamed, chosen(labels, groups))
+
+
 def test_the_order_of_the_videos_does_not_matter():
     """Shuffled rows give the same groups."""
     labels, groups = ucf101_like()

@@ -280,3 +280,46 @@ def test_in_a_notebook_what_differs_is_drawn(monkeypatch, capsys):
     assert found.axes == ("batch", "dim")
     assert found.given.shape == found.due.shape
     assert "numbers differ" in capsys.readouterr().out
+
+
+def test_of_two_dictionaries_the_difference_is_told():
+    """What is missing, what is too many, and the first that is another: not both in full."""
+    due = {f"blocks/{number}/bias": (12,) for number in range(30)} | {"head": (12, 7)}
+    given = {name: shape for name, shape in due.items() if name != "blocks/29/bias"}
+    given |= {"project": (6, 12), "head": (7, 12)}
+    assert [" ".join(line.split()) for line in verdicts._between(given, due)] == [
+        "missing blocks/29/bias",
+        "too many project",
+        "at head",
+        "gave (7, 12)",
+        "expected (12, 7)",
+    ]
+
+
+def test_the_call_that_is_shown_is_the_one_that_raised():
+    """And not one inside of it, which came to its end; if that raised, it is shown."""
+
+    class Model:
+        def __call__(self, number):
+            return 1 / self.less(number)
+
+        def less(self, number):
+            if number < 0:
+                raise ValueError("below 0")
+            return number - 1
+
+    watch = instrument.Watch(limits.Limit(10.0))
+    model = instrument.watched(Model, Model, watch)()
+    with pytest.raises(ZeroDivisionError):
+        model(1)
+    assert watch.call == "Model(...)(1)"
+    with pytest.raises(ValueError, match="below 0"):
+        model(-2)
+    assert watch.call == "Model(...).less(-2)"
+
+
+def test_what_is_due_has_no_braces():
+    """A size that is an argument is told by its name."""
+    assert shapes.in_words("UInt8[ndarray, 'time {size} {size} 3']") == (
+        "uint8 array of axes (time size size 3)"
+    )

@@ -290,8 +290,25 @@ def test_every_dropout_needs_rngs(where):
     sequence = sequences(2, 5, 6)
     np.testing.assert_allclose(call(dropping, sequence), call(plain, sequence), atol=1e-6)
     learning, again = (call(dropping, sequence, None, jax.random.key(seed)) for seed in (0, 1))
-    assert jnp.abs(learning - call(plain, sequence)).max() > 1e-3
-    np.testing.assert_array_equal(learning, again)
+    if jnp.abs(learning - call(plain, sequence)).max() < 1e-3:
+        pytest.fail(f"{where}=1.0, and the logits are those without dropout")
+    if (learning != again).any():
+        pytest.fail(f"{where}=1.0 drops all, and still the logits depend on the key")
+
+
+@whole
+def test_each_block_draws_for_itself():
+    """No two blocks get the same key to drop attention with."""
+    model, keys = small(depth=2, attention_dropout=0.5), []
+
+    def note_the_key(tokens, mask=None, rngs=None):
+        keys.append(jax.random.key_data(rngs.dropout()).tolist())
+        return tokens
+
+    model.blocks = [note_the_key, note_the_key]
+    model(sequences(2, 5, 6), None, nnx.Rngs(dropout=0))
+    if keys[0] == keys[1]:
+        pytest.fail(f"both blocks drop the same attention weights, by the key {keys[0]}")
 
 
 @whole

@@ -206,6 +206,18 @@ def test_dropout_without_rngs_drops_nothing():
 
 
 @dropout
+def test_dropout_repeats_with_its_key():
+    """The same key drops the same places, and another key others; so do the next rngs.dropout()."""
+    values, drop = jnp.ones((8, 8)), layers.Dropout(0.5)
+    first, second = (drop(values, rngs=nnx.Rngs(dropout=jax.random.key(3))) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, drop(values, rngs=nnx.Rngs(dropout=jax.random.key(4))))
+    rngs = nnx.Rngs(dropout=jax.random.key(3))
+    if np.array_equal(drop(values, rngs=rngs), drop(values, rngs=rngs)):
+        pytest.fail("called twice with one rngs, it drops the same places: its key is not used up")
+
+
+@dropout
 def test_dropout_of_all_leaves_nothing():
     """At rate 1 the values are 0, and so are the gradients, and neither is NaN."""
     drop = layers.Dropout(1.0)
@@ -269,15 +281,3 @@ def test_drop_path_drops_whole_rows():
     left = np.unique(rows).tolist()
     if left != [0.0, 2.0]:
         pytest.fail(f"of rows of ones, at rate 0.5, there are left {left}, not 0 and 2")
-
-
-@dropout
-def test_dropout_repeats_with_its_key():
-    """The same key drops the same places, and another key others; so do the next rngs.dropout()."""
-    values, drop = jnp.ones((8, 8)), layers.Dropout(0.5)
-    first, second = (drop(values, rngs=nnx.Rngs(dropout=jax.random.key(3))) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert not np.array_equal(first, drop(values, rngs=nnx.Rngs(dropout=jax.random.key(4))))
-    rngs = nnx.Rngs(dropout=jax.random.key(3))
-    if np.array_equal(drop(values, rngs=rngs), drop(values, rngs=rngs)):
-        pytest.fail("called twice with one rngs, it drops the same places: its key is not used up")

@@ -34,11 +34,25 @@ def test_accuracy_of_no_rows_is_zero():
 def test_the_label_of_a_mixed_clip_is_its_largest_share():
     """Mostly of classes 0, 2, 2 and 1, where logits are largest at 0, 1, 2 and 1.
 
-    The largest share of three can be less than half. Row 2 has weight 0, so two of three are right.
+    The largest share of three can be less than half. Row 0 has weight 0, so two of three are right.
     """
     shares = jnp.array([[0.4, 0.3, 0.3], [0.0, 0.4, 0.6], [0.3, 0.3, 0.4], [0.3, 0.7, 0.0]])
-    accuracy = metrics.accuracy(jnp.asarray(LOGITS), shares, jnp.array([1.0, 1.0, 0.0, 1.0]))
+    accuracy = metrics.accuracy(jnp.asarray(LOGITS), shares, jnp.array([0.0, 1.0, 1.0, 1.0]))
     np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
+
+
+@accuracy_exercise
+def test_accuracy_of_as_many_rows_as_classes():
+    """Three class numbers of three rows are no shares: rows 0 and 2 are right."""
+    accuracy = metrics.accuracy(jnp.asarray(LOGITS[:3]), jnp.asarray(LABELS[:3]), jnp.ones(3))
+    np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
+
+
+@accuracy_exercise
+def test_shares_are_compared_in_their_own_precision():
+    """0.4999 and 0.5001 differ, though in bfloat16, which logits may have, both are 0.5."""
+    logits, shares = jnp.asarray([[0.0, 1.0]], jnp.bfloat16), jnp.array([[0.4999, 0.5001]])
+    assert metrics.accuracy(logits, shares, jnp.ones(1)) == 1.0
 
 
 @accuracy_exercise

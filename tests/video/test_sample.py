@@ -341,6 +341,16 @@ def test_the_last_view_ends_with_the_video(num_views):
 
 
 @view
+@pytest.mark.parametrize(
+    ("num_frames", "starts"), [(3, [0, 0, 1, 2]), (11, [0, 3, 6, 10]), (12, [0, 3, 7, 11])]
+)
+def test_the_views_between_start_evenly(num_frames, starts):
+    """4 views of 1 sample: in 3 frames they start at 0, 0.67, 1.33 and 2, each rounded down."""
+    views = sample.view_indices(num_frames, 1, stride=1, num_views=4)
+    assert views[:, 0].tolist() == starts
+
+
+@view
 def test_a_single_view_is_in_the_middle():
     """One view of 3 samples at stride 2 in 9 frames is frames 2, 4 and 6."""
     assert sample.view_indices(9, 3, stride=2, num_views=1).tolist() == [[2, 4, 6]]
@@ -457,12 +467,13 @@ def test_pad_repeats_a_single_frame():
 
 
 @pad
-def test_pad_leaves_a_full_clip_alone():
-    """A clip with all its frames comes back as it is, and the mask is True throughout."""
-    frames = random_frames(4)
-    clip, mask = sample.pad_clip(frames, 4)
+@pytest.mark.parametrize("time", [1, 4])
+def test_pad_leaves_a_full_clip_alone(time):
+    """A clip with all its frames, be it one, comes back as it is, and its mask is True."""
+    frames = random_frames(time)
+    clip, mask = sample.pad_clip(frames, time)
     np.testing.assert_array_equal(clip, frames)
-    assert mask.all()
+    assert mask.tolist() == [True] * time
 
 
 @pad

@@ -66,10 +66,11 @@ def test_center_crop_of_the_whole_frame():
 
 
 @center
-def test_center_crop_does_not_fit():
-    """A crop larger than the frame is a ValueError, not a smaller crop."""
+@pytest.mark.parametrize(("height", "width"), [(12, 20), (20, 12), (12, 12)])
+def test_center_crop_does_not_fit(height, width):
+    """13 pixels do not fit where the height, the width or both are 12: a ValueError."""
     with pytest.raises(ValueError, match=r"\w"):  # in whatever words
-        transform.center_crop(noise(), 13)
+        transform.center_crop(noise(height=height, width=width), 13)
 
 
 @three
@@ -347,6 +348,14 @@ def test_normalise_to_bgr():
         video = jnp.asarray(np.broadcast_to(red, (*axes, 1, 2, 3)))
         output = transform.normalise(video, small(**C3D))
         np.testing.assert_allclose(output, np.broadcast_to(expected, video.shape))
+
+
+@normal
+def test_normalise_to_bgr_by_means_and_deviations_in_that_order():
+    """For a BGR model the first std is blue's, as the first mean is: neither is turned round."""
+    preprocessing = small(channel_order="bgr", scale=1.0, mean=(1.0, 2.0, 3.0), std=(2.0, 4.0, 8.0))
+    output = transform.normalise(jnp.array([[[19, 12, 11]]], jnp.uint8), preprocessing)
+    np.testing.assert_allclose(output[0, 0], [5.0, 2.5, 2.0])
 
 
 @normal

@@ -39,6 +39,11 @@ def hold_out_any_share(labels, groups, share, rng):
     return splits_of_the_package(labels, groups, min(0.5, max(0.01, share)), rng)
 
 
+def hold_out_in_the_order_of_a_set(labels, groups, share, rng):  # another in every Python
+    numbers = {name: f"{number:05d}" for number, name in enumerate(set(groups))}
+    return splits_of_the_package(labels, [numbers[name] for name in groups], share, rng)
+
+
 def hold_out_the_first_group(labels, groups, share, rng):  # of a class that would have none
     held = hold_out_regardless_of_class(labels, groups, share, rng)
     for name in set(labels):

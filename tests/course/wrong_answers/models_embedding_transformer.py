@@ -256,6 +256,13 @@ def _told_late(self, inputs, mask=None, rngs=None):
     return self.head(self.dropout(pooled, rngs=rngs))
 
 
+def _one_key(self, tokens, mask, rngs):
+    key = None if rngs is None else rngs.dropout()
+    for block in self.blocks:
+        tokens = block(tokens, mask, None if key is None else nnx.Rngs(dropout=key))
+    return tokens
+
+
 def _always_projecting(self, config, dim, rngs):
     self.project = layers.Linear(config.embedding_dim, dim, rngs=rngs)
 
@@ -338,6 +345,9 @@ EmbeddingTransformer_of_the_mean = _model("EmbeddingTransformer_of_the_mean", po
 EmbeddingTransformer_of_its_first_block = _model(
     "EmbeddingTransformer_of_its_first_block",
     through=lambda self, tokens, mask, rngs: self.blocks[0](tokens, mask, rngs),
+)
+EmbeddingTransformer_dropping_alike_in_every_block = _model(
+    "EmbeddingTransformer_dropping_alike_in_every_block", through=_one_key
 )
 EmbeddingTransformer_told_behind_the_blocks = _model(
     "EmbeddingTransformer_told_behind_the_blocks", __call__=_told_late

@@ -57,6 +57,23 @@ def accuracy_of_a_share_above_half(logits, labels, weight):  # 0.4 can be the la
     return jnp.sum(weight * _right(logits, labels)) / _count(weight)
 
 
+def accuracy_of_rounded_shares(logits, labels, weight):  # none of three may round to 1
+    labels = jnp.round(labels) if labels.ndim == 2 else labels
+    return jnp.sum(weight * _right(logits, labels)) / _count(weight)
+
+
+def accuracy_of_shares_by_their_length(logits, labels, weight):  # three rows of three classes
+    if labels.shape[-1] == logits.shape[-1]:
+        labels = jnp.argmax(labels, axis=-1)
+    right = (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
+    return jnp.sum(weight * right) / _count(weight)
+
+
+def accuracy_of_shares_in_the_type_of_logits(logits, labels, weight):  # 0.4999 becomes 0.5
+    labels = labels.astype(logits.dtype) if labels.ndim == 2 else labels
+    return jnp.sum(weight * _right(logits, labels)) / _count(weight)
+
+
 def accuracy_of_all_mixed_rows(logits, labels, weight):  # of shares, padded rows too
     weight = jnp.ones_like(weight) if labels.ndim == 2 else weight
     return jnp.sum(weight * _right(logits, labels)) / _count(weight)

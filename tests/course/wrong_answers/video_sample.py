@@ -97,6 +97,12 @@ def pad_clip_cuts(frames, num_samples):  # a clip that is too long loses its end
     return frames[last], _mask(frames[:num_samples], num_samples)
 
 
+def pad_clip_of_two_frames_at_least(frames, num_samples):  # one of one is a full clip too
+    if num_samples < 2:
+        raise ValueError(f"{num_samples} is no clip")
+    return padded_by_the_package(frames, num_samples)
+
+
 def pad_clip_mask_of_what_moves(frames, num_samples):  # a video may stand still
     clip, real = padded_by_the_package(frames, num_samples)
     moved = [(frame != before).any() for before, frame in itertools.pairwise(clip)]
@@ -252,6 +258,16 @@ def view_indices_all_the_same(num_frames, num_samples, stride, num_views):
 def view_indices_one_short_of_the_end(num_frames, num_samples, stride, num_views):
     last = max(0, num_frames - (stride or 1) * num_samples)
     return _starts(num_frames, num_samples, stride, num_views, last)
+
+
+def view_indices_in_whole_steps(num_frames, num_samples, stride, num_views):  # then to the end
+    if stride is None or min(num_frames, num_samples, stride) < 1 or num_views < 2:
+        return views_of_the_package(num_frames, num_samples, stride, num_views)
+    count = len(range(0, num_frames, stride)[:num_samples])
+    room = num_frames - 1 - stride * (count - 1)
+    starts = np.arange(num_views) * (room // (num_views - 1))
+    starts[-1] = room
+    return starts[:, None] + stride * np.arange(count)
 
 
 # --- without a word about what is outside -----------------------------------------------

@@ -29,6 +29,14 @@ def center_crop_without_an_error(frames, size):
     return frames[:, top : top + size, left : left + size]
 
 
+def center_crop_of_what_is_high_enough(frames, size):  # an upright frame may be too narrow
+    height, width = frames.shape[1:3]
+    if size > height:
+        raise ValueError(f"{size} pixels do not fit in {height}")
+    top, left = (height - size) // 2, max(0, (width - size) // 2)
+    return frames[:, top : top + size, left : left + size]
+
+
 # --- normalise --------------------------------------------------------------------------
 def _normalise(video, preprocessing, turn=True, scale=True):
     if video.dtype != jnp.uint8:
@@ -60,6 +68,12 @@ def normalise_divided_before_it_is_shifted(video, preprocessing):  # pixel / std
 def normalise_turned_at_last(video, preprocessing):  # with red's mean taken from blue
     output = _normalise(video, preprocessing, turn=False)
     return output[..., ::-1] if preprocessing.channel_order == "bgr" else output
+
+
+def normalise_with_deviations_turned_round(video, preprocessing):
+    if preprocessing.channel_order == "bgr":
+        preprocessing = dataclasses.replace(preprocessing, std=preprocessing.std[::-1])
+    return _normalise(video, preprocessing)
 
 
 def normalise_by_the_first_mean(video, preprocessing):  # as if grey
