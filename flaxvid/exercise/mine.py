@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib.util
 import inspect
 import os
 import re
@@ -14,6 +15,17 @@ from flaxvid import errors
 from flaxvid.exercise import catalogue
 
 NOT_WRITTEN = "raise NotImplementedError"
+# What a text may name, and where it comes from.
+LIBRARIES = {
+    "cv2": "import cv2",
+    "einops": "import einops",
+    "jax": "import jax",
+    "jnp": "import jax.numpy as jnp",
+    "math": "import math",
+    "nnx": "from flax import nnx",
+    "np": "import numpy as np",
+    "optax": "import optax",
+}
 Definition = ast.FunctionDef | ast.ClassDef
 
 
@@ -125,12 +137,32 @@ def stub(name: str) -> str:
     local = needed & set(vars(module)) - {own.__name__}
     if local:
         imports.append(f"from {module.__name__} import {', '.join(sorted(local))}")
+    package, _, short = module.__name__.rpartition(".")
     if any(_is_of(module, vars(module).get(name)) for name in used - local - {own.__name__}):
-        package, _, short = module.__name__.rpartition(".")
         imports.append(f"from {package} import {short}")
+    imports += _spoken_of(told, "\n".join(imports), module)
     asked = textwrap.indent(catalogue.text(name), "# ", lambda line: True)
     asked = "\n".join(line.rstrip() for line in asked.splitlines())
     return "\n".join(imports) + f"\n\n\n{asked}\n{emptied}"
+
+
+def _spoken_of(told, imports, module):
+    """Imports of what a text names, `jax.random`, `decode.VideoError`, and nothing has imported."""
+    bound = {
+        (alias.asname or alias.name).partition(".")[0]
+        for line in ast.parse(imports).body
+        for alias in line.names
+    }
+    package, lines = module.__name__.rpartition(".")[0], {}
+    for name, attribute in re.findall(r"(?<![\w.])([a-z]\w*)\.([A-Za-z_]\w*)", told):
+        if name in LIBRARIES:
+            lines[name] = LIBRARIES[name]
+        # `state.params` in a text is no module, though there is one of that name.
+        elif importlib.util.find_spec(full := f"{package}.{name}") and hasattr(
+            importlib.import_module(full), attribute
+        ):
+            lines[name] = f"from {package} import {name}"
+    return [line for name, line in lines.items() if name not in bound]
 
 
 def is_stub(node: Definition) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 
 import pytest
@@ -44,6 +45,16 @@ def test_a_stub_imports_the_module_whose_functions_it_may_use():
     assert "import layers" not in mine.stub("models.layers.patchify")
     # Of what only flaxvid's own version uses, nobody has to wonder what it is for.
     assert "divided_gpu" not in mine.stub("models.timesformer.TimeSformer")
+
+
+@pytest.mark.parametrize("name", list(catalogue.exercises()))
+def test_a_stub_imports_what_its_text_names(name):
+    """`jax.random` in a text or a hint is there without an import of the learner's."""
+    text, set_as, bound = mine.stub(name), catalogue.find(name), {}
+    exec(text, bound)
+    told = f"{text.partition('# Exercise')[2]} {set_as.nudge} {set_as.way}"
+    named = set(re.findall(r"\b(cv2|decode|einops|jax|jnp|math|nnx|np|optax)\.[A-Za-z_]", told))
+    assert named <= set(bound)
 
 
 def test_names_in_a_file(write):
