@@ -112,10 +112,37 @@ def test_clips_of_a_group_are_drawn_together():
     once = scores.interval(right, np.arange(16))
     copied = scores.interval(np.repeat(right, 25), np.repeat(np.arange(16), 25))
     np.testing.assert_allclose(copied, once, atol=1e-12)
-    # The clips of a group need not stand side by side.
-    in_turns = scores.interval(np.tile(right, 25), np.tile(np.arange(16), 25))
-    np.testing.assert_allclose(in_turns, once, atol=1e-12)
     assert once[1] - once[0] > 0.3
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_all_clips_of_a_group_are_drawn():
+    """Of groups that are half right each, whichever are drawn, half is right: no clip is left out.
+
+    So it is of a single group too.
+    """
+    assert scores.interval(np.array([True, False]), np.array([7, 7])) == (0.5, 0.5)
+    right, groups = np.arange(24) % 2 == 0, np.arange(24) // 6
+    assert scores.interval(right, groups) == (0.5, 0.5)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_clips_of_a_group_need_not_stand_side_by_side():
+    """Clips that come group by group in turns have the interval of the same clips in a row."""
+    right, groups = np.arange(48) % 5 > 1, np.arange(48) // 3
+    order = np.argsort(np.arange(48) % 3, kind="stable")
+    np.testing.assert_allclose(
+        scores.interval(right[order], groups[order]), scores.interval(right, groups), atol=1e-12
+    )
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+@pytest.mark.parametrize("names", [(3, 8, 900), ("me", "them", "you")])
+def test_groups_may_have_any_numbers_and_names(names):
+    """Groups 3, 8 and 900, or me, them and you, are three groups, as 0, 1 and 2 are."""
+    right, numbers = np.arange(30) % 4 > 0, np.arange(30) // 10
+    named = scores.interval(right, np.array(names)[numbers])
+    np.testing.assert_allclose(named, scores.interval(right, numbers), atol=1e-12)
 
 
 @pytest.mark.exercise("evaluation.scores.interval")

@@ -28,6 +28,14 @@ def test_patchify_shape():
 
 
 @patchify
+@pytest.mark.parametrize("channels", [1, 6])
+def test_patchify_of_other_channels(channels):
+    """A patch of 2 x 2 pixels of 6 channels has 24 numbers, and of 1 channel 4."""
+    video = video_of((2, 5, 4, 6, channels))
+    assert layers.patchify(video, 2).shape == (2, 5, 6, 4 * channels)
+
+
+@patchify
 def test_patchify_runs_row_by_row():
     """Places run along the rows of the frame, so place 1 lies right of place 0."""
     frame = jnp.arange(4 * 6, dtype=jnp.float32).reshape(1, 1, 4, 6, 1)
@@ -51,6 +59,14 @@ def test_patchify_equals_a_loop():
 def test_tubelets_shape():
     """6 frames of 4 x 6 pixels, 3 frames and 2 x 2 pixels a box: 2 steps of 6, 36 numbers each."""
     assert layers.tubelets(video_of((2, 6, 4, 6, 3)), 3, 2).shape == (2, 2, 6, 36)
+
+
+@tubelets
+@pytest.mark.parametrize("channels", [1, 6])
+def test_tubelets_of_other_channels(channels):
+    """A box of 3 frames and 2 x 2 pixels of 6 channels has 72 numbers, and of 1 channel 12."""
+    video = video_of((2, 6, 4, 6, channels))
+    assert layers.tubelets(video, 3, 2).shape == (2, 2, 6, 12 * channels)
 
 
 @tubelets
@@ -137,6 +153,15 @@ def test_mlp_starts_as_told():
     """Both kernels come from `init`: with ones of width 2 and 3, fc1's sums to 6 and fc2's too."""
     mlp = layers.MLP(2, 3, init=nnx.initializers.ones, rngs=nnx.Rngs(0))
     assert (mlp.fc1.kernel.sum(), mlp.fc2.kernel.sum()) == (6.0, 6.0)
+
+
+@mlp
+def test_mlp_draws_its_start_from_rngs():
+    """Another seed gives other kernels, in both layers."""
+    first, second = (layers.MLP(2, 3, rngs=nnx.Rngs(seed)) for seed in (0, 1))
+    for name in ("fc1", "fc2"):
+        if (getattr(first, name).kernel[...] == getattr(second, name).kernel[...]).all():
+            pytest.fail(f"the same kernel of {name} with seeds 0 and 1")
 
 
 @mlp

@@ -103,6 +103,7 @@ def test_shares_of_one_even_block_by_hand():
         np.testing.assert_allclose(mixed[frame, 0, 1:], 1 / 18, rtol=1e-6)
 
 
+@rolled
 @pytest.mark.parametrize("scheme", SIZES)
 def test_shares_sum_to_one(scheme):
     """What a token is made of is all of it, and nothing is negative."""

@@ -157,6 +157,23 @@ def test_block_starts_as_it_is_told():
     assert found == {path: [0.0 if "temporal_fc" in path else 0.25] for path in found}
 
 
+@block
+def test_block_draws_its_start_from_rngs():
+    """Another seed gives other kernels, in the attentions and in the MLP."""
+    first, second = (kernels_of(block_of(rngs=nnx.Rngs(seed))) for seed in (0, 1))
+    alike = [path for path in first if first[path] == second[path] and "temporal_fc" not in path]
+    if alike:
+        pytest.fail(f"the same with seeds 0 and 1: {', '.join(alike)}")
+
+
+@block
+def test_block_norms_are_those_of_layers():
+    """Of tokens as small as 0.001 too: the epsilon is that of layers.layer_norm, 1e-6."""
+    layer = block_of()
+    found = {name: getattr(layer, name).epsilon for name in ("temporal_norm1", "norm1", "norm2")}
+    assert found == dict.fromkeys(found, 1e-6)
+
+
 def dtype_of(layer):
     """The type in which a layer computes, by its name; None: that of its inputs and weights."""
     return None if layer.dtype is None else jnp.dtype(layer.dtype).name
@@ -325,7 +342,7 @@ def test_logits_are_those_of_the_authors():
 @whole
 def test_padded_frames_are_ignored():
     """What stands in a frame whose mask is False changes no logit, and no other frame's tokens."""
-    model, changed = awake(), VIDEO.at[1, 2].set(7.0)
+    model, changed = awake(depth=3), VIDEO.at[1, 2].set(7.0)
     np.testing.assert_allclose(call(model, VIDEO, MASK), call(model, changed, MASK), atol=1e-4)
     assert jnp.abs(call(model, VIDEO) - call(model, changed)).max() > 1e-2
     tokens = nnx.jit(lambda model, video: model.tokens(video, MASK))
@@ -360,13 +377,49 @@ class Constant(timesformer.TimeSformerConfig):
 @whole
 def test_model_starts_as_the_config_says():
     """`config.initializer()` makes embeddings, blocks and head; time embeddings are zero."""
-    model = timesformer.TimeSformer(Constant(**CONFIG | {"depth": 1}), rngs=nnx.Rngs(0))
+    model = timesformer.TimeSformer(Constant(**CONFIG), rngs=nnx.Rngs(0))
     found = kernels_of(model)
     del found["patch_embed/kernel"]
     assert found == {path: [0.0 if "temporal_fc" in path else 0.25] for path in found}
     assert (model.cls_token[...] == 0.25).all()
     assert (model.pos_embed[...] == 0.25).all()
     assert not jnp.any(model.time_embed[...])
+
+
+@whole
+def test_every_layer_draws_its_own_start_from_rngs():
+    """Another seed gives other embeddings and other kernels; no two blocks have the same."""
+    first, second = (
+        kernels_of(timesformer.TimeSformer(config_of(), rngs=nnx.Rngs(seed))) for seed in (0, 1)
+    )
+    alike = [path for path in first if first[path] == second[path] and "temporal_fc" not in path]
+    if alike:
+        pytest.fail(f"the same with seeds 0 and 1: {', '.join(alike)}")
+    alike = [
+        path
+        for path in first
+        if path.startswith("blocks/0/")
+        and first[path] == first[path.replace("blocks/0/", "blocks/1/")]
+        and "temporal_fc" not in path
+    ]
+    if alike:
+        pytest.fail(f"the same in blocks 0 and 1: {', '.join(alike)}")
+
+
+@whole
+def test_each_block_draws_for_itself_in_training():
+    """No two blocks get the same key to drop with."""
+    model, keys = model_of(drop_path=0.5), []
+
+    class Noting(nnx.Module):
+        def __call__(self, tokens, mask=None, rngs=None):
+            keys.append(jax.random.key_data(rngs.dropout()).tolist())
+            return tokens
+
+    model.blocks = nnx.List([Noting(), Noting()])
+    model(VIDEO, None, nnx.Rngs(dropout=0))
+    if keys[0] == keys[1]:
+        pytest.fail(f"both blocks drop the same rows, by the key {keys[0]}")
 
 
 @whole
@@ -393,11 +446,13 @@ def test_stochastic_depth_acts_in_training():
 
 @whole
 def test_arithmetic_is_in_the_dtype_of_the_config():
-    """bfloat16 up to the last block; norm, head, logits and features are float32."""
+    """bfloat16 up to the last block; embeddings, norm, head, logits and features are float32."""
     model = nnx.eval_shape(lambda: model_of(dtype="bfloat16"))
     early = model.patch_embed, model.blocks[0].attn.qkv, model.blocks[1].mlp.fc2
     assert [dtype_of(part) for part in early] == ["bfloat16"] * 3
     assert "bfloat16" not in (dtype_of(model.norm), dtype_of(model.head))
+    kept = {name: getattr(model, name).dtype for name in ("cls_token", "pos_embed", "time_embed")}
+    assert kept == dict.fromkeys(kept, jnp.float32)
     assert nnx.eval_shape(lambda m: m.embed(VIDEO), model).dtype == jnp.bfloat16
     assert nnx.eval_shape(lambda m: m(VIDEO), model).dtype == jnp.float32
     assert nnx.eval_shape(lambda m: m.tokens(VIDEO), model).dtype == jnp.float32

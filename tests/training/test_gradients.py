@@ -101,12 +101,13 @@ def multiplied(factor):
     return differentiate
 
 
-def on_two_devices(batch, loss_of=loss_of, **options):
-    """What both devices get, each with half of the rows; their axis has a name of its own."""
+def on_two_devices(batch, loss_of=loss_of, key=KEY, devices=2, **options):
+    """What the devices get, each with its part of the rows; their axis has a name of its own."""
     spread = gradients.over_devices("chip", **options)(loss_of, has_aux=True)
-    halves = jax.tree.map(lambda rows: rows.reshape(2, ROWS // 2, *rows.shape[1:]), batch)
-    on_each = jax.pmap(spread, "chip", in_axes=(None, None, 0, None), devices=jax.devices()[:2])
-    return on_each(PARAMS, STATS, halves, KEY)
+    parts = jax.tree.map(lambda rows: rows.reshape(devices, -1, *rows.shape[1:]), batch)
+    taken = jax.devices()[:devices]
+    on_each = jax.pmap(spread, "chip", in_axes=(None, None, 0, None), devices=taken)
+    return on_each(PARAMS, STATS, parts, key)
 
 
 @pytest.mark.cpu
@@ -142,6 +143,16 @@ def test_devices_have_chances_of_their_own():
 
 @pytest.mark.cpu
 @pytest.mark.exercise("training.gradients.over_devices")
+def test_devices_draw_by_the_key_of_the_step():
+    """With another key a device draws other numbers: in every step others are dropped."""
+    (_, (first, _)), _ = on_two_devices(batch_of([1] * 6))
+    (_, (second, _)), _ = on_two_devices(batch_of([1] * 6), key=jax.random.key(1))
+    if np.any(np.asarray(first[..., 1]) == np.asarray(second[..., 1])):
+        pytest.fail("with another key a device draws the same: its own is not made from `key`")
+
+
+@pytest.mark.cpu
+@pytest.mark.exercise("training.gradients.over_devices")
 def test_devices_differentiate_with_what_they_are_given():
     """A `differentiate` that doubles every slope doubles their sum, and leaves the loss alone."""
     batch = batch_of([1] * 6)
@@ -161,6 +172,18 @@ def test_statistics_are_the_mean_over_devices():
     batch = batch_of([1, 1, 1, 0, 0, 1])
     (_, (_, stats)), _ = on_two_devices(batch)
     np.testing.assert_allclose(stats["sum"], [batch["inputs"].sum() / 2] * 2, rtol=1e-5)
+
+
+@pytest.mark.cpu
+@pytest.mark.exercise("training.gradients.over_devices")
+def test_devices_that_take_no_part_do_not_count():
+    """On one device of two the mean is that device's, and so are loss and gradient."""
+    batch = batch_of([1, 1, 1, 0, 0, 1])
+    (loss, (_, stats)), slopes = on_two_devices(batch, devices=1)
+    expected_loss, expected = by_hand(batch)
+    np.testing.assert_allclose(stats["sum"], [batch["inputs"].sum()], rtol=1e-5)
+    np.testing.assert_allclose(loss, [expected_loss], rtol=1e-5)
+    np.testing.assert_allclose(slopes["kernel"], [expected], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.cpu
@@ -255,6 +278,16 @@ def test_pieces_have_chances_of_their_own():
     in_turn = gradients.accumulate(3)(loss_of, has_aux=True)
     (_, (logits, _)), _ = in_turn(*on_device(batch_of([1] * 6)), KEY)
     assert len(set(np.asarray(logits[:, 1]).tolist())) == 6
+
+
+@pytest.mark.exercise("training.gradients.accumulate")
+def test_pieces_draw_by_the_key_of_the_step():
+    """With another key every piece draws other numbers: in every step others are dropped."""
+    in_turn, given = gradients.accumulate(3)(loss_of, has_aux=True), on_device(batch_of([1] * 6))
+    (_, (first, _)), _ = in_turn(*given, KEY)
+    (_, (second, _)), _ = in_turn(*given, jax.random.key(1))
+    if np.any(np.asarray(first[:, 1]) == np.asarray(second[:, 1])):
+        pytest.fail("with another key a piece draws the same: its own is not made from `key`")
 
 
 @pytest.mark.exercise("training.gradients.accumulate")

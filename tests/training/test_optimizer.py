@@ -70,6 +70,23 @@ def test_cosine_falls_to_a_hundredth(step, share):
 
 
 @pytest.mark.exercise("training.optimizer.schedule")
+@pytest.mark.parametrize("name", ["cosine", "step", "constant"])
+def test_without_warm_up_the_rate_is_highest_at_step_0(name):
+    """Not 0: a step at a rate of 0 would be wasted."""
+    recipe = recipes.Recipe(schedule=name, learning_rate=0.3, warmup=0.0)
+    np.testing.assert_allclose(optimizer.schedule(recipe, 100)(0), 0.3, rtol=1e-6)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
+@pytest.mark.parametrize("milestones", [(), (0.3,), (0.3, 0.5, 0.9)])
+def test_there_are_as_many_milestones_as_there_are(milestones):
+    """None, one or three: each divides the rate by ten."""
+    recipe = recipes.Recipe(schedule="step", milestones=milestones, learning_rate=1.0)
+    rate = optimizer.schedule(recipe, 100)(99)
+    np.testing.assert_allclose(rate, 0.1 ** len(milestones), rtol=1e-5)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
 def test_cosine_in_between():
     """A quarter of the way down it stands at 0.01 + 0.99 (1 + cos 45 degrees) / 2."""
     rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=0.0), 80)

@@ -228,6 +228,17 @@ def test_fsdp_leaves_small_leaves_whole():
 
 @pytest.mark.cpu
 @pytest.mark.exercise("training.parallel.shardings")
+def test_fsdp_goes_by_the_devices_of_the_mesh():
+    """1,025 columns do not divide over two devices, but over a mesh of one they do."""
+    (auto,) = ((jax.sharding.AxisType.Auto,),)
+    mesh = jax.make_mesh((1,), ("data",), auto, devices=jax.devices()[:1])
+    leaf = jax.ShapeDtypeStruct((3, 1025), jnp.float32)
+    placed = parallel.shardings([leaf], mesh, "fsdp")
+    assert placed[0].spec == jax.sharding.PartitionSpec(None, "data")
+
+
+@pytest.mark.cpu
+@pytest.mark.exercise("training.parallel.shardings")
 @pytest.mark.parametrize("how", ["mesh", "pmap"])
 def test_other_ways_keep_the_whole_state_everywhere(how):
     """Only fsdp cuts."""

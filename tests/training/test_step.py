@@ -95,7 +95,10 @@ def test_cross_entropy_of_no_rows_is_zero():
 @pytest.mark.exercise("training.step.cross_entropy")
 @pytest.mark.parametrize("size", [100.0, 1000.0, 1e6])
 def test_cross_entropy_of_large_logits(size):
-    """A class that leads by 1000 costs 0 if it is right, 1000 if not; and the slope is -1 and 1."""
+    """A class that leads by much costs 0 if it is right, and its lead if not: no log of 0.
+
+    The slope is -1 and 1.
+    """
 
     def loss(logits, label):
         return step.cross_entropy(logits, jnp.array([label]), jnp.ones(1))
@@ -305,6 +308,34 @@ def test_the_loss_is_of_what_it_is_given():
     ):
         if not taken:
             pytest.fail(f"loss_of was given {argument}, and went by what the step had been given")
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_a_used_step_gives_what_a_new_one_gives():
+    """Called without jit, with Adam's moments and a BatchNorm's statistics: all is in the state."""
+    parts, update = states.split(Linear(dropout=0.5, norm=True)), optax.adam(0.1)
+
+    def make():
+        return step.make_train_step(parts, update, lambda batch: batch["pixels"])
+
+    used, batch = make(), jax.tree.map(jnp.asarray, batch_of())
+    start = states.create(parts, update, seed=0)
+    first, _ = used(start, batch)
+    second, _ = used(first, batch)
+    for begun, found in ((first, second), (start, used(start, batch)[0])):
+        expected, _ = make()(begun, batch)
+        for part in ("params", "stats", "opt_state"):
+            there = jax.tree.leaves(getattr(found, part))
+            for leaf, due in zip(there, jax.tree.leaves(getattr(expected, part)), strict=True):
+                np.testing.assert_allclose(leaf, due, atol=1e-6, err_msg=f"of state.{part}")
+
+
+@pytest.mark.exercise("training.step.make_train_step")
+def test_steps_are_counted_in_whole_numbers():
+    """The number of the step stays an integer, as it was."""
+    _, state, train_step = stepper(Linear(), optax.sgd(0.1))
+    after, _ = train_step(state, batch_of())
+    assert after.step.dtype == state.step.dtype
 
 
 @pytest.mark.exercise("training.step.make_train_step")
