@@ -4,20 +4,28 @@ import re
 
 KINDS = {"f": "float", "bf": "bfloat", "i": "int", "u": "uint", "c": "complex"}
 IS = re.compile(r"\b(bf|[fiuc])(\d+)\[([\d,]*)\](\(numpy\))?")
-DUE = re.compile(r"\b(\w+)\[(?:ndarray|Array), '(.*?)'\]")
+DUE = re.compile(r"\b(\w+)\[((?:[\w.]+\.)?(?:ndarray|Array)), '(.*?)'\]")
 HEADS = {"Actual value: ": "gave", "Expected type: ": "expected"}
 
 
 def told(report: str) -> list[tuple[str, str]]:
     """What was given and what was due, of which axes; each with the word before it."""
-    lines, axes = [], []
+    said, axes = {}, []
     for line in report.splitlines():
         for head, word in HEADS.items():
             if line.startswith(head):
-                lines.append((word, in_words(line.removeprefix(head).rstrip("."))))
+                said[word] = line.removeprefix(head).rstrip(".")
         if "=" in line and line.partition("=")[0].isidentifier():
             axes.append(line.strip())
-    return [*lines, ("where", ", ".join(axes))] if axes else lines
+    lines = [(word, in_words(text)) for word, text in said.items()]
+    lines += [("where", ", ".join(axes))] if axes else []
+    given, due = IS.fullmatch(said.get("gave", "")), DUE.fullmatch(said.get("expected", ""))
+    if given and due and bool(given[4]) != due[2].endswith("ndarray"):
+        kinds = "an array of NumPy", "one of JAX: jnp.asarray"
+        if not given[4]:
+            kinds = "an array of JAX", "one of NumPy: np.asarray"
+        lines.append(("so", f"it is {kinds[0]}, and is to be {kinds[1]}"))
+    return lines
 
 
 def in_words(text: str) -> str:
@@ -30,7 +38,7 @@ def in_words(text: str) -> str:
     text = IS.sub(given, text)
 
     def due(found):
-        axes = re.sub(r"[{}]", "", found[2]).strip()  # {size} is the argument of that name
+        axes = re.sub(r"[{}]", "", found[3]).strip()  # {size} is the argument of that name
         return f"{found[1].lower()} array of axes ({axes})"
 
     return DUE.sub(due, text)

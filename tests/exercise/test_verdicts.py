@@ -323,3 +323,18 @@ def test_what_is_due_has_no_braces():
     assert shapes.in_words("UInt8[ndarray, 'time {size} {size} 3']") == (
         "uint8 array of axes (time size size 3)"
     )
+
+
+def test_an_array_of_the_other_library_is_told():
+    """Shape and type fit, so what is shown of them would not say what is wrong."""
+    report = (
+        "Actual value: f32[60,7]\nExpected type: <class 'Float[ndarray, 'pixels dim']'>.\ndim=7\n"
+    )
+    report = report.replace("<class '", "").replace("'>.", ".")
+    assert shapes.told(report)[-1] == (
+        "so",
+        "it is an array of JAX, and is to be one of NumPy: np.asarray",
+    )
+    report = "Actual value: f32[24,6](numpy)\nExpected type: Float[jaxlib._jax.Array, 'token dim']."
+    assert shapes.told(report)[-1][1].startswith("it is an array of NumPy")
+    assert shapes.told(report.replace("(numpy)", ""))[-1][0] == "expected"

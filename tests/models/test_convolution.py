@@ -190,6 +190,19 @@ def test_by_frames_clips_do_not_mix():
 
 
 @frames_exercise
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_by_frames_of_an_even_kernel_has_the_zero_that_is_over_at_the_end(axis):
+    """Of two taps the first is the place itself and the second the next, with 0 behind the last."""
+    shape = [1, 1, 1]
+    shape[axis] = 4
+    video = jnp.arange(1.0, 5.0).reshape(1, *shape, 1)
+    shape[axis] = 2
+    for tap, expected in ((0, [1, 2, 3, 4]), (1, [2, 3, 4, 0])):
+        kernel = jnp.zeros(2).at[tap].set(1.0).reshape(*shape, 1, 1)
+        assert convolution.conv_by_frames(video, kernel).ravel().tolist() == expected
+
+
+@frames_exercise
 @pytest.mark.parametrize(("video", "kernel"), SHAPES)
 def test_by_frames_equals_the_definition(video, kernel):
     """Place by place the sum over window and channels, with zeros around the clip."""

@@ -158,6 +158,37 @@ def test_block_drops_nothing_of_the_mlp():
 
 
 @block
+def test_block_has_as_many_heads_as_it_is_told():
+    """`num_heads` goes to the attention."""
+    assert nnx.eval_shape(lambda: block_of(num_heads=6)).attn.num_heads == 6
+
+
+@block
+def test_block_adds_before_it_norms():
+    """Without attention a token is norm1(token), and so it is with an MLP that gives nothing.
+
+    The second sum adds to what the first norm gave, and the second norm has nothing left to do.
+    """
+    layer, tokens = block_of(), sequences(2, 5, 12)
+    layer.attn.proj.kernel[...] = jnp.zeros((12, 12))
+    layer.mlp.fc2.kernel[...] = jnp.zeros(layer.mlp.fc2.kernel.shape)
+    centred = tokens - tokens.mean(axis=-1, keepdims=True)
+    expected = centred / jnp.sqrt(centred.var(axis=-1, keepdims=True))
+    np.testing.assert_allclose(layer(tokens), expected, atol=1e-3)
+
+
+@block
+def test_block_adds_the_mlp_to_what_the_first_norm_gave():
+    """Where the first norm gives zeros, the MLP's bias is all that the second norm gets."""
+    layer, tokens = block_of(), sequences(2, 5, 12)
+    layer.norm1.scale[...] = jnp.zeros(12)
+    layer.mlp.fc2.bias[...] = jnp.arange(12.0)
+    out = np.asarray(layer(tokens))
+    expected = (np.arange(12) - 5.5) / np.std(np.arange(12))
+    np.testing.assert_allclose(out, np.broadcast_to(expected, out.shape), atol=1e-3)
+
+
+@block
 def test_block_is_that_of_pytorch():
     """With the same weights, torch.nn.MultiheadAttention and the same norms give the same."""
     case = "block"
