@@ -62,6 +62,21 @@ def call(calls: Iterable[Call], file: Path, traceback: types.TracebackType) -> C
     return None
 
 
+def error_asked_for(file: Path, traceback: types.TracebackType) -> str:
+    """What the `pytest.raises` around the failed line of a test waits for; "" where there is none."""
+    tree, lines = (
+        ast.parse(Path(file).read_text(encoding="utf-8")),
+        set(_lines(traceback, str(file))),
+    )
+    for node in ast.walk(tree):
+        match node:
+            case ast.With(items=[ast.withitem(context_expr=ast.Call(func, [due, *_]))]):
+                inside = lines & set(range(node.body[0].lineno, node.end_lineno + 1))
+                if inside and ast.unparse(func) == "pytest.raises":
+                    return ast.unparse(due)
+    return ""
+
+
 def _lines(traceback, file) -> Iterator[int]:
     """The lines of a file that a traceback passes through."""
     while traceback is not None:

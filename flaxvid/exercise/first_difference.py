@@ -36,7 +36,7 @@ class Difference:
 
     def named(self, index: tuple[int, ...]) -> str:
         """A place, or the first numbers of one, by the names of its axes."""
-        if not self.axes:
+        if all(name.startswith("axis ") for name in self.axes):
             return str(list(index))
         return ", ".join(f"{name} {i}" for name, i in zip(self.axes, index, strict=False))
 

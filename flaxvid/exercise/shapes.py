@@ -39,6 +39,7 @@ def in_words(text: str) -> str:
 
     def due(found):
         axes = re.sub(r"[{}]", "", found[3]).strip()  # {size} is the argument of that name
-        return f"{found[1].lower()} array of axes ({axes})"
+        of_axes = f"of axes ({axes})" if axes else "without axes, a single number"
+        return f"{found[1].lower()} array {of_axes}"
 
     return DUE.sub(due, text)

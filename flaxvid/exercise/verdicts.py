@@ -78,7 +78,8 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
     difference = None if raised else _difference(traceback, watch)
     if watch.calls:
         lines += textwrap.wrap(watch.call, 92, subsequent_indent=INDENT)
-        lines += _raised(error, thing) if raised else _gave(error, difference, watch)
+        due = compared.error_asked_for(item.path, traceback)
+        lines += _raised(error, thing, due) if raised else _gave(error, difference, watch)
     else:
         lines += [f"Your version was not called: {_one_line(error)}"]
     lines += ["", *_where(item, traceback)]
@@ -167,7 +168,9 @@ def _gave(error, difference, watch) -> list[str]:
         lines = _pair("raised", _one_line(watch.raised))
     else:
         made_one = watch.result is None and watch.annotation is inspect.Signature.empty
-        lines = [] if made_one else _pair("gave", value(watch.result))
+        # Of what was traced there are no numbers: what was compared came of it later, a gradient.
+        traced = isinstance(watch.result, jax.core.Tracer)
+        lines = [] if made_one or traced else _pair("gave", value(watch.result))
     if watch.comparison is not None:
         op, left, right = watch.comparison
         if op == "==" and isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -240,10 +243,13 @@ def _is_long(thing) -> bool:
     return np.size(thing) > 24
 
 
-def _raised(error, thing) -> list[str]:
-    """The learner's version did not come to its end."""
+def _raised(error, thing, due) -> list[str]:
+    """The learner's version did not come to its end; `due` is an error that the test waits for."""
     if isinstance(error, jaxtyping.TypeCheckError):
-        return [line for told in shapes.told(str(error)) for line in _pair(*told)]
+        told = shapes.told(str(error))
+        if due:
+            told = [*(pair for pair in told if pair[0] == "gave"), ("expected", f"a {due}")]
+        return [line for pair in told for line in _pair(*pair)]
     if type(error).__name__ == "TimeLimitError":
         lines = _pair("took", str(error))
     else:

@@ -43,6 +43,18 @@ def test_what_the_types_forbid_is_for_the_learner_to_refuse():
     assert "DID NOT RAISE" in text
 
 
+def test_where_an_error_is_due_it_is_said_and_no_shape():
+    """A crop that is smaller than asked for breaks the types too, but that is not the point."""
+
+    def center_crop(frames, size):
+        height, width = frames.shape[1:3]
+        top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
+        return frames[:, top : top + size, left : left + size]
+
+    text = text_of(center_crop, CROP)
+    assert "gave      uint8 array of shape (3, 12, 13, 3)\n    expected  a ValueError\n" in text
+
+
 def test_an_argument_that_was_written_into_is_named():
     """The first test says so, and not a later one that finds its clip changed."""
 
