@@ -63,12 +63,9 @@ def call(calls: Iterable[Call], file: Path, traceback: types.TracebackType) -> C
 
 
 def error_asked_for(file: Path, traceback: types.TracebackType) -> str:
-    """What the `pytest.raises` around the failed line of a test waits for; "" where there is none."""
-    tree, lines = (
-        ast.parse(Path(file).read_text(encoding="utf-8")),
-        set(_lines(traceback, str(file))),
-    )
-    for node in ast.walk(tree):
+    """What `pytest.raises` around the failed line of a test waits for; "" where there is none."""
+    lines = set(_lines(traceback, str(file)))
+    for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):
         match node:
             case ast.With(items=[ast.withitem(context_expr=ast.Call(func, [due, *_]))]):
                 inside = lines & set(range(node.body[0].lineno, node.end_lineno + 1))

@@ -24,6 +24,14 @@ def test_accuracy_counts_rows_of_weight_one():
 
 
 @accuracy_exercise
+def test_accuracy_compiles():
+    """As in a training step: rows 0 and 2 are right, and row 3 is left out."""
+    weight = jnp.array([1.0, 1.0, 1.0, 0.0])
+    accuracy = jax.jit(metrics.accuracy)(jnp.asarray(LOGITS), jnp.asarray(LABELS), weight)
+    np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
+
+
+@accuracy_exercise
 def test_accuracy_of_no_rows_is_zero():
     """A batch in which nothing counts gives 0 and no NaN."""
     accuracy = metrics.accuracy(jnp.asarray(LOGITS), jnp.asarray(LABELS), jnp.zeros(4))
@@ -62,14 +70,6 @@ def test_accuracy_of_many_rows_in_half_precision():
     labels = (jnp.arange(301) == 7).astype(jnp.int32)
     accuracy = metrics.accuracy(logits, labels, jnp.ones(301))
     np.testing.assert_allclose(accuracy, 300 / 301, rtol=1e-5)
-
-
-@accuracy_exercise
-def test_accuracy_compiles():
-    """As in a training step: rows 0 and 2 are right, and row 3 is left out."""
-    weight = jnp.array([1.0, 1.0, 1.0, 0.0])
-    accuracy = jax.jit(metrics.accuracy)(jnp.asarray(LOGITS), jnp.asarray(LABELS), weight)
-    np.testing.assert_allclose(accuracy, 2 / 3, rtol=1e-6)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
