@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jaxtyping
 import numpy as np
 
-from flaxvid.exercise import compared, limits, mine, verdicts
+from flaxvid.exercise import compared, limits, mine, wording
 
 
 class ChangedArgumentError(AssertionError):
@@ -82,7 +82,7 @@ def _recorded(checked, function, watch, name, is_method=False, parameters=(), re
     def recorded(*arguments, **options):
         watch.calls += 1
         watch.result, watch.raised, watch.comparison = None, None, None
-        told = verdicts.call(name, arguments[is_method:], options)
+        told = wording.call(name, arguments[is_method:], options)
         watch.call = told
         given = dict(zip(parameters, arguments, strict=False)) | options
         before = {key: value.copy() for key, value in given.items() if _is_small(value)}

@@ -6,18 +6,15 @@ import linecache
 import os
 import re
 import textwrap
-import types
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import jax
 import jaxtyping
 import numpy as np
 import pytest
-from flax import nnx
 
 from flaxvid import errors
-from flaxvid.exercise import board, catalogue, compared, first_difference, shapes
+from flaxvid.exercise import board, catalogue, compared, first_difference, shapes, wording
 
 PASSED, FAILED, NOT_WRITTEN = "passed", "failed", "not written yet"
 INDENT = "  "
@@ -88,70 +85,6 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
     return Verdict(name, FAILED, tuple(lines), tests=run.passed, difference=difference)
 
 
-def call(name: str, arguments: Sequence, options: Mapping) -> str:
-    """A call as one would write it: `uniform_indices(9, 3)`."""
-    given = [value(argument) for argument in arguments]
-    given += [f"{key}={value(argument)}" for key, argument in options.items()]
-    return f"{name}({', '.join(given)})"
-
-
-def value(thing: object) -> str:
-    """A value in a few words: small arrays in full, large ones as their type and shape."""
-    if isinstance(thing, jax.core.Tracer):
-        return f"traced {thing.dtype} array of shape {thing.shape}"
-    if isinstance(thing, jax.Array) and jax.dtypes.issubdtype(thing.dtype, jax.dtypes.prng_key):
-        return f"random key {value(jax.random.key_data(thing))}"
-    if isinstance(thing, np.ndarray | jax.Array):
-        if thing.size <= 24:
-            told = " ".join(np.array2string(np.asarray(thing), separator=", ").split())
-            return told.replace("[ ", "[")
-        return f"{thing.dtype} array of shape {thing.shape}"
-    if isinstance(thing, types.FunctionType):
-        return "a function"
-    if isinstance(thing, nnx.Module | nnx.Rngs):  # all it holds would fill the screen
-        return f"{type(thing).__name__}(...)"
-    if isinstance(thing, dict):
-        inside = ", ".join(f"{key!r}: {value(item)}" for key, item in thing.items())
-        return _short(f"{{{inside}}}")
-    if hasattr(thing, "_fields"):  # a state, an optimizer: the numbers are too many to help
-        return f"{type(thing).__name__}(...)"
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        return _short(_changed(thing))
-    if isinstance(thing, tuple):
-        inside = ", ".join(map(value, thing))
-        return f"({inside},)" if len(thing) == 1 else f"({inside})"
-    if isinstance(thing, list) and any(isinstance(one, np.ndarray | jax.Array) for one in thing):
-        return _short(f"[{', '.join(map(value, thing))}]")
-    if isinstance(thing, os.PathLike):
-        return repr(Path(thing).name)
-    if isinstance(thing, np.inexact):
-        return str(thing)  # in the digits of its own precision
-    if isinstance(thing, np.generic):
-        thing = thing.item()  # 0.5 and not np.float64(0.5)
-    return _short(re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing)))
-
-
-def _changed(thing) -> str:
-    """A dataclass by those of its fields that differ from their defaults."""
-    told = [
-        f"{field.name}={value(getattr(thing, field.name))}"
-        for field in dataclasses.fields(thing)
-        if field.repr and repr(getattr(thing, field.name)) != repr(field.default)
-    ]
-    return f"{type(thing).__name__}({', '.join(told)})"
-
-
-def _short(text: str) -> str:
-    return textwrap.shorten(text, 200, placeholder=" ...")
-
-
-def _exactly(thing):
-    """A value with all its digits."""
-    if isinstance(thing, np.ndarray | jax.Array):
-        return _short(f"{np.asarray(thing).tolist()} ({thing.dtype})")
-    return _short(repr(thing))
-
-
 def _difference(traceback, watch) -> first_difference.Difference | None:
     """Where what the failed line compared differs, if it is too much to see that at a glance."""
     if watch.comparison is None:
@@ -170,17 +103,17 @@ def _gave(error, difference, watch) -> list[str]:
         made_one = watch.result is None and watch.annotation is inspect.Signature.empty
         # Of what was traced there are no numbers: what was compared came of it later, a gradient.
         traced = isinstance(watch.result, jax.core.Tracer)
-        lines = [] if made_one or traced else _pair("gave", value(watch.result))
+        lines = [] if made_one or traced else _pair("gave", wording.value(watch.result))
     if watch.comparison is not None:
         op, left, right = watch.comparison
         if op == "==" and isinstance(left, Mapping) and isinstance(right, Mapping):
             return lines + _between(left, right)
-        seen, due = value(left), value(right)
+        seen, due = wording.value(left), wording.value(right)
         if op == "!=":
             return lines + _pair("so", f"two that should differ are the same: {seen}")
         if op != "==":
             return lines + _pair("untrue", f"{seen} {op} {due}")
-        if seen != value(watch.result):
+        if seen != wording.value(watch.result):
             lines += _pair("compared", seen)
         if seen == due and _is_same(left, right):  # as in `not any(left == right)`
             return lines + _pair("so", f"two that should differ are the same: {seen}")
@@ -217,7 +150,11 @@ def _between(given: Mapping, due: Mapping) -> list[str]:
     if other is None:
         return lines
     lines += _pair("at", str(other))
-    return lines + _pair("gave", value(given[other])) + _pair("expected", value(due[other]))
+    return (
+        lines
+        + _pair("gave", wording.value(given[other]))
+        + _pair("expected", wording.value(due[other]))
+    )
 
 
 def _is_same(left, right) -> bool:
@@ -231,9 +168,11 @@ def _where_alike(left, right) -> str:
     """How two differ that are alike in what is printed of them."""
     if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         place = next((i for i, item in enumerate(left) if item != right[i]), 0)
-        if (seen := value(left[place])) != (due := value(right[place])):
+        if (seen := wording.value(left[place])) != (due := wording.value(right[place])):
             return f"the same as far as {place} items: then {due}, and not {seen}"
-    return f"the same up to the last digits: {_exactly(left)} is not {_exactly(right)}"
+    return (
+        f"the same up to the last digits: {wording.exactly(left)} is not {wording.exactly(right)}"
+    )
 
 
 def _is_long(thing) -> bool:

@@ -18,6 +18,7 @@ from flaxvid.exercise import (
     limits,
     shapes,
     verdicts,
+    wording,
 )
 from flaxvid.models import bert
 from flaxvid.video import sample
@@ -222,8 +223,8 @@ def test_two_that_should_differ():
 
 def test_modules_and_rngs_are_named_only():
     """What they hold would fill the screen."""
-    assert verdicts.value(nnx.Rngs(0)) == "Rngs(...)"
-    assert verdicts.value(nnx.Linear(2, 3, rngs=nnx.Rngs(0))) == "Linear(...)"
+    assert wording.value(nnx.Rngs(0)) == "Rngs(...)"
+    assert wording.value(nnx.Linear(2, 3, rngs=nnx.Rngs(0))) == "Linear(...)"
 
 
 def test_the_earlier_part_that_is_to_blame_is_named(capsys, tmp_path, monkeypatch):
