@@ -37,6 +37,18 @@ def interval_of_clips(right, groups, *, share=0.95, draws=2000, seed=0):  # far 
     return _interval(right, np.arange(len(right)), share, draws, seed)
 
 
+def interval_of_groups_and_then_clips(right, groups, *, share=0.95, draws=2000, seed=0):
+    _, group = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(group == number) for number in range(group.max() + 1)]
+    rng, accuracies = np.random.default_rng(seed), []
+    for _ in range(draws):
+        drawn = [members[number] for number in rng.integers(0, len(members), len(members))]
+        clips = np.concatenate([rng.choice(own, len(own)) for own in drawn])  # and not all of each
+        accuracies.append(right[clips].mean())
+    low, high = np.quantile(accuracies, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
 def interval_without_replacement(right, groups, *, share=0.95, draws=2000, seed=0):
     return float(np.mean(right)), float(np.mean(right))
 

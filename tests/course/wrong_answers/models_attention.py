@@ -298,6 +298,16 @@ Attention_always_in_float32 = _attention_like(
 )
 
 
+def _init_from_seed_0(
+    self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+):
+    options = dict(head_dim=head_dim, dropout=dropout, init=init, dtype=dtype, rngs=nnx.Rngs(0))
+    Attention_interleaved.__init__(self, dim, num_heads, **options)
+
+
+Attention_of_seed_0 = _attention_like("Attention_of_seed_0", __init__=_init_from_seed_0)
+
+
 def over_space_padding_multiplied_by_zero(attend, cls, patches, num_frames, mask=None):
     def mean(copies):
         real = jnp.ones(copies.shape[:2], bool) if mask is None else mask

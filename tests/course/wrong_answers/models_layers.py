@@ -37,6 +37,11 @@ def patchify_as_many_as_pixels(video, patch_size):  # the sides of h and p mixed
     return einops.rearrange(video, pattern, h=patch_size, w=patch_size)
 
 
+def patchify_of_three_channels(video, patch_size):  # a clip may have more, or one
+    pattern = "b t (h p) (w q) c -> b t (h w) (p q c)"
+    return einops.rearrange(video[..., :3], pattern, p=patch_size, q=patch_size)
+
+
 # --- MLP --------------------------------------------------------------------------------
 class MLP_with_tanh_gelu(nnx.Module):  # JAX's default
     gelu = staticmethod(jax.nn.gelu)
@@ -100,6 +105,14 @@ MLP_starting_as_it_likes = _mlp_like(
     "MLP_starting_as_it_likes", __init__=_starts_without("kernel_init")
 )
 MLP_always_in_float32 = _mlp_like("MLP_always_in_float32", __init__=_starts_without("dtype"))
+
+
+def _starts_from_seed_0(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+    options = dict(dropout=dropout, init=init, dtype=dtype, rngs=nnx.Rngs(0))
+    MLP_with_tanh_gelu.__init__(self, dim, hidden_dim, **options)
+
+
+MLP_of_seed_0 = _mlp_like("MLP_of_seed_0", __init__=_starts_from_seed_0)
 
 
 class MLP_dropping_before_the_gelu(nnx.Module):
@@ -304,3 +317,8 @@ def tubelets_backwards(video, tubelet_size, patch_size):  # boxes of more than t
 def tubelets_with_columns_inside(video, tubelet_size, patch_size):
     pattern = "b (t f) (h p) (w q) c -> b t (h w) (f q p c)"
     return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_of_three_channels(video, tubelet_size, patch_size):  # a clip may have more, or one
+    pattern = "b (t f) (h p) (w q) c -> b t (h w) (f p q c)"
+    return _boxes(video[..., :3], tubelet_size, patch_size, pattern)

@@ -53,3 +53,9 @@ def shares_of_a_sum_of_heads(maps, scheme, grid, mask=None):
 
 def shares_of_the_clip_in_space_too(maps, scheme, grid, mask=None):
     return _shares(maps, "joint" if scheme == "space" else scheme, grid, mask)
+
+
+def shares_of_three_schemes(maps, scheme, grid, mask=None):
+    if scheme not in ("divided", "joint", "space"):
+        raise ValueError(f"no shares of {scheme}")
+    return _shares(maps, scheme, grid, mask)

@@ -1,5 +1,7 @@
 """Wrong answers for the exercises of flaxvid.models.timesformer."""
 
+import functools
+
 import einops
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ class _Block(nnx.Module):
     """A right one, in pieces that the wrong ones change."""
 
     zeros = staticmethod(nnx.initializers.zeros)
+    make_norm = staticmethod(layers.layer_norm)
     make_drop_path = staticmethod(layers.drop_path)
 
     def __init__(
@@ -31,12 +34,12 @@ class _Block(nnx.Module):
         self.num_frames = num_frames
         settings = self.settings(dict(init=init, dtype=dtype, rngs=rngs))
         norm = dict(dtype=settings["dtype"], rngs=rngs)
-        self.temporal_norm1 = layers.layer_norm(dim, **norm)
+        self.temporal_norm1 = self.make_norm(dim, **norm)
         self.temporal_attn = attention.Attention(dim, num_heads, **settings)
         self.temporal_fc = nnx.Linear(dim, dim, kernel_init=self.zeros, **norm)
-        self.norm1 = layers.layer_norm(dim, **norm)
+        self.norm1 = self.make_norm(dim, **norm)
         self.attn = attention.Attention(dim, num_heads, **settings)
-        self.norm2 = layers.layer_norm(dim, **norm)
+        self.norm2 = self.make_norm(dim, **norm)
         self.mlp = layers.MLP(dim, mlp_dim, **settings)
         self.drop_path = self.make_drop_path(drop_path)
 
@@ -213,6 +216,13 @@ Block_starting_as_it_likes = _block(
 Block_always_in_float32 = _block(
     "Block_always_in_float32", settings=lambda self, given: given | dict(dtype=None)
 )
+Block_of_seed_0 = _block(
+    "Block_of_seed_0", settings=lambda self, given: given | dict(rngs=nnx.Rngs(0))
+)
+Block_with_the_epsilon_of_pytorch = _block(
+    "Block_with_the_epsilon_of_pytorch",
+    make_norm=staticmethod(functools.partial(nnx.LayerNorm, epsilon=1e-5)),
+)
 Block_without_a_mask_over_time = _block(
     "Block_without_a_mask_over_time", over_time=_time_without_a_mask
 )
@@ -240,8 +250,8 @@ class _Model(nnx.Module):
         settings = dict(init=init, dtype=dtype, rngs=rngs)
         self.blocks = nnx.List(
             [
-                timesformer.Block(*sizes, drop_path=float(rate), **settings)
-                for rate in self.rates(config)
+                timesformer.Block(*sizes, drop_path=float(rate), **self.told(number, settings))
+                for number, rate in enumerate(self.rates(config))
             ]
         )
         self.norm = layers.layer_norm(dim, rngs=rngs)
@@ -262,6 +272,9 @@ class _Model(nnx.Module):
 
     def first_times(self, init, rngs, shape):
         return jnp.zeros(shape)
+
+    def told(self, number, given):
+        return given
 
     def rates(self, config):
         return np.linspace(0, config.drop_path, config.depth)
@@ -289,7 +302,9 @@ class _Model(nnx.Module):
 
     def after_blocks(self, inputs, mask, rngs):
         self.check(inputs)
-        tokens = self.embed(inputs)
+        return self.through_blocks(self.embed(inputs), mask, rngs)
+
+    def through_blocks(self, tokens, mask, rngs):
         for block in self.blocks:
             tokens = block(tokens, mask, rngs)
         return tokens
@@ -328,6 +343,28 @@ def _without_a_mask(self, inputs, mask=None, rngs=None):
 
 def _without_rngs(self, inputs, mask=None, rngs=None):
     return _Model.after_blocks(self, inputs, mask, None)
+
+
+def _mask_for_the_first_block(self, tokens, mask, rngs):
+    for block in self.blocks:
+        tokens, mask = block(tokens, mask, rngs), None
+    return tokens
+
+
+def _one_key_for_all_blocks(self, tokens, mask, rngs):
+    key = None if rngs is None else rngs.dropout()
+    for block in self.blocks:
+        tokens = block(tokens, mask, None if key is None else nnx.Rngs(dropout=key))
+    return tokens
+
+
+def _kept_in_its_dtype(embedding):
+    def __init__(self, config, *, rngs):
+        _Model.__init__(self, config, rngs=rngs)
+        kept = getattr(self, embedding)[...].astype(config.dtype)
+        setattr(self, embedding, nnx.Param(kept))
+
+    return __init__
 
 
 def _tokens_before_the_norm(self, inputs, mask=None, rngs=None):
@@ -408,6 +445,28 @@ TimeSformer_with_times_awake = _model(
 TimeSformer_always_in_float32 = _model(
     "TimeSformer_always_in_float32", dtype_of=lambda self, config: "float32"
 )
+TimeSformer_with_blocks_of_seed_0 = _model(
+    "TimeSformer_with_blocks_of_seed_0",
+    told=lambda self, number, given: given | dict(rngs=nnx.Rngs(0)),
+)
+TimeSformer_with_blocks_of_their_number = _model(
+    "TimeSformer_with_blocks_of_their_number",
+    told=lambda self, number, given: given | dict(rngs=nnx.Rngs(number)),
+)
+TimeSformer_with_blocks_all_alike = _model(
+    "TimeSformer_with_blocks_all_alike",
+    told=lambda self, number, given: given | dict(rngs=nnx.clone(given["rngs"])),
+)
+TimeSformer_with_the_first_block_as_told = _model(
+    "TimeSformer_with_the_first_block_as_told",
+    told=lambda self, number, given: given | (dict(init=layers.INIT) if number else {}),
+)
+TimeSformer_with_places_in_its_dtype = _model(
+    "TimeSformer_with_places_in_its_dtype", __init__=_kept_in_its_dtype("pos_embed")
+)
+TimeSformer_with_times_in_its_dtype = _model(
+    "TimeSformer_with_times_in_its_dtype", __init__=_kept_in_its_dtype("time_embed")
+)
 TimeSformer_as_deep_everywhere = _model(
     "TimeSformer_as_deep_everywhere",
     rates=lambda self, config: [config.drop_path] * config.depth,
@@ -417,6 +476,9 @@ TimeSformer_dropping_from_the_first_block = _model(
     rates=lambda self, config: np.linspace(0, config.drop_path, config.depth + 1)[1:],
 )
 TimeSformer_without_rngs = _model("TimeSformer_without_rngs", after_blocks=_without_rngs)
+TimeSformer_with_one_key_for_all_blocks = _model(
+    "TimeSformer_with_one_key_for_all_blocks", through_blocks=_one_key_for_all_blocks
+)
 TimeSformer_of_any_attention = _model(
     "TimeSformer_of_any_attention", refuse=lambda self, config: None
 )
@@ -427,6 +489,9 @@ TimeSformer_with_logits_in_its_dtype = _model(
     "TimeSformer_with_logits_in_its_dtype", __call__=_logits_as_they_come
 )
 TimeSformer_without_a_mask = _model("TimeSformer_without_a_mask", after_blocks=_without_a_mask)
+TimeSformer_with_a_mask_for_the_first_block = _model(
+    "TimeSformer_with_a_mask_for_the_first_block", through_blocks=_mask_for_the_first_block
+)
 TimeSformer_of_any_clip = _model("TimeSformer_of_any_clip", check=lambda self, inputs: None)
 TimeSformer_place_by_place = _model("TimeSformer_place_by_place", in_one_row=_place_by_place)
 TimeSformer_with_cls_last = _model("TimeSformer_with_cls_last", in_one_row=_cls_last)

@@ -30,7 +30,7 @@ def share_of_one_row_at_least(weight, total):
 
 
 # --- over_devices -----------------------------------------------------------------------
-def _spread(axis, differentiate, *, before=True, own_key=True, join="psum", fix_stats=True):
+def _spread(axis, differentiate, *, before=True, own_key=True, join="psum", mean_of=jax.lax.pmean):
     """The right one, but for what the options say."""
 
     def spread(loss_of, *, has_aux):
@@ -55,8 +55,7 @@ def _spread(axis, differentiate, *, before=True, own_key=True, join="psum", fix_
                 both = jax.lax.psum(loss, axis), slopes
             else:
                 both = (jax.lax.pmean if join == "pmean" else jax.lax.psum)(both, axis)
-            new = jax.lax.pmean(new, axis) if fix_stats else new
-            return (both[0], (logits, new)), both[1]
+            return (both[0], (logits, mean_of(new, axis))), both[1]
 
         return of_all
 
@@ -84,7 +83,28 @@ def over_devices_same_chance_everywhere(axis, differentiate=jax.value_and_grad):
 
 
 def over_devices_statistics_drift_apart(axis, differentiate=jax.value_and_grad):
-    return _spread(axis, differentiate, fix_stats=False)
+    return _spread(axis, differentiate, mean_of=lambda new, axis: new)
+
+
+def over_devices_statistics_by_all_devices(axis, differentiate=jax.value_and_grad):
+    def mean_of(new, axis):  # also of those that are not on the axis
+        return jax.tree.map(lambda leaf: jax.lax.psum(leaf, axis) / jax.device_count(), new)
+
+    return _spread(axis, differentiate, mean_of=mean_of)
+
+
+def _of_key_0(transformation):
+    """The same, but its keys are made from key 0, whichever it is given."""
+
+    def of_loss(loss_of, *, has_aux):
+        own = transformation(loss_of, has_aux=has_aux)
+        return lambda params, stats, batch, key: own(params, stats, batch, jax.random.key(0))
+
+    return of_loss
+
+
+def over_devices_same_chance_in_every_step(axis, differentiate=jax.value_and_grad):
+    return _of_key_0(_spread(axis, differentiate))
 
 
 def over_devices_axis_by_name(axis, differentiate=jax.value_and_grad):
@@ -132,6 +152,10 @@ def accumulate_mean_of_means(number, differentiate=jax.value_and_grad):
 
 def accumulate_same_chance_everywhere(number, differentiate=jax.value_and_grad):
     return _in_turn(number, differentiate, own_key=False)
+
+
+def accumulate_same_chance_in_every_step(number, differentiate=jax.value_and_grad):
+    return _of_key_0(turns_of_the_package(number, differentiate))
 
 
 def accumulate_last_statistics_only(number, differentiate=jax.value_and_grad):

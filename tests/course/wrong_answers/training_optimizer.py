@@ -51,6 +51,11 @@ def schedule_begins_low(recipe, steps):  # also where there is no warm-up: step 
     return _schedule(recipe, steps)
 
 
+def schedule_with_a_cosine_that_begins_low(recipe, steps):  # also without warm-up
+    own = _schedule(recipe, steps)
+    return own if recipe.schedule != "cosine" else lambda number: own(number) * (number > 0)
+
+
 def schedule_warming_up_from_the_first_share(recipe, steps):  # not from 0
     peak, warmup = recipe.learning_rate, recipe.warmup_steps(steps)
     start = peak / warmup if warmup else peak

@@ -40,6 +40,14 @@ def shardings_longest_or_none(tree, mesh, how):  # the longest does not divide: 
     return _by(tree, mesh, how, axis_of)
 
 
+def shardings_over_all_devices(tree, mesh, how):  # also those that are not in the mesh
+    def axis_of(leaf):
+        fits = [axis for axis, size in enumerate(leaf.shape) if size % jax.device_count() == 0]
+        return _longest(leaf, fits) if leaf.size >= parallel.WORTH_SHARDING else None
+
+    return _by(tree, mesh, how, axis_of)
+
+
 def shardings_small_ones_too(tree, mesh, how):
     def axis_of(leaf):
         return _longest(leaf, [a for a, n in enumerate(leaf.shape) if n % mesh.size == 0])

@@ -195,6 +195,43 @@ def make_train_step_kept_outside(
     return train_step
 
 
+def make_train_step_with_moments_kept_outside(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    kept = {}
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+
+    def train_step(state, batch):
+        new, measured = own(state._replace(opt_state=kept.get("moments", state.opt_state)), batch)
+        kept["moments"] = new.opt_state
+        return new, measured
+
+    return train_step
+
+
+def make_train_step_with_statistics_kept_outside(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # of the first call
+    kept = {}
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+
+    def train_step(state, batch):
+        return own(state._replace(stats=kept.setdefault("stats", state.stats)), batch)
+
+    return train_step
+
+
+def make_train_step_counted_in_floats(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    def train_step(state, batch):
+        new, measured = own(state, batch)
+        return new._replace(step=state.step + 1.0), measured
+
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+    return train_step
+
+
 def make_train_step_of_the_first_statistics(
     parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
 ):
