@@ -106,7 +106,7 @@ def test_shares_of_one_even_block_by_hand():
 @rolled
 @pytest.mark.parametrize("scheme", SIZES)
 def test_shares_sum_to_one(scheme):
-    """What a token is made of is all of it, and nothing is negative."""
+    """With each of the schemes, what a token is made of is all of it, and nothing is negative."""
     mixed = shares(random_maps(scheme), scheme)
     np.testing.assert_allclose(mixed.sum(-1), 1, atol=1e-5)
     assert mixed.min() >= 0

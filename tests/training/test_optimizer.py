@@ -72,7 +72,7 @@ def test_cosine_falls_to_a_hundredth(step, share):
 @pytest.mark.exercise("training.optimizer.schedule")
 @pytest.mark.parametrize("name", ["cosine", "step", "constant"])
 def test_without_warm_up_the_rate_is_highest_at_step_0(name):
-    """Not 0: a step at a rate of 0 would be wasted."""
+    """Without a warm-up the rate is not 0 at step 0, which would be wasted, but highest."""
     recipe = recipes.Recipe(schedule=name, learning_rate=0.3, warmup=0.0)
     np.testing.assert_allclose(optimizer.schedule(recipe, 100)(0), 0.3, rtol=1e-6)
 
