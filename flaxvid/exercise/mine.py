@@ -127,7 +127,7 @@ def stub(name: str) -> str:
             line.names = [
                 alias
                 for alias, short in bound.items()
-                if short in used and (not ours or re.search(rf"\b{short}\b", told))
+                if short in used and (not ours or _speaks_of(told, short, source))
             ]
             needed -= set(bound.values())
             if line.names:
@@ -144,6 +144,12 @@ def stub(name: str) -> str:
     asked = textwrap.indent(catalogue.text(name), "# ", lambda line: True)
     asked = "\n".join(line.rstrip() for line in asked.splitlines())
     return "\n".join(imports) + f"\n\n\n{asked}\n{emptied}"
+
+
+def _speaks_of(told, module, source):
+    """Whether a text names a module, or what the source takes from it: `UserError` of `errors`."""
+    taken = re.findall(rf"\b{module}\.([A-Z]\w*)", source)
+    return any(re.search(rf"\b{name}\b", told) for name in (module, *taken))
 
 
 def _spoken_of(told, imports, module):

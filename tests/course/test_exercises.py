@@ -82,6 +82,23 @@ def test_a_stub_in_a_notebook_is_that_of_flaxvid(lesson):
         assert ast.unparse(ast.parse(source).body[-1]) == f"check({node.name})"
 
 
+def imported(source):
+    """The names that the imports of a text bind."""
+    lines = re.findall(r"^(?:import|from) .*?(?:\(.*?\))?$", source, re.MULTILINE | re.DOTALL)
+    nodes = [node for line in lines for node in ast.parse(line).body]
+    return {
+        (alias.asname or alias.name).partition(".")[0] for node in nodes for alias in node.names
+    }
+
+
+@pytest.mark.parametrize("name", list(EXERCISES))
+def test_a_notebook_imports_what_the_stub_of_a_terminal_imports(name):
+    """So what the text and the hints speak of is there in both."""
+    cells = NOTEBOOKS[EXERCISES[name].lesson].cells
+    there = [imported(cell.source) for cell in cells if cell.cell_type == "code"]
+    assert imported(mine.stub(name)) <= set().union(*there)
+
+
 def test_short_names_are_unique():
     """So that a function's own name says which exercise it is."""
     short = [name.rpartition(".")[2] for name in EXERCISES]
