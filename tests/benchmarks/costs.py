@@ -223,7 +223,8 @@ with processor seconds a clip, and bytes:
 {measured}
 
 Processor seconds, the least of three rounds, on {rates["processor"]}; drawn clips with a little
-noise, a frame in 12 a key frame of the first kind. Real ones may be larger and slower. One
+noise, a frame in 12 a key frame of the first kind. Real ones may be larger and slower, and another
+AMD EPYC took 2.2 to 3.3 times as long for the same. One
 {rates["card"]} learns from {learnt} clips/s
 ([`accelerator`]({ACCELERATOR.with_suffix(".md").name})). To read is to choose 8 frames, decode,
 resize and crop them.
