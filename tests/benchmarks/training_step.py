@@ -19,7 +19,7 @@ a GPU TimeSformer at least 1.2 times PyTorch's clips a second, at 35% of the car
 
 Measured on two quiet cores: C3D 0.92 times PyTorch's time, timesformer-small 0.95, TimeSformer base
 1.04; on an AMD EPYC of family 26, with AVX-512, 1.13, 0.61 and 1.07. The aim of 0.8 is missed for
-base, and out of reach on the first: at the 200 GFLOP/s that XLA's and PyTorch's matrix products both
+base, out of reach on the first: at the 200 GFLOP/s that XLA's and PyTorch's matrix products both
 do there, a step's products alone take 5.9 s of PyTorch's 7.2 s.
 """
 
