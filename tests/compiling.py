@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 
 # LLVM is given each program whole: split for many threads, a forward pass of a small TimeSformer
@@ -53,3 +54,24 @@ def without_explanations() -> None:
 
     if hasattr(partial_eval.DynamicJaxprTracer, "_origin_msg"):
         partial_eval.DynamicJaxprTracer._origin_msg = lambda _tracer: ""
+
+
+def in_one_context(times: int = 50) -> None:
+    """JAX writes so many programs into one context of MLIR, and not each into one of its own.
+
+    To make one loads all dialects: a fifth of the time of the tests of models. What is in it
+    stays as long as it does, constants too, and so it is not kept for ever.
+    """
+    from jax._src.interpreters import mlir
+
+    if not hasattr(mlir, "make_ir_context"):
+        return
+    make, kept = mlir.make_ir_context, threading.local()
+
+    def reused():
+        if getattr(kept, "left", 0) == 0:
+            kept.context, kept.left = make(), times
+        kept.left -= 1
+        return kept.context
+
+    mlir.make_ir_context = reused

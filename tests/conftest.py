@@ -73,6 +73,7 @@ def pytest_configure(config):
     install_import_hook(modules_with_checked_shapes(), "beartype.beartype")
     if fresh:
         compiling.without_explanations()
+        compiling.in_one_context()
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", 2)
         jax.config.update("jax_platforms", "cpu" if device == "cpu" else "cuda,cpu")
