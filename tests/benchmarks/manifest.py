@@ -7,14 +7,15 @@ The files are small and hold no video, so that opening one would fail. Aim: 5 se
 `python -m flaxvid.prepare ucf101`, Python's start included, in either layout. On two cores
 shared with other work it took 2.5 to 3.2 seconds, 1.2 of them on a core.
 
-With `--rows`: time on a core and memory for opening a CSV, and for its fingerprint; what shuffling
-takes does not depend on the rows. On a core of an AMD EPYC that others used too:
+With `--rows`: time on a core and memory for opening a CSV, with all its checks, and for its
+fingerprint; what shuffling takes does not depend on the rows. On a core of an AMD EPYC of family 26
+that others used too (an older one took about 1.8 times as long):
 
           rows    on disk    seconds      MB    with a fingerprint: seconds      MB
-        13,320     1.1 MB        0.1       4                            0.1      10
-       133,200      11 MB        1.2      40                            1.6      69
-     1,332,000     112 MB       11.9     385                           16.2     663
-    10,000,000     839 MB      108.6   2,861                          154.3   4,725
+        13,320     1.1 MB        0.1       4                            0.1      11
+       133,200      11 MB        0.8      40                            1.0      69
+     1,332,000     112 MB        7.6     385                           10.1     630
+    10,000,000     839 MB       57.9   2,862                           86.7   4,726
 """
 
 import argparse
