@@ -40,6 +40,7 @@ MODULES = [
 # Tests of a module that lie elsewhere than in tests/FOLDER/test_MODULE.py.
 MORE = {
     "training.averaging": ["tests/training/test_step.py"],
+    "video.augment": ["tests/data/test_augmented_views.py"],
     "models.attention": ["tests/models/test_rollout.py"],
 }
 OPTIONS = ["-x", "-n0", "-pno:cacheprovider", "-oaddopts=", "-otimeout=0"]

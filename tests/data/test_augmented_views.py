@@ -55,6 +55,18 @@ def test_moments_are_spread_over_most_of_the_video(num_frames):
     assert counts == {min(8, max(1, int(0.8 * num_frames)))}
 
 
+def test_each_colour_stays_itself():
+    """Of a clip of one colour, red stays least, then green, then blue, each within the bounds."""
+    clip = np.full((2, 30, 40, 3), (20, 90, 160), np.uint8)
+    for seed in range(20):
+        view = augment.another_view(clip, 24, np.random.default_rng(seed)).astype(int)
+        (colour,) = np.unique(view.reshape(-1, 3), axis=0)
+        for given, found in zip((20, 90, 160), colour, strict=True):
+            least, most = given * 0.8 * 0.9 - 20, given * 1.2 * 1.1 + 20
+            assert max(0, least - 1) <= found <= min(255, most + 1)
+        assert colour[0] < colour[1] < colour[2]
+
+
 def test_nothing_drawn_leaves_the_picture():
     """With every draw in the middle of its range, a view is the clip, but for interpolation."""
 

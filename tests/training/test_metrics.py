@@ -72,6 +72,23 @@ def test_accuracy_of_many_rows_in_half_precision():
     np.testing.assert_allclose(accuracy, 300 / 301, rtol=1e-5)
 
 
+def test_probabilities_by_hand():
+    """Of one label a softmax, of several a sigmoid each; in float64, whatever the logits are."""
+    logits = np.array([[0.0, np.log(3), 0.0]], np.float16)
+    found = metrics.probabilities(logits)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [[0.2, 0.6, 0.2]], atol=1e-3)
+    found = metrics.probabilities(logits, multi_label=True)
+    np.testing.assert_allclose(found, [[0.5, 0.75, 0.5]], atol=1e-3)
+
+
+def test_binary_loss_by_hand():
+    """Minus the log of what is given to the truth, a class at a time; large logits stay finite."""
+    logits, targets = np.array([[0.0, np.log(3)], [-np.log(3), 2e4]]), np.array([[1, 0], [0, 1]])
+    expected = -np.log([0.5, 0.25, 0.75, 1.0]).mean()
+    assert metrics.binary_loss(logits, targets.astype(float)) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_outputs_that_are_no_numbers_are_no_prediction(number):
     """The largest of NaN would be the first class."""
@@ -88,6 +105,8 @@ def test_a_loss_of_an_evaluation_is_watched_too():
     numbers = {"gradient_norm": 1.0, "loss": 1.0, "validation loss": np.nan}
     assert metrics.not_finite(numbers) == "validation loss"
     assert metrics.not_finite(dict.fromkeys(numbers, np.nan)) == "loss"
+    # An accuracy of nothing is NaN, and no reason to end a run.
+    assert metrics.not_finite({"accuracy": np.nan, "loss": 1.0}) is None
 
 
 @pytest.mark.parametrize(

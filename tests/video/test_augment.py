@@ -50,6 +50,24 @@ def test_shifts_by_hand(clip):
     np.testing.assert_array_equal(down[:, :-4], clip[:, 4:])
 
 
+def test_a_slant_by_hand():
+    """Half a pixel a row, about the middle row: of a vertical line the top goes left by 2."""
+    line = np.zeros((1, 9, 41, 3), np.uint8)
+    line[:, :, 20] = 200
+    slanted = augment.slant(line, 0.5 / 0.3)[0, :, :, 0]
+    assert {row: int(slanted[row].argmax()) for row in (0, 4, 8)} == {0: 18, 4: 20, 8: 22}
+
+
+def test_a_turn_by_hand():
+    """By 30 degrees against the clock, about the centre: what was at the right goes up."""
+    dot = np.zeros((1, 21, 31, 3), np.uint8)
+    dot[:, 9:12, 22:25] = 200  # 8 pixels to the right of the centre, row 10 and column 15
+    turned = augment.rotate(dot, 1.0)[0, :, :, 0].astype(float)
+    rows, columns = np.mgrid[:21, :31]
+    place = [(axis * turned).sum() / turned.sum() for axis in (rows, columns)]
+    np.testing.assert_allclose(place, [10 - 8 * 0.5, 15 + 8 * 0.866], atol=0.2)
+
+
 def test_a_blur_and_its_opposite():
     """A white dot on black: blurred to a ninth of its light, or sharpened beyond white."""
     frame = np.zeros((1, 5, 5, 3), np.uint8)
