@@ -136,6 +136,17 @@ def test_schedules_compile(name):
     np.testing.assert_allclose(rate, 0.3, rtol=1e-6)
 
 
+def test_momentum_of_sgd():
+    """Of gradients of 1 the updates are 0.1 times 1, 1.9 and 2.71: nine tenths go on."""
+    weights = params()
+    update = optimizer.create(plain(momentum=0.9), 10, weights)
+    ones, state = jax.tree.map(jnp.ones_like, weights), update.init(weights)
+    for expected in (0.1, 0.19, 0.271):
+        updates, state = jax.jit(update.update)(ones, state, weights)
+        for leaf in jax.tree.leaves(updates):
+            np.testing.assert_allclose(leaf, -expected, rtol=1e-5)
+
+
 def test_kernels_decay_and_nothing_else():
     """With a gradient of zero SGD moves kernels by -rate x decay x kernel, biases not at all."""
     updates, weights = updates_of(plain(weight_decay=0.5), gradient=0.0)
