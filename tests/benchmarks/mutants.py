@@ -39,7 +39,7 @@ MODULES = [
 ]
 # Tests of a module that lie elsewhere than in tests/FOLDER/test_MODULE.py.
 MORE = {
-    "training.averaging": ["tests/training/test_step.py"],
+    "training.averaging": ["tests/training/test_mixing.py"],
     "video.augment": ["tests/data/test_augmented_views.py"],
     "models.attention": ["tests/models/test_rollout.py"],
 }
