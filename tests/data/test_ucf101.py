@@ -90,6 +90,7 @@ def test_one_class_is_spelt_in_two_ways():
     [
         *("holiday.avi", "v_Biking_g08.avi", "Biking_g08_c02.avi", "v_Biking_gXX_c02.avi"),
         *("v__g1_c1", "v_Biking_g08_c02_cut.avi", "my_v_Biking_g08_c02.avi"),
+        "v_Biking_g08_c02_g01_c01.avi",
     ],
 )
 def test_another_name_is_refused(path):

@@ -146,6 +146,14 @@ def test_groups_may_have_any_numbers_and_names(names):
 
 
 @pytest.mark.exercise("evaluation.scores.interval")
+def test_the_seed_alone_decides_whatever_the_names():
+    """The same seed gives the same answer: a set of names has another order in every run."""
+    right, numbers = np.arange(300) % 7 > 1, np.arange(300) ** 2 % 37
+    named = scores.interval(right, np.array([f"clip_{n:02d}" for n in numbers]), draws=100)
+    np.testing.assert_allclose(named, scores.interval(right, numbers, draws=100), atol=1e-12)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
 @pytest.mark.parametrize(("alone", "long"), [("alone", "long"), (3, 8)])
 @pytest.mark.parametrize(
     ("share", "expected"), [(0.95, (0.0, 1.0)), (0.4, (0.025, 0.025)), (0.6, (0.0, 1.0))]

@@ -281,6 +281,8 @@ def test_dropout_keeps_the_mean():
     """What is kept is scaled up by 1 / (1 - rate)."""
     dropped = layers.Dropout(0.25)(jnp.ones((100, 100)), rngs=nnx.Rngs(dropout=0))
     np.testing.assert_allclose(np.unique(dropped), [0, 4 / 3], rtol=1e-6)
+    most = layers.Dropout(0.95)(jnp.ones((100, 100)), rngs=nnx.Rngs(dropout=0))
+    np.testing.assert_allclose(np.unique(most), [0, 20], rtol=1e-5)
     assert abs(float(dropped.mean()) - 1) < 0.02
     values = 1 + jnp.abs(video_of((4, 5)))
     dropped = layers.Dropout(0.25)(values, rngs=nnx.Rngs(dropout=0))

@@ -130,6 +130,8 @@ def test_uniform_takes_the_later_of_two_middle_frames():
     [
         *((2, 1, [1]), (6, 3, [1, 3, 5]), (6, 1, [3]), (20, 2, [5, 15])),
         (12, 6, [1, 3, 5, 7, 9, 11]),
+        # The middle of segment 11 is at 13; as 11.5 times the float 26 / 23 it is below.
+        (26, 23, [*range(4), *range(5, 12), *range(13, 21), *range(22, 26)]),
     ],
 )
 def test_uniform_rounds_no_middle_to_an_even_frame(num_frames, num_samples, middles):
@@ -156,9 +158,8 @@ def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samp
     assert len(indices) == segments
     for i, frame in enumerate(indices.tolist()):
         middle = Fraction((2 * i + 1) * num_frames, 2 * segments)
-        # On the border of two frames, a segment of such as 30 / 11 frames is rounded either way.
         assert frame <= middle <= frame + 1
-        if num_frames % segments == 0 and frame != middle // 1:
+        if frame != middle // 1:  # as where a length of 26 / 23 is rounded before it is multiplied
             pytest.fail(f"at time {middle}, frame {middle // 1} begins: that, and not {frame}")
 
 
@@ -186,6 +187,18 @@ def test_random_segment_takes_one_frame_from_each(num_frames, num_samples, seed)
         place = segment_of(frame, num_frames, segments)
         if place != number:
             pytest.fail(f"sample {number} is frame {frame}, which is one of segment {place}")
+
+
+@random_segment
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(15, 11), (30, 22), (29, 7)])
+def test_random_segment_reaches_the_last_frame(num_frames, num_samples):
+    """Whatever the numbers: 11 times 15 / 11 is a little less than 15 if it is rounded between."""
+    rng = np.random.default_rng(0)
+    last = {
+        int(sample.random_segment_indices(num_frames, num_samples, rng)[-1]) for _ in range(300)
+    }
+    first = (num_samples - 1) * num_frames // num_samples
+    assert sorted(last) == list(range(first, num_frames))
 
 
 @random_segment
@@ -371,6 +384,9 @@ def test_views_without_stride_cover_the_video_with_shifted_frames():
     assert views.tolist() == [[1, 5, 9], [3, 7, 11]]
     views = sample.view_indices(5, 3, stride=None, num_views=2)
     assert views.tolist() == [[0, 2, 3], [1, 2, 4]]
+    # The first view's last frame is at 13 / 6 of 18, which is 39, and of floats a little less.
+    views = sample.view_indices(54, 3, stride=None, num_views=3)
+    assert views.tolist() == [[3, 21, 39], [9, 27, 45], [15, 33, 51]]
 
 
 @view

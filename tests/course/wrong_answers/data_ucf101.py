@@ -1,5 +1,6 @@
 """Wrong answers for the exercises of flaxvid.data.ucf101."""
 
+import re
 from pathlib import Path
 
 from flaxvid.data import manifest, ucf101
@@ -28,6 +29,14 @@ def label_and_group_of_the_clip(path):  # every clip its own group: the leak
     found = _parts(path)
     label = ucf101.SPELLINGS.get(found["label"], found["label"])
     return label, Path(path).stem
+
+
+def label_and_group_of_any_letters(path):  # v_Biking_g08_c02_g01_c01 is no clip of UCF101
+    found = re.fullmatch(r"v_(\w+)_g(\d\d)_c(\d\d)", Path(path).stem)
+    if found is None:
+        raise manifest.ManifestError("not as v_Class_g01_c01.avi")
+    label = ucf101.SPELLINGS.get(found[1], found[1])
+    return label, f"{label}_g{found[2]}"
 
 
 def label_and_group_of_avi_alone(path):  # .mp4 is another name of the same clip

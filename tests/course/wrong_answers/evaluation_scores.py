@@ -77,6 +77,12 @@ def interval_of_groups_all_alike(right, groups, *, share=0.95, draws=2000, seed=
     return float(low), float(high)
 
 
+def interval_in_the_order_of_a_set(right, groups, *, share=0.95, draws=2000, seed=0):
+    numbers = {name: number for number, name in enumerate(set(groups.tolist()))}
+    groups = np.array([numbers[name] for name in groups.tolist()])
+    return _interval(right, groups, share, draws, seed)
+
+
 def interval_always_of_95(right, groups, *, share=0.95, draws=2000, seed=0):
     return _interval(right, groups, 0.95, draws, seed)
 

@@ -195,6 +195,13 @@ def random_segment_indices_never_the_last(num_frames, num_samples, rng):
     return rng.integers(edges[:-1], np.maximum(edges[1:] - 1, edges[:-1] + 1))
 
 
+def random_segment_indices_by_a_rounded_length(num_frames, num_samples, rng):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    edges = (np.arange(segments + 1) * (num_frames / segments)).astype(np.int64)
+    return rng.integers(edges[:-1], edges[1:])
+
+
 def random_segment_indices_own_seed(num_frames, num_samples, rng):
     segments = min(num_frames, num_samples)
     edges = np.arange(segments + 1) * num_frames // segments
