@@ -364,6 +364,13 @@ def test_the_views_between_start_evenly(num_frames, starts):
 
 
 @view
+def test_twelve_views_start_evenly():
+    """Of 56 frames 12 views of 1 sample start 5 apart; 55 times the float 3 / 11 is below 15."""
+    views = sample.view_indices(56, 1, stride=1, num_views=12)
+    assert views[:, 0].tolist() == list(range(0, 56, 5))
+
+
+@view
 def test_a_single_view_is_in_the_middle():
     """One view of 3 samples at stride 2 in 9 frames is frames 2, 4 and 6."""
     assert sample.view_indices(9, 3, stride=2, num_views=1).tolist() == [[2, 4, 6]]
