@@ -70,7 +70,9 @@ def pack(
     state = _begin(videos, folder, settings)
     each = each or workers.InTurn()
     shards = _shards(videos, settings.clips_per_shard)
-    lost = packed.damaged_shards(folder)
+    # A packing that was interrupted goes on at once; one that was whole is asked for once more
+    # because something is wrong with it.
+    lost = packed.damaged_shards(folder, read=(folder / "manifest.csv").exists())
     if lost:
         print(f"{folder}: {errors.some(lost)} missing or damaged: packed again")
     missing = [name for name in shards if name not in state["shards"] or name in lost]

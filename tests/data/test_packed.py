@@ -187,6 +187,15 @@ def test_a_damaged_shard_is_packed_again(few, tmp_path, damage, capsys):
     assert packed.read_clip(tmp_path / "test#2", range).shape == (16, 64, 64, 3)
 
 
+def test_to_go_on_reads_no_shard(few, tmp_path, monkeypatch):
+    """Of a packing that was interrupted there may be terabytes: sizes are compared, not bytes."""
+    packed_writer.pack(few, tmp_path, BEST)
+    (tmp_path / "manifest.csv").unlink()
+    monkeypatch.setattr(packed.hashlib, "file_digest", None)
+    packed_writer.pack(few, tmp_path, BEST)
+    assert (tmp_path / "manifest.csv").exists()
+
+
 @pytest.mark.parametrize("name", ["test#99", "elsewhere#0"])
 def test_a_record_that_is_not_there(folder, name):
     """The error names the address."""
