@@ -2,6 +2,7 @@
 
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -329,6 +330,35 @@ def test_the_call_that_is_shown_is_the_one_that_raised():
     with pytest.raises(ValueError, match="below 0"):
         model(-2)
     assert watch.call == "Model(...).less(-2)"
+
+
+def test_a_not_implemented_error_with_words_is_an_answer():
+    """It leaves a case out; without words it is what a stub says."""
+
+    def uniform_indices(num_frames, num_samples):
+        if num_frames < num_samples:
+            raise NotImplementedError("more samples than frames")
+        return (2 * np.arange(num_samples) + 1) * num_frames // (2 * num_samples)
+
+    text = text_of(uniform_indices, "video.sample.uniform_indices")
+    assert "raised    NotImplementedError: more samples" in text
+
+
+def test_what_was_traced_is_not_shown_beside_numbers():
+    """A gradient is wrong, and the call gave an array that has no numbers."""
+
+    class Dropout(nnx.Dropout):
+        def __call__(self, inputs, rngs=None):
+            if rngs is None:
+                return inputs
+            together = {axis % inputs.ndim for axis in self.broadcast_dims}
+            sizes = [1 if axis in together else n for axis, n in enumerate(inputs.shape)]
+            kept = jax.random.bernoulli(rngs.dropout(), 1 - self.rate, sizes)
+            return jnp.where(kept, inputs / jnp.asarray(1 - self.rate, inputs.dtype), 0)
+
+    text = text_of(Dropout, "models.layers.Dropout")
+    assert "gave nan, expected 0" in text
+    assert "gave      traced" not in text
 
 
 def test_what_is_due_has_no_braces():
