@@ -1,5 +1,6 @@
 """A verdict in plain words: the first failure, with the call, what it gave, what was expected."""
 
+import ast
 import dataclasses
 import inspect
 import linecache
@@ -59,8 +60,7 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
         error = error.exceptions[-1]
         traceback = error.__traceback__
     raised = watch.raised is not None and error is watch.raised
-    # A stub says no more. With words it is an answer that leaves something out.
-    if raised and isinstance(error, NotImplementedError) and not error.args:
+    if raised and isinstance(error, NotImplementedError) and _is_of_a_stub(error):
         return Verdict(name, NOT_WRITTEN)
     about = None if raised else compared.call(watch.record, item.path, traceback)
     if about is not None:
@@ -84,6 +84,24 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
     if run.printed:
         lines += ["", "you printed", *run.printed.rstrip().splitlines()[-5:]]
     return Verdict(name, FAILED, tuple(lines), tests=run.passed, difference=difference)
+
+
+def _is_of_a_stub(error: NotImplementedError) -> bool:
+    """Whether it comes from the `raise` that a stub ends with.
+
+    With words, or in one branch, it belongs to an answer that leaves something out.
+    """
+    traceback = error.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if error.args:
+        return False
+    try:
+        lines, first = inspect.getsourcelines(traceback.tb_frame.f_code)
+    except OSError:  # there is no telling
+        return True
+    (function,) = ast.parse(textwrap.dedent("".join(lines))).body
+    return traceback.tb_lineno - first + 1 in [line.lineno for line in function.body]
 
 
 def _difference(traceback, watch) -> first_difference.Difference | None:
@@ -135,6 +153,12 @@ def _gave(error, difference, watch) -> list[str]:
         return lines + ([] if is_all else _pair("compared", seen)) + _pair("expected", due)
     # NumPy and pytest say what was expected, and then repeat what was given.
     told = re.split("ACTUAL:|Actual message:", str(error))[0].splitlines()
+    words = re.search("Expected regex: '(.*)'$", str(error), re.M)
+    if watch.raised is not None and words:
+        # A pattern of more than letters is not for reading; the test's sentence says what it means.
+        plain = re.fullmatch(r"[\w .,:]+", words[1])
+        due = f'"{words[1]}" in its message' if plain else "another message: see the first line"
+        return lines + _pair("expected", due)
     told = [line.strip() for line in told if line.strip()]
     told = [line for line in told if not line.startswith(("assert ", "+ ", "Use -v"))]
     told = [line.replace("(ACTUAL)", "given").replace("(DESIRED)", "expected") for line in told]

@@ -3,6 +3,7 @@
 python tests/benchmarks/exercise_answers.py [EXERCISE ...]
 """
 
+import argparse
 import os
 import sys
 
@@ -20,7 +21,13 @@ from tests.course import right_answers, wrong_answers
 
 def main() -> int:
     """1 if a wrong answer passes or a right one does not."""
-    names = [catalogue.find(name).name for name in sys.argv[1:]] or list(catalogue.exercises())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("exercises", nargs="*", metavar="EXERCISE")
+    names = [
+        catalogue.find(name).name for name in parser.parse_args().exercises or catalogue.exercises()
+    ]
     failed = 0
     for name in names:
         counts = {}

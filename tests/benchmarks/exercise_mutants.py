@@ -5,6 +5,7 @@
 prints a line for each exercise, and the mutants that live and are not known to be equivalent.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -23,7 +24,13 @@ from tests.course import equivalent, mutants
 
 def main() -> int:
     """1 if a mutant lives."""
-    names = [catalogue.find(name).name for name in sys.argv[1:]] or list(catalogue.exercises())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("exercises", nargs="*", metavar="EXERCISE")
+    names = [
+        catalogue.find(name).name for name in parser.parse_args().exercises or catalogue.exercises()
+    ]
     made = alive = equal = 0
     for name in names:
         begun = time.perf_counter()

@@ -344,6 +344,32 @@ def test_a_not_implemented_error_with_words_is_an_answer():
     assert "raised    NotImplementedError: more samples" in text
 
 
+def test_a_branch_that_is_not_implemented_is_an_answer():
+    """A bare NotImplementedError that only some inputs reach is no stub's."""
+
+    def uniform_indices(num_frames, num_samples):
+        if num_frames < num_samples:
+            raise NotImplementedError
+        return (2 * np.arange(num_samples) + 1) * num_frames // (2 * num_samples)
+
+    text = text_of(uniform_indices, "video.sample.uniform_indices")
+    assert re.search(r"raised +NotImplementedError\n +in +line \d+: raise NotImpl", text)
+
+
+def test_a_pattern_of_a_test_is_not_shown():
+    """An error whose words are not those asked for; the pattern is no sentence."""
+
+    def pad_clip(frames, num_samples):
+        if not 0 < len(frames) <= num_samples:
+            raise ValueError("bad")
+        places = np.arange(num_samples)
+        return frames[np.minimum(places, len(frames) - 1)], places < len(frames)
+
+    text = text_of(pad_clip, "video.sample.pad_clip")
+    assert re.search(r"raised +ValueError: bad\n +expected +another message", text)
+    assert "regex" not in text.lower()
+
+
 def test_what_was_traced_is_not_shown_beside_numbers():
     """A gradient is wrong, and the call gave an array that has no numbers."""
 

@@ -445,3 +445,16 @@ def test_over_space_with_padding_that_is_no_number():
         found, (cls[0] + patches[0, jnp.asarray([0, 4])]).mean(0).sum(), rtol=1e-4
     )
     np.testing.assert_allclose(slope, np.ones((1, 1, 5)), rtol=1e-6)
+
+
+@over_space
+@pytest.mark.parametrize("mask", [None, PADDED])
+def test_over_space_shows_what_is_no_number_in_a_real_frame(mask):
+    """NaN in a real frame is a fault, and reaches the CLS token of that clip alone."""
+
+    def add_first_patch(rows):
+        return rows.at[:, 0].add(rows[:, 1])
+
+    cls, patches = normal(2, 1, 5), normal(2, 12, 5, seed=1).at[0, 4].set(jnp.nan)
+    out, _ = attention.over_space(add_first_patch, cls, patches, 3, mask)
+    assert np.isnan(np.asarray(out)).all((1, 2)).tolist() == [True, False]

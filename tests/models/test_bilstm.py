@@ -86,6 +86,19 @@ def test_update_of_large_gates(gate, cell):
 
 
 @update
+@pytest.mark.parametrize("gate", [180, -180])
+def test_update_of_large_gates_has_a_gradient(gate):
+    """Gates that are wide open or shut have a gradient of 0, and not NaN."""
+
+    def total(gates):
+        hidden, cell = bilstm.lstm_update(gates, jnp.full((1, 1), 5.0))
+        return (hidden + cell).sum()
+
+    slope = jax.grad(total)(jnp.full((1, 4), gate, jnp.float32))
+    np.testing.assert_allclose(slope, np.zeros((1, 4)), atol=1e-6)
+
+
+@update
 def test_update_shows_only_what_the_last_gate_lets_through():
     """With the last gate shut the cell is kept, and the hidden state is 0."""
     gates = jnp.asarray([[-9.0, 9.0, 0.0, -9.0]])

@@ -327,3 +327,14 @@ def over_space_with_padding_made_zero(attend, cls, patches, num_frames, mask=Non
         real = jnp.repeat(mask, patches.shape[1] // num_frames, axis=1)
         patches = jnp.where(real[:, :, None], patches, 0.0)
     return cls, patches
+
+
+def over_space_with_nan_made_zero(attend, cls, patches, num_frames, mask=None):
+    def mean(copies):
+        real = jnp.ones(copies.shape[:2], bool) if mask is None else mask
+        weights = real[:, :, None].astype(copies.dtype)
+        return (jnp.nan_to_num(copies) * weights).sum(1, keepdims=True) / weights.sum(
+            1, keepdims=True
+        )
+
+    return _over_space(attend, cls, patches, num_frames, mean)

@@ -52,6 +52,13 @@ def lstm_update_that_overflows(gates, cell):  # infinity / infinity is NaN
     return show * jnp.tanh(cell), cell
 
 
+def lstm_update_whose_gradient_overflows(gates, cell):  # 1 / (1 + inf) is 0, its slope is NaN
+    take, keep, candidate, show = _gates(gates)
+    take, keep, show = (1 / (1 + jnp.exp(-x)) for x in (take, keep, show))
+    cell = keep * cell + take * jnp.tanh(candidate)
+    return show * jnp.tanh(cell), cell
+
+
 def lstm_update_wide_open_from_6_on(gates, cell):
     take, keep, candidate, show = jnp.split(gates, 4, axis=-1)
     new = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
