@@ -42,10 +42,11 @@ class NotFoundError(errors.UserError):
 
 
 def by_regex(pattern: str, paths: Iterable[str]) -> list[str]:
-    """The group of every path: what a regular expression finds in it.
+    """The group of every path: what a regular expression finds in it, first and anywhere.
 
-    Where the expression has groups of its own, in (), those are taken, else all that it finds:
-    `subject_(\\d+)` and `subject_\\d+` part the videos alike.
+    If the expression has parentheses, what they hold is taken, joined by `_`, and else all that it
+    finds: `subject_(\\d+)` and `subject_\\d+` part the videos alike. Parentheses that hold nothing
+    in a path count as empty.
 
     Raises:
         UserError: for what is not a regular expression.

@@ -42,13 +42,11 @@ def fit(
     left out in turn, `FOLDS` of them together; the strongest of equals. With one group, rows are
     left out. `labels` are class numbers, or 1 for each class of a row and 0 for the others.
 
-    Source: Hoerl and Kennard, "Ridge Regression" (1970); solved in the space of rows, of which
-    there are fewer than numbers in a row.
+    Source: Hoerl and Kennard, "Ridge Regression" (1970).
     """
-    centre = features.mean(axis=0)
-    centred = features - centre
-    products = (centred @ centred.T).astype(np.float64)
-    size = np.mean(np.diag(products)) or 1.0
+    centred = features - features.mean(axis=0)
+    products = centred @ centred.T
+    size = np.mean(np.diag(products), dtype=np.float64) or 1.0
     targets = labels if labels.ndim == 2 else np.eye(num_classes)[labels]
     folds = _folds(groups)
     validated = {
@@ -56,17 +54,37 @@ def fit(
         for strength in STRENGTHS
     }
     strength = max(STRENGTHS, key=lambda strength: (validated[strength], strength))
-    bias = targets.mean(axis=0)
-    kernel = centred.T @ _solve(products, targets - bias, strength * size)
-    return Ridge(
-        kernel.astype(np.float32),
-        (bias - centre @ kernel).astype(np.float32),
-        strength,
-        float(validated[strength]),
-    )
+    kernel, bias = solve(features, targets, strength * size)
+    return Ridge(kernel, bias, strength, float(validated[strength]))
 
 
-def _solve(products, targets, penalty):
+def solve(
+    features: Float[np.ndarray, "row dim"],
+    targets: Float[np.ndarray, "row classes"],
+    penalty: float,
+) -> tuple[Float[np.ndarray, "dim classes"], Float[np.ndarray, " classes"]]:
+    """The linear function `features @ kernel + bias` that fits the targets best, in float32.
+
+    The squared errors of all rows and classes are added up, and `penalty` times the sum of the
+    squared kernel; the bias is not penalised. One system of equations is solved, with an unknown
+    for each row, of which there are fewer than numbers in a row.
+
+    Args:
+        features: in float32 or float64; the equations are in float64.
+        targets: what each class is to get, such as 1 for the row's own and 0 for the others.
+        penalty: above 0.
+
+    Source: Hoerl and Kennard, "Ridge Regression" (1970).
+    """
+    centre, mean = features.mean(axis=0), targets.mean(axis=0)
+    centred = features - centre
+    kernel = centred.T @ _weights(centred @ centred.T, targets - mean, penalty)
+    return kernel.astype(np.float32), (mean - centre @ kernel).astype(np.float32)
+
+
+def _weights(products, targets, penalty):
+    """How much of each row is in the kernel, from the inner products of rows."""
+    # np.eye is of float64, and so is their sum.
     return np.linalg.solve(products + penalty * np.eye(len(products)), targets)
 
 
@@ -76,7 +94,7 @@ def _held_out(products, targets, folds, penalty):
     for fold in np.unique(folds):
         out, kept = folds == fold, folds != fold
         bias = targets[kept].mean(axis=0)
-        weights = _solve(products[np.ix_(kept, kept)], targets[kept] - bias, penalty)
+        weights = _weights(products[np.ix_(kept, kept)], targets[kept] - bias, penalty)
         outputs[out] = products[np.ix_(out, kept)] @ weights + bias
     return outputs
 

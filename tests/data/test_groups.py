@@ -5,6 +5,8 @@ import pytest
 from flaxvid import errors
 from flaxvid.data import groups, manifest, sources
 
+by_regex = pytest.mark.exercise("data.groups.by_regex")
+
 
 @pytest.mark.parametrize(
     ("path", "label", "group"),
@@ -25,16 +27,64 @@ def test_names_of_known_data_sets(path, label, group):
     assert groups.of_name(path, label) == group
 
 
+@by_regex
 def test_a_regular_expression_of_ones_own():
-    """What is in brackets, or all that is found."""
+    """All that it finds, wherever in the path, folders included; each path's in its place."""
+    paths = ["walk/subject_3_a.mp4", "subject_12/run_b.mp4", "walk/subject_3_c.mp4"]
+    found = groups.by_regex(r"subject_\d+", paths)
+    assert found == ["subject_3", "subject_12", "subject_3"]
+
+
+@by_regex
+def test_what_is_found_first_counts():
+    """A path in which it is found twice has the group of the first."""
+    assert groups.by_regex(r"s\d", ["s1/at_s2.mp4"]) == ["s1"]
+
+
+@by_regex
+def test_no_paths_have_no_groups():
+    """Nothing to look through gives an empty list, and paths may come one by one."""
+    assert groups.by_regex(r"s\d", []) == []
+    assert groups.by_regex(r"s\d", iter(["s1.mp4", "s2.mp4"])) == ["s1", "s2"]
+
+
+@by_regex
+def test_what_is_in_parentheses():
+    """Where the expression has parentheses, what they hold is taken, joined by _."""
     paths = ["walk/subject_3_a.mp4", "run/subject_12_b.mp4"]
-    assert groups.by_regex(r"subject_\d+", paths) == ["subject_3", "subject_12"]
     assert groups.by_regex(r"subject_(\d+)", paths) == ["3", "12"]
-    assert groups.by_regex(r"(\d+)_([ab])", paths) == ["3_a", "12_b"]
+    assert groups.by_regex(r"subject_(\d+)_([ab])", paths) == ["3_a", "12_b"]
+    assert groups.by_regex(r"(?P<who>\d+)_[ab]", paths) == ["3", "12"]
 
 
-def test_a_regular_expression_that_does_not_fit_is_refused():
-    """A video without a group would be one of its own, and leak."""
+@by_regex
+def test_parentheses_that_hold_nothing():
+    """Those that some paths leave empty count as nothing, and those of (?:) are no parentheses."""
+    paths = ["s3_night_a.mp4", "s4_a.mp4"]
+    assert groups.by_regex(r"s(\d+)_(night)?", paths) == ["3_night", "4_"]
+    assert groups.by_regex(r"(?:s|subject)\d", ["s3.mp4", "subject4.mp4"]) == ["s3", "subject4"]
+
+
+@by_regex
+def test_a_path_in_which_it_is_not_found():
+    """A video without a group would be one of its own, and leak: it is refused, and named."""
+    with pytest.raises(groups.NotFoundError, match=r"b\.mp4"):
+        groups.by_regex("subject", ["subject_1.mp4", "b.mp4"])
+    with pytest.raises(groups.NotFoundError, match=r"b\.mp4"):
+        groups.by_regex("subject_(1)", ["subject_1.mp4", "b.mp4"])
+
+
+@by_regex
+def test_an_expression_that_is_none():
+    """A UserError that names it, whatever the paths, and not one of the path."""
+    for paths in (["a.mp4"], []):
+        with pytest.raises(errors.UserError, match=r"\(") as refused:
+            groups.by_regex("(", paths)
+        assert not isinstance(refused.value, groups.NotFoundError)
+
+
+def test_refusals_say_what_to_write():
+    """The messages name the option, what is wrong, and show an expression that works."""
     with pytest.raises(errors.UserError, match=r"--group-regex subject: is not found in b\.mp4"):
         groups.by_regex("subject", ["subject_1.mp4", "b.mp4"])
     with pytest.raises(errors.UserError, match=r"--group-regex \(: is not a regular expression"):
