@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import pickle
+import socket
+import subprocess
 import sys
 import time
 import uuid
@@ -458,13 +460,48 @@ def test_what_a_run_in_a_store_can_not_do_is_refused(words, said, bucket, small_
     assert not bucket.objects()
 
 
-def test_several_processes_need_a_folder_that_all_see(bucket, small_motion, monkeypatch):
-    """Each writes its share of a checkpoint."""
-    data = str(small_motion.root / "manifest.csv")
-    chosen = parsing.parse(["--data", data, "--out", f"{bucket}/run", *SMALL], "")
-    monkeypatch.setattr(jax, "process_count", lambda: 2)
-    with pytest.raises(errors.UserError, match="several processes need a folder that all"):
-        directory.refuse_unfit(chosen)
+@pytest.mark.long
+def test_several_processes_train_a_run_in_a_store(bucket, here, small_motion):
+    """Two machines without a disk in common, then one of them: the losses of a run on a disk here.
+
+    What `fsdp` has cut is put together for the store; Orbax itself writes to a disk that all see.
+    """
+    words = ["--data", str(small_motion.root / "manifest.csv"), *SMALL, "--batch-size", "4"]
+    words += ["--schedule", "constant", "--eval-every", "3", "--model.dim", "64"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "flaxvid.train", *words, "--steps", "6"]
+    command += ["--out", f"{bucket}/run", "--parallel", "fsdp"]
+    command += ["--coordinator", address, "--num-processes", "2"]
+    machine = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
+    both = [
+        subprocess.Popen(
+            [*command, "--process-id", str(number)],
+            env=machine | {"XDG_CACHE_HOME": str(here / f"machine {number}")},
+            cwd=here,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    said = [process.communicate(timeout=240) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "fsdp, 2 processes" in said[0][0]
+    resumed = ["--resume", f"{bucket}/run", "--steps", "9", "--parallel", "mesh"]
+    train.train(parsing.parse(resumed, ""))
+    train.train(parsing.parse([*words, "--steps", "9", "--out", str(here / "plain")], ""))
+    found, wanted = (
+        {
+            row["step"]: row["loss"]
+            for row in metrics_log.read(run / "metrics.jsonl")
+            if "loss" in row
+        }
+        for run in (bucket / "run", here / "plain")
+    )
+    assert sorted(found) == list(range(1, 10))
+    assert found == pytest.approx(wanted, abs=1e-6)
 
 
 # ------------------------------------------------------------------ data

@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import jax
-
 from flaxvid import atomic, errors, folders, stores
 from flaxvid.data import lock
 from flaxvid.runs import config
@@ -72,11 +70,6 @@ def refuse_unfit(settings: config.Settings) -> None:
         raise errors.UserError(
             f"{writing[0]}: writes into the run directory, and --out {folder} is in an object "
             "store; leave it out, or choose a folder"
-        )
-    if jax.process_count() > 1:
-        raise errors.UserError(
-            f"--out {folder}: is in an object store, and several processes need a folder that all "
-            "of them see; mount the bucket (gcsfuse, mountpoint-s3), or take a shared disk"
         )
 
 

@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as orbax
 
 from flaxvid import store_copies, stores
-from flaxvid.training import distributed, saved
+from flaxvid.training import distributed, parallel, saved
 from flaxvid.training import state as states
 
 KEPT_NEWEST = 2
@@ -43,9 +44,12 @@ class Checkpoints:
         """
         # Orbax writes to no store but Google's: to a folder here, which is copied there.
         self._mirror = store_copies.Mirror(folder, "write") if stores.is_store(folder) else None
-        self.folder = self._mirror.fetch() if self._mirror else Path(folder).absolute()
-        self._saved = saved.Saved(self.folder, when_damaged=self._put_aside)
+        # Several processes have no folder here that all see: the first writes for all, and each has
+        # a copy to read from.
+        self._by_the_first = self._mirror is not None and jax.process_count() > 1
         with distributed.first_alone():
+            self.folder = self._mirror.fetch() if self._mirror else Path(folder).absolute()
+            self._saved = saved.Saved(self.folder, when_damaged=self._put_aside)
             for step in self._saved.steps():
                 name = saved.damaged_file(self.folder / str(step), smaller_than=SMALL)
                 if name is not None:
@@ -82,10 +86,11 @@ class Checkpoints:
             CheckpointError: if this checkpoint, or the one before, can't be written.
         """
         self.wait()
+        arrays = saved.to_arrays(state)
         self._or_say_why(
             self._orbax.save_async,
             int(state.step),
-            saved.to_arrays(state),
+            parallel.whole(arrays) if self._by_the_first else arrays,
             metrics={"accuracy": accuracy, "step": int(state.step)},
             custom_metadata={"position": position},
         )
@@ -102,7 +107,7 @@ class Checkpoints:
         if distributed.first():
             for found in self._orbax.checkpoints:
                 self._or_say_why(saved.seal, self.folder / str(found.step))
-        if self._mirror:
+        if self._mirror and distributed.first():
             try:
                 self._mirror.publish(last=saved.NEEDED[:1])
             except stores.StoreError as error:
@@ -129,18 +134,21 @@ class Checkpoints:
 
     def newest(self) -> int | None:
         """The step of the newest checkpoint whose files are as they were written."""
-        with distributed.first_alone():
-            return self._saved.newest()
+        return self._found(self._saved.newest)
 
     def best(self) -> int | None:
         """The step of the sound checkpoint with the highest accuracy, the earlier of two alike."""
-        with distributed.first_alone():
-            return self._saved.best()
+        return self._found(self._saved.best)
 
     def to_use(self, keep: Literal["best", "last"]) -> int | None:
         """The step of the checkpoint that a run leaves, by its recipe's `keep`."""
+        return self._found(self._saved.to_use, keep)
+
+    def _found(self, find, *arguments):
         with distributed.first_alone():
-            return self._saved.to_use(keep)
+            if self._by_the_first and not distributed.first():
+                self._mirror.fetch()
+            return find(*arguments)
 
     def _put_aside(self, damaged):
         """Moves the checkpoint of a damaged file out of the way, and says so."""

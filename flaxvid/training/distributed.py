@@ -101,7 +101,9 @@ def deaths_told(checkpoints: Path) -> Iterator[None]:
         reasons = [part.strip() for part in clauses if any(word in part for word in OF_A_DEATH)]
         if jax.process_count() == 1 or not reasons:
             raise
-        steps = [int(entry.name) for entry in checkpoints.glob("[0-9]*") if entry.name.isdigit()]
+        steps = []
+        with contextlib.suppress(OSError, errors.UserError):  # no folder; or the store is gone, too
+            steps = [int(entry.name) for entry in checkpoints.iterdir() if entry.name.isdigit()]
         last = f"the last checkpoint is that of step {max(steps)}" if steps else "no checkpoint yet"
         print(
             f"error: another process has died or left ({reasons[0]}); {last}; "

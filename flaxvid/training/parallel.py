@@ -117,6 +117,18 @@ def gather(rows: jax.Array) -> np.ndarray:
     return np.asarray(multihost_utils.process_allgather(rows, tiled=True))
 
 
+def whole(tree: PyTree) -> PyTree:
+    """The arrays of a tree as NumPy's, on every process, wherever their parts lie.
+
+    All processes have to ask at the same place.
+    """
+
+    def collected(leaf):
+        return np.asarray(leaf) if leaf.is_fully_replicated else gather(leaf)
+
+    return jax.tree.map(collected, tree)
+
+
 def any_process(said: bool) -> bool:
     """Whether one process or more said yes; all have to ask at the same place."""
     if jax.process_count() == 1:

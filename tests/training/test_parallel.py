@@ -246,6 +246,19 @@ def test_other_ways_keep_the_whole_state_everywhere(how):
 
 
 @pytest.mark.cpu
+@pytest.mark.parametrize("how", ["mesh", "fsdp"])
+def test_a_state_is_put_together_again(how):
+    """Cut over two devices or held by both: arrays of NumPy with the same types and numbers."""
+    tree = {"cut": np.arange(4096.0, dtype=np.float32).reshape(2, 2048), "step": np.int32(7)}
+    placed = parallel.put_state(tree, parallel.data_mesh(2), how)
+    found = parallel.whole(placed)
+    for name, values in tree.items():
+        assert type(found[name]) is np.ndarray
+        assert found[name].dtype == values.dtype
+        np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.cpu
 def test_batch_is_cut_and_state_is_copied():
     """Each of two devices holds 3 of 6 rows, and all of the state."""
     mesh = parallel.data_mesh(6)
@@ -334,9 +347,12 @@ def test_the_death_of_another_process_is_told_in_one_line(tmp_path, monkeypatch,
         ):
             raise RuntimeError(said)
     assert left == []
+    with distributed.deaths_told(tmp_path / "not there"):
+        raise RuntimeError(died)
+    assert "no checkpoint yet" in capsys.readouterr().err
     with distributed.deaths_told(tmp_path / "checkpoints"):
         raise RuntimeError(died)
-    assert left == [2]
+    assert left == [2, 2]
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert "(Gloo AllReduce failed); the last checkpoint is that of step 20" in line
