@@ -1,0 +1,35 @@
+"""Mutants of modules that live and are no gap, with the reason for each: they give the same, or
+change the words of a message or what no test should pin.
+
+By module and by the change as `mutants.named` names it.
+"""
+
+FLOAT = "a float64 of NumPy is a float"
+DRAWS = "how many draws, or which, only has to do"
+TWO_AXES = "there are two axes, and the last one is axis 1"
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "evaluation.scores": {
+        "by_class: …right / np.maximum(taken + there, 1)} -> …right / np.maximum(taken + "
+        "there, 2)}": "a class of one clip, taken or there, is never right",
+        "calibration: return _binned(probabilities.max(axis=-1), "
+        "probabilities.argmax(ax… -> return _binned(probabilities.max(axis=1), "
+        "probabilities.argmax(ax…": TWO_AXES,
+        "mean_gap: return float(np.sum(found['share'] * np.abs(found['accuracy'] - "
+        "found['confidence']))) -> return np.sum(found['share'] * "
+        "np.abs(found['accuracy'] - found['confidence']))": FLOAT,
+        "interval: return (float(low), float(high)) -> return (low, float(high))": FLOAT,
+        "interval: return (float(low), float(high)) -> return (float(low), high)": FLOAT,
+        "mean_gap: …float(np.sum(found['share'] * np.abs(found['accuracy'] - "
+        "found['confidence']))) -> …float(np.sum(found['share'] * "
+        "np.abs(found['confidence'] - found['accuracy'])))": "np.abs takes the sign",
+        "interval: …share: float=0.95, draws: int=2000, seed: int=0) -> tuple[float, "
+        "float]: -> …share: float=0.95, draws: int=2001, seed: int=0) -> tuple[float, "
+        "float]:": DRAWS,
+        "interval: …share: float=0.95, draws: int=2000, seed: int=0) -> tuple[float, "
+        "float]: -> …share: float=0.95, draws: int=1999, seed: int=0) -> tuple[float, "
+        "float]:": DRAWS,
+        "interval: …float=0.95, draws: int=2000, seed: int=0) -> tuple[float, float]: -> "
+        "…float=0.95, draws: int=2000, seed: int=1) -> tuple[float, float]:": DRAWS,
+    },
+}
