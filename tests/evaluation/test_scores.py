@@ -33,6 +33,15 @@ def test_by_class():
     np.testing.assert_allclose(found["f1"], [1 / 2, 4 / 5, 0])
 
 
+def test_by_class_of_single_clips():
+    """Class 0: one of its two clips found, and nothing else taken for it. Class 1: its only clip is
+    found, among two. Class 2: there is none and nothing is taken for it."""
+    found = scores.by_class(np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]]))
+    np.testing.assert_allclose(found["precision"], [1, 1 / 2, 0])
+    np.testing.assert_allclose(found["recall"], [1 / 2, 1, 0])
+    np.testing.assert_allclose(found["f1"], [2 / 3, 2 / 3, 0])
+
+
 def odds_of(confidence, winner):
     """Two classes, `winner` with `confidence`."""
     rows = np.array([[c, 1 - c] for c in confidence])
@@ -88,6 +97,32 @@ def test_calibration_error_in_the_bins_asked_for():
     odds, labels = odds_of([0.9, 0.6], [0, 0]), np.array([1, 0])
     assert scores.calibration_error(odds, labels, bins=1) == pytest.approx(0.25)
     assert scores.calibration_error(odds, labels) == pytest.approx((0.9 + 0.4) / 2)
+
+
+def test_calibration_of_each_class_by_itself():
+    """Two clips of two classes are four answers: of two bins, 0 and 0.4 are in the first, none of
+    them there; 0.6 and 1 in the second, both there."""
+    odds, targets = np.array([[0.0, 0.6], [1.0, 0.4]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    found = scores.calibration_of_each(odds, targets, bins=2)
+    np.testing.assert_allclose(found["share"], [1 / 2, 1 / 2])
+    np.testing.assert_allclose(found["confidence"], [0.2, 0.8])
+    np.testing.assert_allclose(found["accuracy"], [0, 1])
+
+
+def test_a_confidence_rounded_to_more_than_1_is_in_the_last_bin():
+    """As float32 may have it, where probabilities sum to 1.0000001."""
+    odds = np.array([[1.0000001, 0.0]], np.float32)
+    found = scores.calibration(odds, np.array([0]), bins=4)
+    np.testing.assert_array_equal(found["share"], [0, 0, 0, 1])
+
+
+def test_calibration_has_ten_bins():
+    """Unless told otherwise: 0.51 and 0.59 are in one bin, and half of its clips are right."""
+    odds, labels = odds_of([0.51, 0.59], [0, 0]), np.array([0, 1])
+    share = scores.calibration(odds, labels)["share"]
+    np.testing.assert_array_equal(share, [0, 0, 0, 0, 0, 1, 0, 0, 0, 0])
+    assert scores.calibration_error(odds, labels) == pytest.approx(0.05)
+    assert len(scores.calibration_of_each(odds, np.eye(2))["share"]) == 10
 
 
 @pytest.mark.exercise("evaluation.scores.interval")
@@ -207,4 +242,6 @@ def test_no_mistake_seen_is_not_no_mistake_made():
     assert (low, (1 - high) ** 5) == (0.0, pytest.approx(0.025))
     assert scores.reported_interval(np.arange(10) < 5, np.zeros(10)) == (0.0, 1.0)
     mixed = np.arange(40) < 30
-    assert scores.reported_interval(mixed, np.arange(40)) == scores.interval(mixed, np.arange(40))
+    for share in (0.95, 0.5):
+        found = scores.reported_interval(mixed, np.arange(40), share=share)
+        assert found == scores.interval(mixed, np.arange(40), share=share)
