@@ -108,8 +108,113 @@ def test_patch_count_refuses_a_broken_grid():
         layers.patch_count(225, 16)
 
 
+@pytest.mark.parametrize("std", [0.5, 0.02])
+def test_initial_values_end_at_two_standard_deviations(std):
+    """Of 2,000 numbers the largest is close to the end; of INIT they are those of 0.02."""
+    found = layers.initializer(std)(jax.random.key(0), (2000,))
+    assert 1.9 * std < jnp.abs(found).max() <= 2 * std
+    same = np.array_equal(found, layers.INIT(jax.random.key(0), (2000,)))
+    assert same == (std == 0.02)
+
+
+def test_without_a_spread_all_initial_values_are_zero():
+    """So an average over hundreds of numbers, or a gate, can start at nothing."""
+    assert not layers.initializer(0.0)(jax.random.key(0), (5,)).any()
+
+
+def test_tubelets_of_a_clip():
+    """32 frames in tubelets of 2 are 16 steps; of 3 they are none, and both numbers are told."""
+    assert layers.tubelet_count(32, 2) == 16
+    with pytest.raises(errors.UserError, match="32 frames .* tubelets of 3: .* multiple of 3"):
+        layers.tubelet_count(32, 3)
+
+
+def test_a_tubelet_with_one_real_frame_is_real():
+    """Of 4 frames in pairs, with 4, 3 and 2 of them real; without a mask there is none."""
+    mask = jnp.asarray(np.arange(4) < np.array([[4], [3], [2]]))
+    assert layers.real_steps(mask, 2).tolist() == [[True, True], [True, True], [True, False]]
+    assert layers.real_steps(None, 2) is None
+
+
+def test_masked_mean_by_hand():
+    """Two steps of two places, 1 and 3, then 5 and 9: 4.5 of all, 2 of the first step alone."""
+    tokens = jnp.broadcast_to(jnp.asarray([[1.0, 3.0], [5.0, 9.0]])[None, :, :, None], (2, 2, 2, 1))
+    steps = jnp.asarray([[True, True], [True, False]])
+    assert layers.masked_mean(tokens, steps).tolist() == [[4.5], [2.0]]
+    assert layers.masked_mean(tokens, None).tolist() == [[4.5], [4.5]]
+
+
+def test_positions_are_resized_linearly_in_time():
+    """0 and 4 at two steps of time are 0, 1, 3 and 4 at four, at each of two places alone."""
+    positions = jnp.asarray([0.0, 10.0, 4.0, 14.0]).reshape(1, 4, 1)
+    found = layers.resize_positions(positions, (2, 1, 2), (4, 1, 2))
+    assert found.shape == (1, 8, 1)
+    np.testing.assert_allclose(found[0, :, 0], [0, 10, 1, 11, 3, 13, 4, 14], atol=1e-5)
+
+
+def test_positions_are_resized_as_told_in_space():
+    """A column of 1 and 2 is 4 rows and 2 columns of the nearest, each number of both alike."""
+    positions = jnp.asarray([[[1.0, -1.0], [2.0, -2.0]]])
+    found = layers.resize_positions(positions, (1, 2, 1), (1, 4, 2), "nearest")
+    expected = [1, 1, 1, 1, 2, 2, 2, 2]
+    np.testing.assert_array_equal(found[0], [[number, -number] for number in expected])
+
+
+def test_positions_are_resized_cubically_unless_told_otherwise():
+    """Beside a step from 0 to 1 cubic goes beyond both, which linear does not."""
+    positions = jnp.asarray([0.0, 0.0, 1.0, 1.0]).reshape(1, 4, 1)
+    found = layers.resize_positions(positions, (1, 1, 4), (1, 1, 8))[0, :, 0]
+    linear = layers.resize_positions(positions, (1, 1, 4), (1, 1, 8), "linear")[0, :, 0]
+    np.testing.assert_allclose(linear, [0, 0, 0, 0.25, 0.75, 1, 1, 1], atol=1e-6)
+    assert found.min() < -0.01
+    assert found.max() > 1.01
+
+
+class Scaled(nnx.Module):
+    """A block that asks for what it is given: a factor, and rngs to drop with."""
+
+    def __init__(self):
+        self.weight = nnx.Param(jnp.asarray(3.0))
+        self.dropout = layers.Dropout(0.5)
+
+    def __call__(self, tokens, factor, rngs=None):
+        return self.dropout(jnp.sin(factor * self.weight * tokens), rngs=rngs)
+
+
+def test_a_block_that_is_computed_again_gives_the_same():
+    """With `remat` too it gets its arguments and rngs, and has the same gradient."""
+    tokens = 1 + video_of((4, 5))
+
+    def found(remat, drops):
+        def total(block):
+            rngs = nnx.Rngs(dropout=3) if drops else None
+            return layers.run_block(block, tokens, 2.0, remat=remat, rngs=rngs).sum()
+
+        value, slopes = nnx.value_and_grad(total)(Scaled())
+        return float(value), float(slopes["weight"][...])
+
+    whole = float(jnp.sin(6.0 * tokens).sum()), float((2 * tokens * jnp.cos(6.0 * tokens)).sum())
+    np.testing.assert_allclose([found(False, False), found(True, False)], [whole] * 2, rtol=1e-4)
+    dropped = found(False, True)
+    np.testing.assert_allclose(found(True, True), dropped, rtol=1e-4)
+    assert abs(dropped[0] - whole[0]) > 1e-3
+
+
+@pytest.mark.parametrize("remat", [False, True])
+def test_only_with_remat_is_a_block_computed_again(remat):
+    """JAX is told to keep nothing of what is inside."""
+    definition, params = nnx.split(Scaled())
+
+    def run(params, tokens):
+        return layers.run_block(nnx.merge(definition, params), tokens, 2.0, remat=remat)
+
+    program = jax.make_jaxpr(run)(params, jnp.ones(3))
+    assert any(step.primitive.name in ("remat2", "checkpoint") for step in program.eqns) == remat
+
+
 def test_check_clip_names_both_shapes():
     """A clip of another length is refused, not stretched."""
+    layers.check_clip(jnp.zeros((1, 8, 32, 32, 3)), 8, 32)
     with pytest.raises(errors.UserError, match=r"\(8, 32, 32\).*\(7, 32, 32\)"):
         layers.check_clip(jnp.zeros((1, 7, 32, 32, 3)), 8, 32)
 
