@@ -170,15 +170,15 @@ def test_positions_are_resized_cubically_unless_told_otherwise():
     assert found.max() > 1.01
 
 
-class Scaled(nnx.Module):
-    """A block that asks for what it is given: a factor, and rngs to drop with."""
+class Shifted(nnx.Module):
+    """A block that asks for more than tokens: a shift, and rngs to drop with."""
 
     def __init__(self):
         self.weight = nnx.Param(jnp.asarray(3.0))
         self.dropout = layers.Dropout(0.5)
 
-    def __call__(self, tokens, factor, rngs=None):
-        return self.dropout(jnp.sin(factor * self.weight * tokens), rngs=rngs)
+    def __call__(self, tokens, shift, rngs=None):
+        return self.dropout(jnp.sin(self.weight * tokens + shift), rngs=rngs)
 
 
 def test_a_block_that_is_computed_again_gives_the_same():
@@ -190,10 +190,11 @@ def test_a_block_that_is_computed_again_gives_the_same():
             rngs = nnx.Rngs(dropout=3) if drops else None
             return layers.run_block(block, tokens, 2.0, remat=remat, rngs=rngs).sum()
 
-        value, slopes = nnx.value_and_grad(total)(Scaled())
+        value, slopes = nnx.value_and_grad(total)(Shifted())
         return float(value), float(slopes["weight"][...])
 
-    whole = float(jnp.sin(6.0 * tokens).sum()), float((2 * tokens * jnp.cos(6.0 * tokens)).sum())
+    turned = 3.0 * tokens + 2.0
+    whole = float(jnp.sin(turned).sum()), float((tokens * jnp.cos(turned)).sum())
     np.testing.assert_allclose([found(False, False), found(True, False)], [whole] * 2, rtol=1e-4)
     dropped = found(False, True)
     np.testing.assert_allclose(found(True, True), dropped, rtol=1e-4)
@@ -203,7 +204,7 @@ def test_a_block_that_is_computed_again_gives_the_same():
 @pytest.mark.parametrize("remat", [False, True])
 def test_only_with_remat_is_a_block_computed_again(remat):
     """JAX is told to keep nothing of what is inside."""
-    definition, params = nnx.split(Scaled())
+    definition, params = nnx.split(Shifted())
 
     def run(params, tokens):
         return layers.run_block(nnx.merge(definition, params), tokens, 2.0, remat=remat)
