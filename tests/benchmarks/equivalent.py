@@ -6,9 +6,14 @@ By module and by the change as `mutants.named` names it.
 
 FLOAT = "a float64 of NumPy is a float"
 DRAWS = "how many draws, or which, only has to do"
+WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 TWO_AXES = "there are two axes, and the last one is axis 1"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "training.gradients": {
+        "share_of: return jnp.sum(weight) / jnp.maximum(total, 1.0) -> return "
+        "jnp.sum(weight) / jnp.maximum(total, 0.5)": WEIGHTS,
+    },
     "evaluation.scores": {
         "by_class: …right / np.maximum(taken + there, 1)} -> …right / np.maximum(taken + "
         "there, 2)}": "a class of one clip, taken or there, is never right",
@@ -31,5 +36,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "float]:": DRAWS,
         "interval: …float=0.95, draws: int=2000, seed: int=0) -> tuple[float, float]: -> "
         "…float=0.95, draws: int=2000, seed: int=1) -> tuple[float, float]:": DRAWS,
+    },
+    "models.layers": {
+        "__call__: …jax.random.bernoulli(rngs[self.rng_collection](), keep, "
+        "math.prod(sizes)) -> …jax.random.bernoulli(rngs[self.rng_collection](), keep, "
+        "sizes)": "the numbers are the same; as one list they compile faster",
+        "__call__: …jnp.where(kept.reshape(sizes), inputs / (keep or 1), 0) -> "
+        "…jnp.where(kept.reshape(sizes), inputs / (keep or 2), 0)": (
+            "where nothing is kept, it is divided by anything but 0"
+        ),
     },
 }

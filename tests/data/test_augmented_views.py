@@ -82,3 +82,69 @@ def test_nothing_drawn_leaves_the_picture():
     np.testing.assert_allclose(view.astype(int), clip, atol=1)
     half = augment.another_view(clip, 20, middle)
     np.testing.assert_allclose(half[:, 5:15, 5:15], clip[:, 10:30:2, 10:30:2], atol=3)
+
+
+class Highest(np.random.Generator):
+    """Draws the middle of every range, but in one draw, counted from 0, its upper end."""
+
+    def __init__(self, which):
+        super().__init__(np.random.PCG64(0))
+        self.which, self.draws = which, 0
+
+    def uniform(self, low, high, size=None):
+        value = high if self.draws == self.which else (low + high) / 2
+        self.draws += 1
+        return value if size is None else np.full(size, value)
+
+
+PLACES = np.arange(60)
+TILTED = np.cos(np.radians(8)), np.sin(np.radians(8))
+MOVED = {
+    "zoom": (0, lambda x, y: (x / 1.2, y / 1.2)),
+    "aspect": (1, lambda x, y: (x / 1.1**0.5, y * 1.1**0.5)),
+    "tilt": (2, lambda x, y: (TILTED[0] * x + TILTED[1] * y, TILTED[0] * y - TILTED[1] * x)),
+    "move": (3, lambda x, y: (x - 6, y - 6)),
+}
+LIT = {
+    "gain": (4, lambda value: 1.2 * value),
+    "colour": (5, lambda value: 1.1 * value),
+    "offset": (6, lambda value: value + 20),
+}
+
+
+@pytest.fixture
+def ramps():
+    """60 x 60 pixels: red grows by 2 a column and green by 2 a row, from 30 on; blue is 100."""
+    red, green = np.meshgrid(30 + 2 * PLACES, 30 + 2 * PLACES)
+    return np.stack([red, green, np.full((60, 60), 100)], axis=-1).astype(np.uint8)[None]
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_the_camera_goes_as_far_as_it_says(name, ramps):
+    """Zoom by 1.2, sides by 1.1, a turn of 8 degrees, a tenth of a side: from where a place of the
+    view, counted from the middle, was in the clip."""
+    which, source = MOVED[name]
+    view = augment.another_view(ramps, 60, Highest(which))[0].astype(float)
+    x, y = source(*np.meshgrid(PLACES - 29.5, PLACES - 29.5))
+    inside = slice(12, 48)
+    for channel, place in enumerate((x, y)):
+        expected = 30 + 2 * (place + 29.5)
+        np.testing.assert_allclose(view[inside, inside, channel], expected[inside, inside], atol=1)
+    assert (view[..., 2] == 100).all()
+
+
+@pytest.mark.parametrize("name", LIT)
+def test_light_changes_as_far_as_it_says(name, ramps):
+    """Times 1.2, each colour times 1.1, or 20 levels more, rounded."""
+    which, of = LIT[name]
+    view = augment.another_view(ramps, 60, Highest(which))
+    plain = augment.another_view(ramps, 60, Highest(None))
+    np.testing.assert_array_equal(view, np.round(of(plain.astype(float))))
+
+
+def test_a_wide_clip_is_squeezed_into_a_square(ramps):
+    """Of 30 rows and 60 columns, every pixel of 20 x 20 is 1.5 rows and 3 columns further."""
+    view = augment.another_view(ramps[:, :30], 20, Highest(None))[0].astype(float)
+    assert view.shape == (20, 20, 3)
+    np.testing.assert_allclose(view[5, 1:-1, 0], 30 + 2 * (3 * np.arange(1, 19) + 1), atol=1)
+    np.testing.assert_allclose(view[1:-1, 5, 1], 30 + 2 * (1.5 * np.arange(1, 19) + 0.25), atol=1)
