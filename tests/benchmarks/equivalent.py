@@ -14,6 +14,22 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "share_of: return jnp.sum(weight) / jnp.maximum(total, 1.0) -> return "
         "jnp.sum(weight) / jnp.maximum(total, 0.5)": WEIGHTS,
     },
+    "training.metrics": {
+        "top_k_accuracy: return float(np.mean(np.any(best == labels[:, None], axis=-1))) "
+        "-> return np.mean(np.any(best == labels[:, None], axis=-1))": FLOAT,
+        "refuse_no_numbers: …np.nonzero(~np.isfinite(outputs).all(axis=-1)) -> "
+        "…np.nonzero(~np.isfinite(outputs).all(axis=1))": TWO_AXES,
+        "binary_loss: return float(np.mean(np.logaddexp(0, logits) - targets * logits)) "
+        "-> return float(np.mean(np.logaddexp(logits, 0) - targets * logits))": (
+            "logaddexp takes both alike"
+        ),
+        "top_k_accuracy: best = np.argsort(-logits, axis=-1, kind='stable')[:, :k] -> "
+        "best = np.argsort(-logits, axis=1, kind='stable')[:, :k]": TWO_AXES,
+        "summarise: …np.log(np.exp(shifted).sum(axis=-1, keepdims=True)) -> "
+        "…np.log(np.exp(shifted).sum(axis=1, keepdims=True))": TWO_AXES,
+        "accuracy: right = (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32) "
+        "-> right = jnp.argmax(logits, axis=-1) == labels": "times a weight it is a number",
+    },
     "evaluation.scores": {
         "by_class: …right / np.maximum(taken + there, 1)} -> …right / np.maximum(taken + "
         "there, 2)}": "a class of one clip, taken or there, is never right",

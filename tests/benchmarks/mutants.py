@@ -47,7 +47,10 @@ MODULES = [
 MORE = {
     "training.averaging": ["tests/training/test_mixing.py"],
     "video.augment": ["tests/data/test_augmented_views.py"],
-    "models.attention": ["tests/models/test_rollout.py"],
+    "models.attention": [
+        *("tests/models/test_rollout.py", "tests/models/test_chunked_attention.py"),
+        "tests/models/test_fused_attention.py",
+    ],
 }
 OPTIONS = ["-x", "-n0", "-pno:cacheprovider", "-oaddopts=", "-otimeout=0"]
 
