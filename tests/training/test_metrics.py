@@ -74,12 +74,13 @@ def test_accuracy_of_many_rows_in_half_precision():
 
 def test_probabilities_by_hand():
     """Of one label a softmax, of several a sigmoid each; in float64, whatever the logits are."""
-    logits = np.array([[0.0, np.log(3), 0.0]], np.float16)
+    logits = np.array([[0.0, np.log(3), 0.0], [0.0, 0.0, np.log(2)]], np.float16)
     found = metrics.probabilities(logits)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, [[0.2, 0.6, 0.2]], atol=1e-3)
+    np.testing.assert_array_equal(metrics.probabilities(logits[0]), found[0])
+    np.testing.assert_allclose(found, [[0.2, 0.6, 0.2], [0.25, 0.25, 0.5]], atol=1e-3)
     found = metrics.probabilities(logits, multi_label=True)
-    np.testing.assert_allclose(found, [[0.5, 0.75, 0.5]], atol=1e-3)
+    np.testing.assert_allclose(found, [[0.5, 0.75, 0.5], [0.5, 0.5, 2 / 3]], atol=1e-3)
 
 
 def test_binary_loss_by_hand():
@@ -87,6 +88,12 @@ def test_binary_loss_by_hand():
     logits, targets = np.array([[0.0, np.log(3)], [-np.log(3), 2e4]]), np.array([[1, 0], [0, 1]])
     expected = -np.log([0.5, 0.25, 0.75, 1.0]).mean()
     assert metrics.binary_loss(logits, targets.astype(float)) == pytest.approx(expected)
+
+
+def test_binary_loss_of_half_precision():
+    """A class that is as good as ruled out, rightly, costs log(1 + e^-16), not float16's next."""
+    loss = metrics.binary_loss(np.full((1, 2), -16, np.float16), np.zeros((1, 2), np.float32))
+    assert loss == pytest.approx(np.exp(-16.0), rel=1e-5)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -98,6 +105,10 @@ def test_outputs_that_are_no_numbers_are_no_prediction(number):
         metrics.refuse_no_numbers(spoilt)
     with pytest.raises(errors.UserError, match=r"^b\.mp4: the model gives NaN"):
         metrics.refuse_no_numbers(spoilt, ["a.mp4", "b.mp4"])
+    with pytest.raises(errors.UserError, match=r"^b\\n\.mp4: the model gives NaN"):
+        metrics.refuse_no_numbers(spoilt, ["a.mp4", "b\n.mp4"])
+    with pytest.raises(errors.UserError, match="^the model gives NaN"):
+        metrics.refuse_no_numbers(spoilt, ["a.mp4", None])
 
 
 def test_a_loss_of_an_evaluation_is_watched_too():
@@ -141,6 +152,7 @@ def test_summary_has_the_loss_of_a_loop():
 
 
 def test_loss_of_large_logits_is_finite():
-    """Logits of 1e4 overflow an exponential that is not shifted first."""
-    logits = np.array([[1e4, 0.0]], np.float32)
-    assert metrics.summarise(logits, np.array([1], np.int32))["loss"] == pytest.approx(1e4)
+    """Logits of 1e4 overflow an exponential that is not shifted first, each clip by its own."""
+    logits = np.array([[1e4, 0.0], [0.0, 0.0]], np.float32)
+    loss = metrics.summarise(logits, np.array([1, 0], np.int32))["loss"]
+    assert loss == pytest.approx((1e4 + np.log(2)) / 2)
