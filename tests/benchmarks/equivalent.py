@@ -30,6 +30,28 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "accuracy: right = (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32) "
         "-> right = jnp.argmax(logits, axis=-1) == labels": "times a weight it is a number",
     },
+    "training.mixing": {
+        "_box: down, across = (jnp.abs((jnp.arange(n) + 0.5) / n - middle) <= half for "
+        "n, middle … -> down, across = (jnp.abs(middle - (jnp.arange(n) + 0.5) / n) <= "
+        "half for n, middle …": "the absolute value takes the sign",
+        "_box: …(jnp.abs((jnp.arange(n) + 0.5) / n - middle) <= half for n, middle in "
+        "zip(s… -> …(jnp.abs((jnp.arange(n) + 0.5) / n - middle) < half for n, middle in "
+        "zip(s…": "a pixel is never exactly on the edge of what is drawn",
+        "module: MIXING = 2 ** 31 - 1 -> MIXING = 2 - 1": (
+            "any number that dropout does not fold in would do"
+        ),
+    },
+    "training.optimizer": {
+        "_below_head: return [0] * len(paths) -> return [-1] * len(paths)": (
+            "1 to the power of anything is 1"
+        ),
+        "factors: …dict(zip(paths, _below_head(recipe, paths), strict=True)) -> "
+        "…dict(zip(paths, _below_head(recipe, paths)))": "there is a number for each path",
+        "create: if set(jax.tree.leaves(by_leaf)) - {0.0, 1.0}: -> if "
+        "set(jax.tree.leaves(by_leaf)) - {-1.0, 1.0}:": (
+            "a leaf of factor 0 is frozen all the same"
+        ),
+    },
     "evaluation.scores": {
         "by_class: …right / np.maximum(taken + there, 1)} -> …right / np.maximum(taken + "
         "there, 2)}": "a class of one clip, taken or there, is never right",
