@@ -173,13 +173,23 @@ def test_gradient_is_clipped_as_a_whole():
         np.testing.assert_allclose(leaf, -0.1 / math.sqrt(numbers), rtol=1e-5)
 
 
-def test_head_moves_ten_times_as_far():
-    """--rate-factors ^head=10 under SGD: updates of -1 there and -0.1 elsewhere."""
-    updates, _ = updates_of(plain(rate_factors=("^head=10",)))
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_head_moves_ten_times_as_far(name):
+    """--rate-factors ^head=10: updates of -1 there and -0.1 elsewhere, though Adam divides each
+    gradient by its own size."""
+    updates, _ = updates_of(plain(optimizer=name, rate_factors=("^head=10",)))
     for leaf in jax.tree.leaves(updates["head"]):
-        np.testing.assert_allclose(leaf, -1.0, rtol=1e-6)
+        np.testing.assert_allclose(leaf, -1.0, rtol=1e-5)
     for leaf in jax.tree.leaves(updates["blocks"]):
-        np.testing.assert_allclose(leaf, -0.1, rtol=1e-6)
+        np.testing.assert_allclose(leaf, -0.1, rtol=1e-5)
+
+
+def test_factors_count_beside_what_is_frozen():
+    """Block 0 stays, block 1 moves by 0.1 and the head by 1."""
+    updates, _ = updates_of(plain(rate_factors=("^head=10",), freeze=("^blocks/0/",)))
+    for moved, part in ((0.0, updates["blocks"][0]), (-0.1, updates["blocks"][1])):
+        np.testing.assert_allclose(part["kernel"], moved, rtol=1e-6)
+    np.testing.assert_allclose(updates["head"]["kernel"], -1.0, rtol=1e-6)
 
 
 def test_first_factor_that_matches_counts():
@@ -245,3 +255,11 @@ def test_layer_decay_by_hand():
     moved, _ = jax.jit(update.update)(slopes, update.init(weights), weights)
     ratio = moved["pos_embed"][0] / moved["norm"]["scale"][0]
     np.testing.assert_allclose(ratio, 0.125, rtol=1e-6)
+
+
+def test_layer_decay_needs_blocks():
+    """Without blocks there are no layers to count, and none is needed at a decay of 1."""
+    weights = {"head": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}}
+    assert optimizer.factors(plain(layer_decay=1.0), weights)["head"] == {"kernel": 1, "bias": 1}
+    with pytest.raises(errors.UserError, match="--layer-decay 0.5: this model has no blocks"):
+        optimizer.factors(plain(layer_decay=0.5), weights)
