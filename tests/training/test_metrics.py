@@ -140,6 +140,19 @@ def test_top_k_accuracy(k, expected):
     assert metrics.top_k_accuracy(LOGITS, LABELS, k) == expected
 
 
+@pytest.mark.parametrize(("k", "expected"), [(3, 0.0), (4, 0.25), (5, 0.5), (6, 0.75)])
+def test_of_equal_logits_the_first_classes_count(k, expected):
+    """As argmax has it: behind the three best of 400 come 0, 1 and 2 of those that are alike."""
+    logits = np.zeros((4, 400), np.float32)
+    logits[:, [3, 60, 90]] = 1.0
+    assert metrics.top_k_accuracy(logits, np.array([0, 1, 2, 399]), k) == expected
+
+
+def test_a_summary_can_be_written_as_json():
+    """Logits are float32, which JSON does not know."""
+    assert all(type(value) is float for value in metrics.summarise(LOGITS, LABELS).values())
+
+
 def test_summary_has_the_loss_of_a_loop():
     """The mean of -log softmax at the label, computed clip by clip."""
     losses = []

@@ -65,6 +65,22 @@ def test_both_take_turns():
     assert 5 < sum(blended) < 25
 
 
+@pytest.mark.parametrize("only", ["mixup", "cutmix"])
+def test_what_is_not_asked_for_is_not_done(only):
+    """Left out, either is 0: of ten batches all are blended, or all are pasted; so it is in a
+    step."""
+    alone = jax.jit(lambda batch, key: mixing.mix(batch, key, 4, **{only: 1.0}))
+    in_step = mixing.mixed(show, 4, **{"mixup": 0.0, "cutmix": 0.0, only: 1.0})
+    mixed = [alone(batch_of(), jax.random.key(seed)) for seed in range(10)]
+    mixed.append(in_step(state_of(0.0), jax.device_put(batch_of()))[1])
+    clips = [np.unique(batch["video"][1]) for batch in mixed]
+    if only == "cutmix":
+        assert all(set(clip.tolist()) <= {60, 110} for clip in clips)
+    else:
+        assert all(len(clip) == 1 for clip in clips)
+        assert len(set(np.concatenate(clips).tolist())) > 5
+
+
 @pytest.mark.parametrize("kind", ["video", "embedding"])
 def test_a_row_counts_where_both_do(kind):
     """Row 3 has weight 0 and is mixed into row 0; frame 2 of row 0 is padding, in row 3 too now."""
