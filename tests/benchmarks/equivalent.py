@@ -52,6 +52,15 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             "a leaf of factor 0 is frozen all the same"
         ),
     },
+    "training.step": {
+        "cross_entropy: …jax.nn.one_hot(labels, logits.shape[-1]) -> "
+        "…jax.nn.one_hot(labels, logits.shape[1])": TWO_AXES,
+    },
+    "training.averaging": {
+        "step: number = state.step.astype(jnp.float32) -> number = state.step": (
+            "JAX divides whole numbers into floats"
+        ),
+    },
     "evaluation.scores": {
         "by_class: …right / np.maximum(taken + there, 1)} -> …right / np.maximum(taken + "
         "there, 2)}": "a class of one clip, taken or there, is never right",

@@ -63,13 +63,21 @@ def tests_of(name):
 
 def named(tree):
     """All mutants of a module by name: `FUNCTION: BEFORE -> AFTER`, each with the line and a
-    function that makes its code."""
+    function that makes its code. Names of types, as `Frames = UInt8[...]`, have none."""
     found, before = {}, ast.unparse(tree).splitlines()
+    types = {
+        node.lineno
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript)
+    }
     for where, made in mutants.changed(tree):
+        line = int(where.partition(":")[0])
+        if line in types:
+            continue
         name = told(before, ast.unparse(made()).splitlines())
         while name in found:
             name += "'"
-        found[name] = where.partition(":")[0], made
+        found[name] = line, made
     return found
 
 
