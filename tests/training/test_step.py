@@ -447,3 +447,10 @@ def test_binary_cross_entropy_of_a_loop(smoothing):
     np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
     none = step.binary_cross_entropy(jnp.asarray(LOGITS), jnp.asarray(targets), jnp.zeros(4))
     assert float(none) == 0.0
+
+
+def test_binary_cross_entropy_of_one_row():
+    """If one row counts, the mean is its own: of logits 0 and log 3, log 2 and log 4 over 2."""
+    logits, targets = jnp.array([[9.0, 9.0], [0.0, np.log(3)]]), jnp.array([[0.0, 0.0], [1.0, 0.0]])
+    loss = step.binary_cross_entropy(logits, targets, jnp.array([0.0, 1.0]))
+    np.testing.assert_allclose(loss, np.log(8) / 2, rtol=1e-6)
