@@ -161,3 +161,37 @@ def test_unknown_order_is_refused(loader):
     """The message lists what there is."""
     with pytest.raises(errors.UserError, match="order 'sorted': there are shuffled, reversed"):
         next(views.view_batches(loader, 2, order="sorted"))
+
+
+class Embedded:
+    """Two embeddings of 3 frames: rows that are no videos."""
+
+    def __init__(self, root):
+        rows = tuple(manifest.Row(path=f"{n}.avi", label="a", split="test") for n in range(2))
+        self.manifest = manifest.Manifest(root=root, rows=rows, labels=("a",))
+        self.skipped = batches.Skipped()
+
+    def train_row(self, index, rng):
+        raise NotImplementedError
+
+    def test_row(self, index):
+        frames = np.array([[1.0], [2.0], [3.0]], np.float32) + 10 * index
+        one = {"label": np.int32(0), "weight": np.float32(1)}
+        return one | {"embedding": frames, "mask": np.ones(3, bool)}
+
+
+def test_embeddings_have_one_view_and_any_order(tmp_path):
+    """Reversed, frames are 3, 2, 1 and 13, 12, 11; several views are refused, two already."""
+    found = all_of(Embedded(tmp_path), 2, order="reversed")
+    assert found["embedding"][:, :, 0].tolist() == [[3, 2, 1], [13, 12, 11]]
+    for several in (dict(windows=2), dict(crops=3), dict(windows=5, crops=3)):
+        with pytest.raises(errors.UserError, match="crops: embeddings were made of one view"):
+            next(views.view_batches(Embedded(tmp_path), 2, **several))
+
+
+def test_two_windows_are_two_views(loader):
+    """The first starts with the video of 24 frames, and the last ends with it."""
+    found = all_of(loader, 2, windows=2)
+    assert found["row"].tolist() == [0, 0, 1, 1, 2, 2]
+    shades = np.round(found["video"][:2, :, 8, -1, 1] / 10).astype(int)
+    assert shades.tolist() == [[0, 2, 4, 6], [17, 19, 21, 23]]

@@ -400,3 +400,15 @@ def test_normalise_refuses_other_whole_numbers(kind):
     """Whole numbers of another type are a TypeError too: pixels of 16 bits have another scale."""
     with pytest.raises(TypeError):
         transform.normalise(jnp.zeros((4, 5, 3), kind), small())
+
+
+def test_less_clip_mean_by_hand():
+    """Of 1, 3 and padding the mean is 2: -1, 1 and 0, whatever stands at the padding; each clip
+    and each channel has its own."""
+    red = jnp.asarray([[1.0, 3.0, jnp.nan], [5.0, 6.0, 10.0]]).reshape(2, 3, 1, 1, 1)
+    clips = jnp.concatenate([red, 10 * red, 0 * red], axis=-1).repeat(2, axis=2)
+    mask = jnp.asarray([[True, True, False], [True, True, True]])
+    moved = transform.less_clip_mean(clips, mask)
+    expected = np.array([[-1.0, 1.0, 0.0], [-2.0, -1.0, 3.0]]).reshape(2, 3, 1, 1, 1)
+    expected = (expected * [1, 10, 0]).repeat(2, axis=2)
+    np.testing.assert_allclose(moved, expected, atol=1e-5)
