@@ -10,6 +10,17 @@ WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 TWO_AXES = "there are two axes, and the last one is axis 1"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "data.views": {
+        "clips_of: …grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * "
+        "threads) -> …grain.ReadOptions(num_threads=threads, prefetch_buffer_size=1 * "
+        "threads)": "only how far threads read ahead",
+        "clips_of: …grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * "
+        "threads) -> …grain.ReadOptions(num_threads=threads)": "only how far threads read ahead",
+        "_one: return {name: np.asarray(value)[None] for name, value in row.items()} -> "
+        "return {name: value[None] for name, value in row.items()}": (
+            "values of a row are of NumPy already"
+        ),
+    },
     "training.gradients": {
         "share_of: return jnp.sum(weight) / jnp.maximum(total, 1.0) -> return "
         "jnp.sum(weight) / jnp.maximum(total, 0.5)": WEIGHTS,
