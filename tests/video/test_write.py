@@ -1,8 +1,12 @@
 """Writing: files that other programs read back, or no file at all."""
 
+import io
+
 import cv2
 import numpy as np
 import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
 import pytest
 
 from flaxvid.video import decode, header, write
@@ -31,6 +35,17 @@ def test_video_has_its_frame_rate(tmp_path, frames, fps):
     """Frames per second are in the header, whole or not."""
     write.write_video(tmp_path / "clip.mp4", frames, fps)
     assert header.probe(tmp_path / "clip.mp4").fps == pytest.approx(fps, rel=1e-4)
+
+
+def test_frame_rates_unless_told_otherwise(tmp_path, frames):
+    """A video has 25 frames per second, and a GIF 10."""
+    write.write_video(tmp_path / "clip.mp4", frames[:2])
+    assert header.probe(tmp_path / "clip.mp4").fps == pytest.approx(25)
+    for gif in (tmp_path / "clip.gif", io.BytesIO(write.gif(frames[:2]))):
+        if not isinstance(gif, io.BytesIO):
+            write.write_gif(gif, frames[:2])
+        with PIL.Image.open(gif) as opened:
+            assert opened.info["duration"] == 100
 
 
 def test_lossless_codec_by_name(tmp_path, frames):
@@ -93,8 +108,10 @@ def test_nothing_to_write(tmp_path, frames, writer):
     """No frames, or no frame rate, is a ValueError that tells the value."""
     with pytest.raises(ValueError, match="0 frames"):
         writer(tmp_path / "clip.mp4", frames[:0])
-    with pytest.raises(ValueError, match=r"fps .* not 0"):
-        writer(tmp_path / "clip.mp4", frames, 0)
+    for fps in (0, -1, np.nan):
+        with pytest.raises(ValueError, match=f"fps .* not {fps}"):
+            writer(tmp_path / "clip.mp4", frames, fps)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("fps", "milliseconds"), [(10, 100), (8, 120), (30, 30), (100, 20)])
@@ -145,6 +162,27 @@ def test_caption_can_be_read(frames, text):
     assert drawn[[0, -1]].max() == drawn[:, [0, -1]].max() == 0
     unknown_letters = strip(frames, "\uffff" * len(text))
     assert drawn.shape != unknown_letters.shape or (drawn != unknown_letters).any()
+
+
+@pytest.mark.parametrize(("width", "size"), [(100, 12), (208, 13), (320, 20), (640, 28)])
+def test_letters_of_a_caption_go_with_the_width(width, size):
+    """They are a 16th of it, 12 to 28 pixels; a line has a margin of half its letters above."""
+    line = sum(PIL.ImageFont.truetype(write.FONT, size).getmetrics())
+    for lines, text in enumerate(("a", "a\nb"), start=1):
+        height = size // 2 + lines * line
+        found = strip(np.zeros((1, 8, width, 3), np.uint8), text)
+        assert len(found) == height + height % 2
+
+
+def test_a_caption_stands_at_its_margins():
+    """White letters of 20 pixels begin 10 from the left and 5 from the top, a line below."""
+    font = PIL.ImageFont.truetype(write.FONT, 20)
+    drawn = PIL.Image.new("RGB", (320, 58))
+    below = 5 + sum(font.getmetrics())
+    for top, line in ((5, "Cello"), (below, "97 %")):
+        PIL.ImageDraw.Draw(drawn).text((10, top), line, font=font, fill=(255, 255, 255))
+    found = strip(np.zeros((1, 8, 320, 3), np.uint8), "Cello\n97 %")
+    np.testing.assert_array_equal(found, np.asarray(drawn))
 
 
 def test_long_caption_shrinks_then_grows_down():
