@@ -178,6 +178,30 @@ def test_held_out_are_whole_groups():
     leakage.check_leakage(manifest.of_rows(pathlib.Path("root"), result))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_other_splits_stay_and_do_not_count(seed):
+    """Of 8 training videos 2 are held out, though there are 20 more groups elsewhere."""
+    other = [
+        (f"{split}_{n}", f"{split}_{n}", split) for n in range(10) for split in ("test", "val")
+    ]
+    rows = rows_of(*((f"{n}", f"g{n}", "train") for n in range(8)), *other)
+    result = splits.hold_out_rows(rows, 0.25, seed=seed, split="held")
+    assert [row.split for row in result].count("held") == 2
+    assert result[8:] == rows[8:]
+
+
+def test_a_row_without_group_is_a_group():
+    """Six files without one: two are held out, for testing; another seed takes others."""
+    rows = rows_of(*((f"{n}.avi", "", "train") for n in range(6)))
+    found = {}
+    for seed in range(4):
+        result = splits.hold_out_rows(rows, 1 / 3, seed=seed)
+        found[seed] = [number for number, row in enumerate(result) if row.split == "test"]
+        assert len(found[seed]) == 2
+        assert splits.hold_out_rows(rows, 1 / 3, seed=seed) == result
+    assert len(set(map(tuple, found.values()))) > 1
+
+
 def test_one_group_can_not_be_held_out():
     """A class from a single recording can't be trained and tested."""
     rows = rows_of(("1", "g", "train"), ("2", "g", "train"))
