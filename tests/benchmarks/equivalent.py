@@ -21,6 +21,37 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             "values of a row are of NumPy already"
         ),
     },
+    "data.splits": {
+        "hold_out: np.add.at(counts, (group, label), 1) -> np.add.at(counts, (group, "
+        "label), 2)": "what is counted twice has the same shares",
+        "hold_out: counts = np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + "
+        "1), np.int64) -> counts = np.zeros((group.max(initial=1) + 1, "
+        "label.max(initial=-1) + 1), np.int64)": (
+            "a group or a class more, without videos, is neither held out nor wanted"
+        ),
+        "hold_out: counts = np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + "
+        "1), np.int64) -> counts = np.zeros((group.max(initial=-0) + 1, "
+        "label.max(initial=-1) + 1), np.int64)": (
+            "a group or a class more, without videos, is neither held out nor wanted"
+        ),
+        "hold_out: …np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + 1), "
+        "np.int64) -> …np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + 2), "
+        "np.int64)": "a group or a class more, without videos, is neither held out nor wanted",
+        "hold_out: …np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + 1), "
+        "np.int64) -> …np.zeros((group.max(initial=-1) + 1, label.max(initial=1) + 1), "
+        "np.int64)": "a group or a class more, without videos, is neither held out nor wanted",
+        "hold_out: …np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + 1), "
+        "np.int64) -> …np.zeros((group.max(initial=-1) + 1, label.max(initial=-0) + 1), "
+        "np.int64)": "a group or a class more, without videos, is neither held out nor wanted",
+        "hold_out: _, group = np.unique(np.asarray(groups, str), return_inverse=True) -> "
+        "_, group = np.unique(groups, return_inverse=True)": "an array of words is one of words",
+        "hold_out: _, label = np.unique(np.asarray(labels, str), return_inverse=True) -> "
+        "_, label = np.unique(labels, return_inverse=True)": "an array of words is one of words",
+        "hold_out: held_out[min(members, key=lambda g: counts[g].sum())] = True -> "
+        "held_out[min(members, key=lambda g: counts[g].mean())] = True": (
+            "of as many numbers the mean is in the order of the sum"
+        ),
+    },
     "training.gradients": {
         "share_of: return jnp.sum(weight) / jnp.maximum(total, 1.0) -> return "
         "jnp.sum(weight) / jnp.maximum(total, 0.5)": WEIGHTS,

@@ -47,6 +47,8 @@ MODULES = [
 MORE = {
     "training.averaging": ["tests/training/test_mixing.py"],
     "video.augment": ["tests/data/test_augmented_views.py"],
+    "video.decode": ["tests/video/test_reading.py", "tests/video/test_frame_folder.py"],
+    "video.transform": ["tests/video/test_augment.py"],
     "models.attention": [
         *("tests/models/test_rollout.py", "tests/models/test_chunked_attention.py"),
         "tests/models/test_fused_attention.py",
