@@ -209,6 +209,14 @@ def test_one_group_can_not_be_held_out():
         splits.hold_out_rows(rows, 0.5, seed=0)
 
 
+def test_the_class_that_can_not_be_held_out_is_named():
+    """Of two classes it is the second, with a file of its own and no group."""
+    rows = [manifest.Row(f"{n}.avi", "a", f"g{n}") for n in range(4)]
+    rows += [manifest.Row("lonely.avi", "b", ""), manifest.Row("test.avi", "c", "", split="test")]
+    with pytest.raises(manifest.ManifestError, match="class 'b' has one video .*, lonely.avi: .*"):
+        splits.hold_out_rows(rows, 0.25, seed=0)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.7])
 def test_a_share_out_of_range_is_named(share):
     """More than a half is not held out."""
