@@ -51,6 +51,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "held_out[min(members, key=lambda g: counts[g].mean())] = True": (
             "of as many numbers the mean is in the order of the sum"
         ),
+        "hold_out_rows: …in zip(groups, chosen, strict=True) if out} -> …in zip(groups, "
+        "chosen, strict=False) if out}": "there is a truth value for each of them",
     },
     "training.gradients": {
         "share_of: return jnp.sum(weight) / jnp.maximum(total, 1.0) -> return "
