@@ -466,6 +466,40 @@ def test_frames_at_a_rate_go_by_time(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("part", "expected", "end"),
+    [
+        ({}, range(40), 1.6),
+        ({"start": 0.4}, range(10, 40), 1.6),
+        ({"end": 0.4}, range(10), 0.4),
+        ({"start": 0.4, "end": 0.8}, range(10, 20), 0.8),
+        ({"start": 0.4, "end": 1.0, "rate": 5}, [10, 15, 20], 1.0),
+        ({"rate": 5}, range(0, 40, 5), 1.6),
+    ],
+)
+def test_frames_come_with_their_times(video, frames, part, expected, end):
+    """Seconds count from the first of the file, of a segment too; `end` is known with the first."""
+    timed = decode.TimedFrames(video, **part)
+    assert np.isnan(timed.end)
+    seconds, read = [], []
+    for second, frame in timed:
+        assert timed.end == pytest.approx(end)
+        seconds.append(second)
+        read.append(frame)
+    np.testing.assert_allclose(seconds, np.array(expected) / 25, atol=1e-9)
+    np.testing.assert_array_equal(np.stack(read), frames[list(expected)])
+    assert all(type(second) is float for second in seconds)
+
+
+@pytest.mark.parametrize("part", [{"start": 1.6}, {"start": 0.8, "end": 0.4}, {"end": 0.0}])
+def test_there_are_no_frames_one_by_one_of_nothing(video, part):
+    """As of `read_frames`, a segment without frames is a VideoError, and not the end of a loop."""
+    with pytest.raises(decode.VideoError, match="counting.avi"):
+        next(decode.each_frame(video, **part))
+    with pytest.raises(decode.VideoError, match="counting.avi"):
+        decode.read_frames(video, **part)
+
+
+@pytest.mark.parametrize(
     ("name", "shift", "start", "there"),
     [("a.mkv", 5, 5, 30), ("a.ts", 5, 5, 30), ("a.mp4", 5, 5, 30), ("a.mp4", -0.4, 0, 20)],
 )
