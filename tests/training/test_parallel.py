@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from jax.experimental import multihost_utils
 
 from flaxvid import errors, train
 from flaxvid.data import batches
@@ -267,6 +268,52 @@ def test_batch_is_cut_and_state_is_copied():
     assert shards == [[0, 1, 2], [3, 4, 5]]
     state = parallel.put_state(np.arange(4.0), mesh)
     assert [shard.data.shape for shard in state.addressable_shards] == [(4,), (4,)]
+
+
+@pytest.mark.cpu
+def test_batch_for_pmap_has_an_axis_of_devices():
+    """Of 6 rows the first three are row 0 and lie on device 0, the others are row 1 on device 1."""
+    rows = {"label": np.arange(6, dtype=np.int32), "video": np.arange(12.0).reshape(6, 2)}
+    batch = parallel.put_batch(rows, parallel.data_mesh(6), "pmap")
+    np.testing.assert_array_equal(batch["label"], [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(batch["video"], np.arange(12.0).reshape(2, 3, 2))
+    held = {
+        shard.device: np.asarray(shard.data).tolist() for shard in batch["label"].addressable_shards
+    }
+    assert held == dict(zip(jax.devices(), ([[0, 1, 2]], [[3, 4, 5]]), strict=True))
+
+
+@pytest.mark.cpu
+def test_one_process_has_all_rows_and_the_only_say():
+    """Nothing is asked of others."""
+    batch = parallel.put_batch({"label": np.arange(6)}, parallel.data_mesh(6))
+    found = parallel.gather(batch["label"])
+    assert isinstance(found, np.ndarray)
+    assert found.tolist() == list(range(6))
+    assert (parallel.any_process(True), parallel.any_process(False)) == (True, False)
+
+
+@pytest.mark.cpu
+def test_several_processes_put_rows_and_answers_together(monkeypatch):
+    """Rows one behind the other, and one yes is a yes; a state lies on the devices all the same."""
+    mesh, asked = parallel.data_mesh(2), []
+
+    def allgather(mine, tiled=False):
+        asked.append(tiled)
+        other = np.zeros_like(mine)
+        return np.concatenate([mine, other]) if tiled else np.stack([mine, other])
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
+    assert parallel.gather(jnp.array([3, 4])).tolist() == [3, 4, 0, 0]
+    assert (parallel.any_process(True), parallel.any_process(False)) == (True, False)
+    assert asked == [True, False, False]
+    state = parallel.put_state(
+        {"kernel": jnp.ones((40, 96)), "key": jax.random.key(0)}, mesh, "fsdp"
+    )
+    assert [shard.data.shape for shard in state["kernel"].addressable_shards] == [(40, 48)] * 2
+    with pytest.raises(errors.UserError, match="--parallel pmap: .* there are 2; use mesh or fsdp"):
+        parallel.data_mesh(2, how="pmap")
 
 
 @pytest.mark.cpu
