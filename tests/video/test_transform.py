@@ -109,6 +109,13 @@ def test_three_crops_of_a_video_that_is_nearly_square(height, width):
     assert last[0, -1, -1, :2].tolist() == ([12, 9] if height > width else [9, 12])
 
 
+def test_three_crops_of_a_square_video():
+    """Neither side is longer: left, centre and right, as of a wide one."""
+    frames = noise(height=12, width=12)
+    for crop, left in zip(transform.three_crops(frames, 8), (0, 2, 4), strict=True):
+        np.testing.assert_array_equal(crop, frames[:, 2:10, left : left + 8])
+
+
 @three
 def test_three_crops_see_every_column():
     """Crops as high as the frame reach, together, from the first column to the last.
