@@ -41,6 +41,12 @@ def test_colours_by_hand():
     np.testing.assert_array_equal(augment.posterise(pixel, 1.0).ravel(), [96, 144, 192])
 
 
+def test_contrast_ends_at_black_and_white():
+    """Of greys of 20, 90 and 190 the mean is 100: twice as far from it, they are 0, 80 and 255."""
+    greys = np.array([20, 90, 190], np.uint8).reshape(1, 1, 3, 1).repeat(3, axis=-1)
+    np.testing.assert_array_equal(augment.contrast(greys, 1.0)[0, 0, :, 0], [0, 80, 255])
+
+
 def test_shifts_by_hand(clip):
     """0.25 / 0.3 of the largest move: a quarter of the side, and the edge drawn out."""
     across = augment.shift_across(clip, 0.25 / 0.3)
@@ -56,6 +62,8 @@ def test_a_slant_by_hand():
     line[:, :, 20] = 200
     slanted = augment.slant(line, 0.5 / 0.3)[0, :, :, 0]
     assert {row: int(slanted[row].argmax()) for row in (0, 4, 8)} == {0: 18, 4: 20, 8: 22}
+    places = (slanted * np.arange(41)).sum(axis=1) / slanted.sum(axis=1)
+    np.testing.assert_allclose(places, 18 + np.arange(9) / 2, atol=0.02)
 
 
 def test_a_turn_by_hand():
