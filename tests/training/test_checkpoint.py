@@ -195,6 +195,78 @@ def test_checkpoint_without_checksums_is_taken(three_saved):
         assert checkpoints.newest() == 3
 
 
+def test_what_a_run_leaves(three_saved):
+    """The most accurate one, or the newest."""
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        assert (checkpoints.to_use("best"), checkpoints.to_use("last")) == (2, 3)
+
+
+def test_a_damaged_one_takes_the_place_of_an_earlier_one(three_saved):
+    """What an earlier run put aside under the same number is not mixed with it."""
+    aside = three_saved.parent / "checkpoints.damaged" / "3"
+    aside.mkdir(parents=True)
+    (aside / "of an earlier run").touch()
+    spoil(three_saved / "3" / "metrics" / "metrics", "cut")
+    with checkpoint.Checkpoints(three_saved):
+        pass
+    assert (aside / "metrics" / "metrics").exists()
+    assert not (aside / "of an earlier run").exists()
+    assert sorted(path.name for path in three_saved.iterdir()) == ["2"]
+
+
+def test_a_damaged_one_that_cannot_be_moved(three_saved):
+    """A file stands where it would go: one line says so, and what to do."""
+    (three_saved.parent / "checkpoints.damaged").touch()
+    spoil(three_saved / "3" / "metrics" / "metrics", "cut")
+    with pytest.raises(checkpoint.CheckpointError, match=r"3: can't be moved aside \(.+\); permit"):
+        checkpoint.Checkpoints(three_saved)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ValueError("No room.\nBesides: of no use"), "No room."),
+        (RuntimeError("RESOURCE_EXHAUSTED"), "RESOURCE_EXHAUSTED"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written(three_saved, monkeypatch, error, reason):
+    """The reason in one line, and which checkpoint is whole: 2, where 3 is damaged since."""
+
+    def fail(*_, **__):
+        raise error
+
+    def said(checkpoints):
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoints._orbax, "save_async", fail)
+            with pytest.raises(checkpoint.CheckpointError) as caught:
+                checkpoints.save(state_of(step=4), {}, 0.5)
+        return str(caught.value)
+
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        told = f"{three_saved}: a checkpoint can't be written ({reason}); the one of step"
+        assert said(checkpoints).startswith(f"{told} 3 is whole. Make room")
+        spoil(three_saved / "3" / "metrics" / "metrics", "cut")
+        assert said(checkpoints).startswith(f"{told} 2 is whole. Make room")
+    with checkpoint.Checkpoints(three_saved.parent / "none") as checkpoints:
+        assert f"({reason}); there is none yet. Make room" in said(checkpoints)
+
+
+def test_an_error_of_a_run_is_not_hidden(tmp_path, monkeypatch):
+    """What is raised while checkpoints are open comes out, though nothing more can be written."""
+
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    def run():
+        with checkpoint.Checkpoints(tmp_path) as checkpoints:
+            monkeypatch.setattr(checkpoints._orbax, "wait", fail)
+            raise KeyError("of the run")
+
+    with pytest.raises(KeyError, match="of the run"):
+        run()
+
+
 def test_full_disk_costs_no_checkpoint(tmp_path):
     """A process that may write no more than 64 KiB a file: one line, and step 1 is whole."""
     script = (
