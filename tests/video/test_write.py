@@ -111,6 +111,10 @@ def test_nothing_to_write(tmp_path, frames, writer):
     for fps in (0, -1, np.nan):
         with pytest.raises(ValueError, match=f"fps .* not {fps}"):
             writer(tmp_path / "clip.mp4", frames, fps)
+        with pytest.raises(ValueError, match=f"fps .* not {fps}"):
+            write.gif(frames, fps)
+    with pytest.raises(ValueError, match="0 frames"):
+        write.gif(frames[:0])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,6 +197,20 @@ def test_long_caption_shrinks_then_grows_down():
     assert heights[1] < 2 * heights[0]
     ink = [strip(picture, "every word counts " * times).astype(bool).sum() for times in (16, 32)]
     assert ink[1] == pytest.approx(2 * ink[0], rel=0.05)
+
+
+def test_letters_shrink_no_further_than_they_must():
+    """Two words of 16 m take 312 pixels each at 20 pixels, of 300, and 296 of 302 at 19."""
+    found = strip(np.zeros((1, 8, 320, 3), np.uint8), " ".join(["m" * 16] * 2))
+    height = 9 + 2 * sum(PIL.ImageFont.truetype(write.FONT, 19).getmetrics())
+    assert len(found) == height + height % 2
+
+
+def test_letters_shrink_to_nine_pixels():
+    """Then lines are added: three of 17 m, of 149 pixels each, where 152 are free."""
+    found = strip(np.zeros((1, 8, 160, 3), np.uint8), " ".join(["m" * 17] * 3))
+    height = 4 + 3 * sum(PIL.ImageFont.truetype(write.FONT, 9).getmetrics())
+    assert len(found) == height + height % 2
 
 
 def test_caption_breaks_words_that_are_too_long():
