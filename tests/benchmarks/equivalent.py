@@ -18,6 +18,19 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_wrapped: if font.getlength(joined) <= width: -> if font.getlength(joined) < width:": (
             "no text is exactly as wide"
         ),
+        "gif: duration, made = (max(20, 10 * round(100 / fps)), io.BytesIO()) -> "
+        "duration, made = (max(21, 10 * round(100 / fps)), io.BytesIO())": (
+            "a GIF counts in hundredths of a second"
+        ),
+        "write_video: if not (opened and _readable(partial, len(frames))): -> if not "
+        "_readable(partial, len(frames)):": "where nothing was opened there is nothing to be read",
+        "write_video: for frame in frames if opened else (): -> for frame in frames if "
+        "True else ():": "what is not open writes nothing",
+        "write_video: …cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, fourcc, float(fps), "
+        "(width, height)) -> …cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, fourcc, fps, "
+        "(width, height))": "OpenCV takes whole numbers as well",
+        "caption: …* line_height), line, font=font, fill='white') -> …* line_height), "
+        "line, font=font)": "white is what Pillow takes by itself",
     },
     "data.views": {
         "clips_of: …grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * "

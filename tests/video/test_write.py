@@ -103,6 +103,27 @@ def test_interruption_leaves_nothing(tmp_path, frames, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_video_whose_end_is_missing_is_none(tmp_path, frames, monkeypatch):
+    """As on a full disk, of which OpenCV says nothing: an error, and no file."""
+
+    class Losing:
+        fourcc = staticmethod(cv2.VideoWriter.fourcc)
+
+        def __init__(self, *given, writer=cv2.VideoWriter):
+            self.writer, self.left = writer(*given), len(frames) - 1
+            self.isOpened, self.release = self.writer.isOpened, self.writer.release
+
+        def write(self, frame):
+            if self.left:
+                self.writer.write(frame)
+                self.left -= 1
+
+    monkeypatch.setattr(cv2, "VideoWriter", Losing)
+    with pytest.raises(decode.VideoError, match="cannot write 64x48 pixels with codec MJPG"):
+        write.write_video(tmp_path / "clip.avi", frames)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("writer", [write.write_video, write.write_gif])
 def test_nothing_to_write(tmp_path, frames, writer):
     """No frames, or no frame rate, is a ValueError that tells the value."""
@@ -118,7 +139,9 @@ def test_nothing_to_write(tmp_path, frames, writer):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("fps", "milliseconds"), [(10, 100), (8, 120), (30, 30), (100, 20)])
+@pytest.mark.parametrize(
+    ("fps", "milliseconds"), [(0.5, 2000), (1, 1000), (10, 100), (8, 120), (30, 30), (100, 20)]
+)
 def test_gif_reads_back(tmp_path, frames, fps, milliseconds):
     """All frames, in their colours, for ever, each as long as a GIF can say; never under 20 ms."""
     write.write_gif(tmp_path / "clip.gif", frames[:6], fps)
@@ -219,6 +242,8 @@ def test_caption_breaks_words_that_are_too_long():
     drawn = strip(picture, "x" * 40)
     assert len(drawn) > 3 * 9
     assert drawn[:, [0, -1]].max() == 0
+    # At 9 pixels an x takes 5.3, and 56 are free.
+    np.testing.assert_array_equal(drawn, strip(picture, "\n".join(["x" * 10] * 4)))
 
 
 def test_caption_without_text(frames):
