@@ -10,6 +10,18 @@ WEIGHTS = "a weight is 0 or 1, so their sum is 0 or at least 1"
 TWO_AXES = "there are two axes, and the last one is axis 1"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "video.decode": {
+        "choose: …chosen_frames(self._path, choose, end=end, timed=timed): -> "
+        "…chosen_frames(self._path, choose, timed=timed):": (
+            "only how much of the file is looked at, or kept"
+        ),
+        "frame_times: return source.survey(keep=False).seconds -> return "
+        "source.survey().seconds": "only how much of the file is looked at, or kept",
+        "read_frames: wanted = None if indices is None else {int(index) for index in "
+        "indices} -> wanted = None if indices is None else {index for index in indices}": (
+            "whole numbers of NumPy are found as well"
+        ),
+    },
     "video.write": {
         "gif: first.save(made, format='GIF', save_all=True, append_images=ot… -> "
         "first.save(made, format='GIF', append_images=ot…": (

@@ -274,6 +274,14 @@ def test_clip_is_what_the_rule_chooses(video):
     assert which(decode.read_clip(video, last_frame)) == [39]
 
 
+@pytest.mark.parametrize("answer", [[], (3,), (3, 9), range(5), np.array([7, 2])])
+def test_a_rule_may_answer_in_any_sequence(video, answer):
+    """A list without frames gives a clip without frames; a tuple is no place in two axes."""
+    clip = decode.read_clip(video, lambda num_frames: answer)
+    assert clip.shape == (len(answer), 48, 64, 3)
+    assert which(clip) == list(answer)
+
+
 def test_clip_of_a_segment(video):
     """The rule is given the number of frames of the segment, at most what the video has."""
     assert which(decode.read_clip(video, last_frame, start=0.4, end=0.8)) == [19]
@@ -526,15 +534,34 @@ def test_two_recordings_joined(tmp_path):
     assert np.abs(clip[39].astype(int) - frames[39]).mean() < 6
 
 
+def test_a_size_that_changes_on_the_way(tmp_path):
+    """Told at the first frame of another size, read at once or one by one; others can be read."""
+    small = draw.write(tmp_path / "1.ts", draw.moving(5)).read_bytes()
+    large = draw.write(tmp_path / "2.ts", draw.moving(5).repeat(2, axis=1)).read_bytes()
+    path = tmp_path / "both.ts"
+    path.write_bytes(small + large)
+    message = "both.ts: frame 5 has 64x96 pixels, those before 64x48: re-encode"
+    with pytest.raises(decode.VideoError, match=message):
+        decode.read_frames(path)
+    read = []
+    with pytest.raises(decode.VideoError, match=message):
+        read.extend(frame.shape for frame in decode.each_frame(path))
+    assert decode.read_frames(path, [0, 4]).shape == (2, 48, 64, 3)
+    assert decode.read_frames(path, [5, 9]).shape == (2, 96, 64, 3)
+
+
 @pytest.mark.parametrize(("name", "form"), [("a.h264", None), ("a.mjpeg", "mjpeg")])
 def test_streams_without_times(tmp_path, name, form):
     """Frames can be read by number; seconds are refused, since FFmpeg would make them up."""
     options = {"codec": "mjpeg", "pixels": "yuvj420p"} if form else {}
     path = draw.write(tmp_path / name, draw.moving(8), form=form, **options)
     assert len(decode.read_clip(path, range)) == 8
+    assert len(list(decode.each_frame(path))) == 8
     assert header.probe(path).fps == 0
     for read in (
         lambda: decode.read_frames(path, start=0.1),
+        lambda: next(decode.each_frame(path, start=1)),
+        lambda: next(decode.each_frame(path, end=1)),
         lambda: decode.frame_times(path),
         lambda: next(decode.each_frame(path, rate=2)),
     ):
@@ -622,6 +649,9 @@ def test_reading_goes_on_behind_a_bad_packet(tmp_path):
     assert asked[-1] == 29
     assert np.abs(clip[-1].astype(int) - frames[29]).mean() < 8
     np.testing.assert_array_equal(decode.read_frames(path, [27]), clip[[27]])
+    for missing in (29, 30):
+        with pytest.raises(decode.VideoError, match=f"frame {missing} .* 0 to 28 can be read"):
+            decode.read_frames(path, [missing])
     streamed = list(decode.TimedFrames(path))
     np.testing.assert_allclose([second for second, _ in streamed], found.seconds)
     np.testing.assert_array_equal(np.stack([frame for _, frame in streamed]), clip)
