@@ -188,6 +188,15 @@ def test_a_damaged_best_gives_way_to_the_next_best(three_saved):
         assert checkpoints.best() == 3
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_first_process_alone_writes_checksums(tmp_path, monkeypatch, first):
+    """Of several that save one state together."""
+    monkeypatch.setattr(checkpoint.distributed, "first", lambda: first)
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(state_of(step=1), {}, 0.5)
+    assert (tmp_path / "1" / "checksums.json").exists() == first
+
+
 def test_checkpoint_without_checksums_is_taken(three_saved):
     """A run killed between Orbax's last file and the list of checksums lost nothing."""
     (three_saved / "3" / "checksums.json").unlink()

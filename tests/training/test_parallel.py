@@ -271,6 +271,25 @@ def test_batch_is_cut_and_state_is_copied():
 
 
 @pytest.mark.cpu
+@pytest.mark.parametrize("how", ["mesh", "fsdp", "pmap"])
+def test_a_step_uses_up_its_state_and_not_its_batch(how):
+    """There is no room for two states; a batch may be looked at after the step."""
+    mesh = parallel.data_mesh(2)
+    parts = states.Parts(None, None, {"w": jnp.ones((40, 96))}, {})
+    state = parallel.put_state(states.create(parts, optax.identity(), 0), mesh, how)
+    batch = parallel.put_batch({"weight": np.ones(2, np.float32)}, mesh, how)
+
+    def train_step(state, batch):
+        params = {"w": state.params["w"] + 1}
+        return state._replace(params=params), {"rows": jnp.sum(batch["weight"])}
+
+    after, _ = parallel.compiled(train_step, state, mesh, how)(state, batch)
+    assert (after.params["w"] == 2).all()
+    assert state.params["w"].is_deleted()
+    assert not batch["weight"].is_deleted()
+
+
+@pytest.mark.cpu
 def test_batch_for_pmap_has_an_axis_of_devices():
     """Of 6 rows the first three are row 0 and lie on device 0, the others are row 1 on device 1."""
     rows = {"label": np.arange(6, dtype=np.int32), "video": np.arange(12.0).reshape(6, 2)}
