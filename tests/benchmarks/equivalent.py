@@ -180,6 +180,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "float]:": DRAWS,
         "interval: …float=0.95, draws: int=2000, seed: int=0) -> tuple[float, float]: -> "
         "…float=0.95, draws: int=2000, seed: int=1) -> tuple[float, float]:": DRAWS,
+        "_binned: bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - "
+        "1) -> bin_of = np.clip(0, np.ceil(confidence * bins).astype(int) - 1, bins - 1)": (
+            "the larger of two is the same in either order"
+        ),
     },
     "models.layers": {
         "__call__: …jax.random.bernoulli(rngs[self.rng_collection](), keep, "
