@@ -193,5 +193,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "…jnp.where(kept.reshape(sizes), inputs / (keep or 2), 0)": (
             "where nothing is kept, it is divided by anything but 0"
         ),
+        "__call__: …rows.reshape(*inputs.shape[:-1], rows.shape[-1]) -> "
+        "…rows.reshape(*inputs.shape[:-1], rows.shape[1])": TWO_AXES,
     },
 }
