@@ -148,3 +148,11 @@ def test_a_wide_clip_is_squeezed_into_a_square(ramps):
     assert view.shape == (20, 20, 3)
     np.testing.assert_allclose(view[5, 1:-1, 0], 30 + 2 * (3 * np.arange(1, 19) + 1), atol=1)
     np.testing.assert_allclose(view[1:-1, 5, 1], 30 + 2 * (1.5 * np.arange(1, 19) + 0.25), atol=1)
+
+
+def test_white_stays_white_and_black_black():
+    """The ends of the levels are levels too."""
+    clip = np.zeros((1, 20, 20, 3), np.uint8)
+    clip[:, :, 10:] = 255
+    view = augment.another_view(clip, 20, Highest(None))[0]
+    np.testing.assert_array_equal(view, clip[0])

@@ -56,6 +56,16 @@ def test_cutmix_pastes_one_box_for_all_frames():
     assert len(set(sizes)) > 10
 
 
+@pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
+def test_the_box_of_cutmix_is_what_the_share_leaves(share):
+    """Where it lies whole in the frame it covers 1 - share of it; of no box, nothing is covered."""
+    largest = max(
+        mixing._box(jax.random.key(seed), jnp.asarray(share), (20, 40)).mean() for seed in range(40)
+    )
+    assert largest <= 1 - share + 1e-6
+    assert largest > 0.8 * (1 - share) or share == 1
+
+
 def test_both_take_turns():
     """With both options some batches are blended, and some pasted."""
     blended = [
