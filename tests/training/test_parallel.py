@@ -350,6 +350,16 @@ def test_batch_that_does_not_divide_is_refused(batch_size, pieces, message):
         parallel.data_mesh(batch_size, pieces)
 
 
+@pytest.mark.cpu
+def test_pmap_takes_the_devices_of_one_process(monkeypatch):
+    """Of one process all of them; of two it is refused, and what to use instead is said."""
+    assert parallel.data_mesh(6, how="pmap").size == 2
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert parallel.data_mesh(6, how="fsdp").size == 2
+    with pytest.raises(errors.UserError, match="--parallel pmap: .* there are 2; use mesh or fsdp"):
+        parallel.data_mesh(6, how="pmap")
+
+
 SMALL = ["--steps", "6", "--batch-size", "4", "--eval-every", "3", "--log-every", "1"]
 SMALL += ["--model.dim", "32", "--model.depth", "1", "--model.num-heads", "2"]
 SMALL += ["--model.mlp-dim", "64", "--num-frames", "4", "--model.patch-size", "16"]
