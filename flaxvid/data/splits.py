@@ -46,10 +46,11 @@ def hold_out(
         before, after = np.abs(held - wanted).sum(), np.abs(held + counts[candidate] - wanted).sum()
         if after < before:
             held_out[candidate], held = True, held + counts[candidate]
-    for class_number in np.flatnonzero(held == 0):
+    for class_number in range(len(wanted)):
         members = [g for g in order if counts[g, class_number]]
-        if len(members) > 1:
-            held_out[min(members, key=lambda g: counts[g].sum())] = True
+        if held[class_number] == 0 and len(members) > 1:
+            smallest = min(members, key=lambda g: counts[g].sum())
+            held_out[smallest], held = True, held + counts[smallest]
     return held_out[group]
 
 

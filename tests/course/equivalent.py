@@ -41,6 +41,7 @@ NO_WAVE = "where half is 0 there is no wave to be divided"
 ALL_PLACES = "each axis has a number for every place"
 HALVES = "einops takes a whole number as a float as well: 3.0 for 3"
 NO_VIDEOS = "a group or a class more, without videos, is neither held out nor wanted"
+FIRST_TO_GIVE = "which class gives first decides it as well, and no text has an order"
 KEPT = "frames that are kept in memory are counted all the same"
 NEGATIVE = "no text asks what becomes of a number below 0"
 WHOLE = "the lesson leaves segments aside, so the first frame is frame 0"
@@ -216,6 +217,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "28: 1 -> 2": "all counts are doubled, and what is wanted with them",
         "34: held - wanted -> wanted - held": NO_SIGN,
         "34: held + counts[candidate] - wanted -> wanted - (held + counts[candidate])": NO_SIGN,
+        "41: held + counts[smallest] -> held": FIRST_TO_GIVE,
+        "41: held + counts[smallest] -> held - counts[smallest]": FIRST_TO_GIVE,
         "40: counts[g].sum -> counts[g].mean": "every group has as many classes to be divided by",
     },
     "models.attention.Attention": dict.fromkeys(DROPS_OR_NOT, ON_A_GPU),

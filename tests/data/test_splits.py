@@ -74,6 +74,38 @@ def test_a_class_of_two_groups_is_on_both_sides():
 
 
 @held_out
+@pytest.mark.parametrize("seed", range(5))
+def test_the_smallest_group_is_given(seed):
+    """Each group of 3, 2 and 4 is more than a tenth of their 9 videos: the one of 2 is held out."""
+    held = chosen(["jump"] * 9, [*"aaabbcccc"], 0.1, seed)
+    assert held.tolist() == [group == "b" for group in "aaabbcccc"]
+
+
+@held_out
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_of_two_classes_serves_both(seed):
+    """Two classes in the same two groups: one group is held out, and the other is trained on."""
+    held = chosen([*"abbaab"], [*"zzzxxx"], 0.1, seed)
+    assert set(held.tolist()) == {True, False}
+
+
+@held_out
+@pytest.mark.parametrize(("share", "number"), [(0.05, 2), (0.15, 6), (0.35, 14), (0.45, 18)])
+def test_small_and_large_shares(share, number):
+    """Of 40 videos, each a group of its own, as many are held out as the share says."""
+    held = chosen(["run"] * 40, [f"r{n}" for n in range(40)], share)
+    assert int(held.sum()) == number
+
+
+@held_out
+def test_any_two_groups_can_be_the_half():
+    """The groups are shuffled: of 4 of one size, each of the 6 pairs is held out for some seed."""
+    found = {tuple(chosen(["run"] * 4, [*"abcd"], 0.5, seed).tolist()) for seed in range(100)}
+    pairs = ["".join(np.array([*"abcd"])[list(held)]) for held in found]
+    assert sorted(pairs) == ["ab", "ac", "ad", "bc", "bd", "cd"]
+
+
+@held_out
 def test_the_same_generator_gives_the_same_split():
     """The draw depends on the generator alone; another seed gives another split."""
     labels, groups = ucf101_like()

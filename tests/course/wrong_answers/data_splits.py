@@ -51,3 +51,44 @@ def hold_out_the_first_group(labels, groups, share, rng):  # of a class that wou
         if not held[mine].any():
             held |= np.array(groups) == np.array(groups)[mine][0]
     return held
+
+
+def _held_out(labels, groups, share, rng, place=np.argmin, turned=False, once=False):
+    if not 0 < share <= 0.5:
+        raise ValueError(f"the share must be above 0 and up to 0.5, not {share}")
+    classes, names = sorted(set(labels)), sorted(set(groups))
+    counts = np.zeros((len(names), len(classes)), int)
+    for label, group in zip(labels, groups, strict=True):
+        counts[names.index(group), classes.index(label)] += 1
+    wanted, held = share * counts.sum(axis=0), np.zeros(len(classes), int)
+    order = rng.permutation(len(names))
+    if turned:
+        order = np.roll(np.arange(len(names)), rng.integers(len(names) + 1))
+    taken = set()
+    for group in order:
+        if np.abs(held + counts[group] - wanted).sum() < np.abs(held - wanted).sum():
+            held = held + counts[group]
+            taken.add(names[group])
+    for number in np.flatnonzero(held == 0):
+        members = np.flatnonzero(counts[:, number])
+        if len(members) > 1 and (once or held[number] == 0):
+            group = members[place(counts[members, number])]
+            held = held + counts[group]
+            taken.add(names[group])
+    return np.array([group in taken for group in groups], bool)
+
+
+def hold_out_the_last_group(labels, groups, share, rng):  # of a class that would have none
+    return _held_out(labels, groups, share, rng, place=lambda sizes: len(sizes) - 1)
+
+
+def hold_out_of_each_class_that_had_none(labels, groups, share, rng):  # before another one gave
+    return _held_out(labels, groups, share, rng, once=True)
+
+
+def hold_out_in_a_turned_order(labels, groups, share, rng):  # neighbours stay neighbours
+    return _held_out(labels, groups, share, rng, turned=True)
+
+
+def hold_out_a_tenth_at_least(labels, groups, share, rng):
+    return _held_out(labels, groups, max(share, 0.1) if share > 0 else share, rng)

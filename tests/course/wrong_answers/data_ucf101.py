@@ -51,3 +51,25 @@ def label_and_group_of_anything(path):  # holiday.avi gets a class
     parts = Path(path).stem.split("_")
     label = ucf101.SPELLINGS.get(parts[1 % len(parts)], parts[1 % len(parts)])
     return label, f"{label}_{parts[2 % len(parts)]}"
+
+
+def label_and_group_of_the_folder(path):  # which other copies of the data set spell as the file
+    found = _parts(path)
+    label = ucf101.SPELLINGS.get(found["label"], found["label"])
+    folder = Path(path).parent.name
+    label = folder if folder.lower() == label.lower() else label
+    return label, f"{label}_g{found['group']}"
+
+
+def label_and_group_of_whatever_folder(path):  # for the one class that is spelt in two ways
+    found, folder = _parts(path), Path(path).parent.name
+    label = found["label"]
+    if label in ucf101.SPELLINGS:
+        label = folder or ucf101.SPELLINGS[label]
+    return label, f"{label}_g{found['group']}"
+
+
+def label_and_group_with_all_classes_respelt(path):  # PushUps is spelt so in the lists too
+    found = _parts(path)
+    label = found["label"].replace("Stand", "stand").replace("PushUps", "Pushups")
+    return label, f"{label}_g{found['group']}"
