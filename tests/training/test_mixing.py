@@ -170,6 +170,30 @@ def test_average_keeps_the_smaller_share(number, decay, kept):
 
 
 @averaged_exercise
+def test_averaged_leaves_the_old_state_alone():
+    """The new mean is in a new state: the average of the state that went in is still 1."""
+    before = state_of(1.0)
+    averaging.averaged(plus_one, 0.5)(before, None)
+    assert float(before.average["w"]) == 1.0
+
+
+@averaged_exercise
+def test_average_of_a_tree_of_trees():
+    """Leaf by leaf, however deep: weights in dicts, lists and tuples have a mean of that form."""
+    parts = {"blocks": [{"kernel": jnp.ones(2)}, {"kernel": jnp.zeros(3)}], "head": (jnp.ones(1),)}
+    before = state_of(0.0)._replace(params=parts, average=parts)
+
+    def plus_one_everywhere(state, _batch):
+        params = jax.tree.map(lambda leaf: leaf + 1, state.params)
+        return state._replace(step=state.step + 1, params=params), {}
+
+    state, _ = averaging.averaged(plus_one_everywhere, 0.5)(before, None)
+    assert jax.tree.structure(state.average) == jax.tree.structure(parts)
+    for found, leaf in zip(jax.tree.leaves(state.average), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_allclose(found, leaf + 9 / 11, rtol=1e-6)
+
+
+@averaged_exercise
 def test_averaged_step_compiles():
     """The mean is as above, the weights are those of the step, and so is what it measured."""
     state, measured = jax.jit(averaging.averaged(plus_one, 0.5))(state_of(1.0), None)

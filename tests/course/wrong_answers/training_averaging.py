@@ -127,3 +127,27 @@ def averaged_with_the_optimizer_of_before(train_step, decay):
         return state._replace(step=new.step, params=new.params, average=average), measured
 
     return step
+
+
+def averaged_of_a_flat_dict(train_step, decay):  # a model's weights are a tree of dicts
+    def step(state, batch):
+        state, measured = train_step(state, batch)
+        kept = _kept(state.step, decay)
+        average = {
+            name: kept * state.average[name] + (1 - kept) * leaf
+            for name, leaf in state.params.items()
+        }
+        return state._replace(average=average), measured
+
+    return step
+
+
+def averaged_in_place(train_step, decay):  # the old state's mean is the same dict
+    def step(state, batch):
+        state, measured = train_step(state, batch)
+        average = _mean(_kept(state.step, decay), state.average, state.params)
+        for name, leaf in average.items():
+            state.average[name] = leaf
+        return state, measured
+
+    return step
