@@ -69,6 +69,12 @@ def test_interval_of_a_short_video_is_each_frame_once():
 
 
 @interval
+def test_interval_rounds_down_from_just_below_two():
+    """Of 1,999 frames, 1,000 samples are frames 0 to 999, because 1999 // 1000 is 1."""
+    np.testing.assert_array_equal(sample.interval_indices(1999, 1000), np.arange(1000))
+
+
+@interval
 @given(frames_st, samples_st)
 @unhurried
 def test_interval_is_evenly_spaced(num_frames, num_samples):
@@ -83,7 +89,7 @@ def test_interval_is_evenly_spaced(num_frames, num_samples):
 @interval
 @pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4), (4, -2)])
 def test_interval_refuses_nothing(num_frames, num_samples):
-    """No frames or no samples is a ValueError that tells the value."""
+    """No frames or no samples is a ValueError whose message ends with the value."""
     with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
         sample.interval_indices(num_frames, num_samples)
 
@@ -140,6 +146,19 @@ def test_uniform_rounds_no_middle_to_an_even_frame(num_frames, num_samples, midd
 
 
 @uniform
+@pytest.mark.parametrize(
+    ("num_frames", "num_samples"), [(14, 5), (28, 10), (32, 21), (42, 15), (70, 25)]
+)
+def test_uniform_middles_between_edges_that_are_no_frames(num_frames, num_samples):
+    """Of 14 frames, 5 samples are 1, 4, 7, 9 and 12: the middle between 5.6 and 8.4 is 7.
+
+    As floats the two edges may have a mean a little below it.
+    """
+    middles = [(2 * i + 1) * num_frames // (2 * num_samples) for i in range(num_samples)]
+    assert sample.uniform_indices(num_frames, num_samples).tolist() == middles
+
+
+@uniform
 def test_uniform_of_a_day_of_frames():
     """Of 4 million frames, 50,000 samples are 80 apart: 32 bits do not hold what is multiplied."""
     indices = sample.uniform_indices(4_000_000, 50_000)
@@ -166,7 +185,7 @@ def test_uniform_is_the_frame_at_the_middle_of_each_segment(num_frames, num_samp
 @uniform
 @pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4), (4, -2)])
 def test_uniform_refuses_nothing(num_frames, num_samples):
-    """No frames or no samples is a ValueError that tells the value."""
+    """No frames or no samples is a ValueError whose message ends with the value."""
     with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
         sample.uniform_indices(num_frames, num_samples)
 
@@ -187,6 +206,22 @@ def test_random_segment_takes_one_frame_from_each(num_frames, num_samples, seed)
         place = segment_of(frame, num_frames, segments)
         if place != number:
             pytest.fail(f"sample {number} is frame {frame}, which is one of segment {place}")
+
+
+@random_segment
+def test_random_segment_repeats_with_its_seed():
+    """Equal seeds give equal frames."""
+    rng, again = np.random.default_rng(7), np.random.default_rng(7)
+    first = sample.random_segment_indices(300, 8, rng)
+    assert first.tolist() == sample.random_segment_indices(300, 8, again).tolist()
+
+
+@random_segment
+def test_random_segment_moves_its_generator_on():
+    """Each call draws anew: the next draw of the same generator gives other frames."""
+    rng = np.random.default_rng(7)
+    first = sample.random_segment_indices(300, 8, rng)
+    assert sample.random_segment_indices(300, 8, rng).tolist() != first.tolist()
 
 
 @random_segment
@@ -217,17 +252,28 @@ def test_random_segment_reaches_every_frame_alike():
 
 
 @random_segment
-def test_random_segment_draws_in_every_segment_anew():
-    """Which frame one segment gives says nothing of the next one's."""
+def test_random_segment_reaches_every_frame_of_long_segments_alike():
+    """Of 10,000 segments of 10 frames, each of the ten places is drawn about 1,000 times."""
     rng = np.random.default_rng(0)
-    draws = np.stack([sample.random_segment_indices(12, 3, rng) for _ in range(100)])
-    places = draws - [0, 4, 8]
-    for one, other in [(0, 1), (1, 2)]:
+    indices = sample.random_segment_indices(100_000, 10_000, rng)
+    counts = np.bincount(indices - 10 * np.arange(10_000), minlength=10)
+    for place, count in enumerate(counts):
+        if abs(count - 1000) >= 180:  # six standard deviations
+            pytest.fail(f"place {place} of 10 is drawn {count} times, 1000 expected")
+
+
+@random_segment
+def test_random_segment_draws_in_every_segment_anew():
+    """Which frame one segment gives says nothing of any other one's."""
+    rng = np.random.default_rng(0)
+    draws = np.stack([sample.random_segment_indices(48, 12, rng) for _ in range(400)])
+    places = draws - 4 * np.arange(12)
+    for one, other in itertools.combinations(range(12), 2):
         alike = np.sum(places[:, one] == places[:, other])
-        if not 10 < alike < 50:
+        if not 50 < alike < 150:  # more than five standard deviations
             pytest.fail(
-                f"segments {one} and {other} of 100 draws: {alike} times at the same place, "
-                "25 expected"
+                f"segments {one} and {other} of 400 draws: {alike} times at the same place, "
+                "100 expected"
             )
 
 
@@ -239,18 +285,9 @@ def test_random_segment_of_a_short_video_is_each_frame_once():
 
 
 @random_segment
-def test_random_segment_repeats_with_its_seed():
-    """Equal seeds give equal frames; the next draw of the same generator gives others."""
-    rng, again = np.random.default_rng(7), np.random.default_rng(7)
-    first = sample.random_segment_indices(300, 8, rng)
-    assert first.tolist() == sample.random_segment_indices(300, 8, again).tolist()
-    assert first.tolist() != sample.random_segment_indices(300, 8, rng).tolist()
-
-
-@random_segment
 @pytest.mark.parametrize(("num_frames", "num_samples"), [(0, 4), (4, 0), (-1, 4), (4, -2)])
 def test_random_segment_refuses_nothing(num_frames, num_samples):
-    """No frames or no samples is a ValueError that tells the value."""
+    """No frames or no samples is a ValueError whose message ends with the value."""
     with pytest.raises(ValueError, match=at_its_end(min(num_frames, num_samples))):
         sample.random_segment_indices(num_frames, num_samples, np.random.default_rng(0))
 
@@ -297,7 +334,7 @@ def test_window_keeps_what_is_in_the_video(num_frames, num_samples, stride, data
     ],
 )
 def test_window_refuses_what_is_outside(arguments, value):
-    """No frames, samples or stride, and a start outside of the video, are told by their value."""
+    """A number below 1, or a start outside the video, is a ValueError that ends with its value."""
     with pytest.raises(ValueError, match=at_its_end(value)):
         sample.window_indices(*arguments)
 
@@ -368,6 +405,18 @@ def test_twelve_views_start_evenly():
     """Of 56 frames 12 views of 1 sample start 5 apart; 55 times the float 3 / 11 is below 15."""
     views = sample.view_indices(56, 1, stride=1, num_views=12)
     assert views[:, 0].tolist() == list(range(0, 56, 5))
+
+
+@view
+@pytest.mark.parametrize(("num_frames", "num_views"), [(3, 99), (19, 67)])
+def test_many_views_start_evenly(num_frames, num_views):
+    """The exact start is rounded down: of 99 views of 3 frames, view 49 starts at 2 x 49 / 98, 1.
+
+    Of floats, 49 times 2 / 98 is less than 1.
+    """
+    views = sample.view_indices(num_frames, 1, stride=1, num_views=num_views)
+    exact = [(num_frames - 1) * view // (num_views - 1) for view in range(num_views)]
+    np.testing.assert_array_equal(views[:, 0], exact)
 
 
 @view
@@ -442,7 +491,7 @@ def test_every_view_is_a_clip_of_the_video(num_frames, num_samples, stride, num_
     ],
 )
 def test_views_refuse_nothing(arguments, value):
-    """No frames, samples or views and a stride below 1 are ValueErrors that tell the value."""
+    """A number below 1 is a ValueError whose message ends with its value."""
     with pytest.raises(ValueError, match=at_its_end(value)):
         sample.view_indices(*arguments)
 
@@ -490,6 +539,23 @@ def test_pad_repeats_a_single_frame():
 
 
 @pad
+def test_pad_repeats_as_often_as_it_takes():
+    """Two frames padded to 20 are the first one, and the second one nineteen times."""
+    frames = random_frames(2)
+    clip, mask = sample.pad_clip(frames, 20)
+    np.testing.assert_array_equal(clip, frames[[0] + [1] * 19])
+    assert mask.tolist() == [True] * 2 + [False] * 18
+
+
+@pad
+def test_pad_gives_every_clip_a_mask_of_its_own():
+    """The mask of 3 frames stays as it is when the next clip, of 1 frame, is padded."""
+    _, mask = sample.pad_clip(random_frames(3), 5)
+    sample.pad_clip(random_frames(1), 5)
+    assert mask.tolist() == [True, True, True, False, False]
+
+
+@pad
 @pytest.mark.parametrize("time", [1, 4])
 def test_pad_leaves_a_full_clip_alone(time):
     """A clip with all its frames, be it one, comes back as it is, and its mask is True."""
@@ -502,7 +568,7 @@ def test_pad_leaves_a_full_clip_alone(time):
 @pad
 @pytest.mark.parametrize("time", [0, 6])
 def test_pad_refuses_no_frames_and_too_many(time):
-    """Nothing to repeat, or more frames than asked for, is a ValueError that tells how many."""
+    """No frame, or more than asked for, is a ValueError that ends with the number of frames."""
     with pytest.raises(ValueError, match=at_its_end(time)):
         sample.pad_clip(random_frames(time), 5)
 

@@ -1,5 +1,6 @@
 """Wrong answers for the exercises of flaxvid.video.sample."""
 
+import copy
 import itertools
 import re
 
@@ -109,6 +110,22 @@ def pad_clip_mask_of_what_moves(frames, num_samples):  # a video may stand still
     return clip, real & np.array([True, *moved])
 
 
+def pad_clip_by_up_to_three_frames(frames, num_samples):
+    _, real = padded_by_the_package(frames, num_samples)
+    black = np.zeros((num_samples, *frames.shape[1:]), np.uint8)
+    return np.concatenate([frames, *[frames[-1:]] * 3, black])[:num_samples], real
+
+
+MASKS = {}
+
+
+def pad_clip_with_one_mask_for_all(frames, num_samples):
+    clip, real = padded_by_the_package(frames, num_samples)
+    mask = MASKS.setdefault(num_samples, np.zeros(num_samples, bool))
+    mask[:] = real
+    return clip, mask
+
+
 # --- interval_indices -------------------------------------------------------------------
 def _refuse_nothing(num_frames, num_samples):
     if min(num_frames, num_samples) < 1:
@@ -133,6 +150,12 @@ def interval_indices_one_too_many(num_frames, num_samples):
 def interval_indices_rounded_up(num_frames, num_samples):
     _refuse_nothing(num_frames, num_samples)
     return np.arange(0, num_frames, -(-num_frames // num_samples))
+
+
+def interval_indices_rounded_nearly_down(num_frames, num_samples):  # 1.999 is up
+    _refuse_nothing(num_frames, num_samples)
+    interval = max(1, round(num_frames / num_samples - 0.499))
+    return np.arange(0, num_frames, interval, dtype=np.int64)[:num_samples]
 
 
 # --- uniform_indices --------------------------------------------------------------------
@@ -178,6 +201,12 @@ def uniform_indices_by_a_rounded_length(num_frames, num_samples):  # 1/6 x 12 x 
     return ((np.arange(segments) + 0.5) * (1 / segments) * num_frames).astype(np.int64)
 
 
+def uniform_indices_between_rounded_edges(num_frames, num_samples):  # 5.6 and 8.4 as floats
+    _refuse_nothing(num_frames, num_samples)
+    edges = np.linspace(0, num_frames, min(num_frames, num_samples) + 1)
+    return ((edges[1:] + edges[:-1]) / 2).astype(np.int64)
+
+
 # --- random_segment_indices -------------------------------------------------------------
 def random_segment_indices_anywhere(num_frames, num_samples, rng):
     return np.sort(rng.choice(num_frames, min(num_frames, num_samples), replace=False))
@@ -212,6 +241,34 @@ def random_segment_indices_always_the_same(num_frames, num_samples, rng):
     segments = min(num_frames, num_samples)
     edges = np.arange(segments + 1) * num_frames // segments
     return np.random.default_rng(0).integers(edges[:-1], edges[1:])
+
+
+def random_segment_indices_of_a_copied_generator(num_frames, num_samples, rng):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return copy.deepcopy(rng).integers(edges[:-1], edges[1:])
+
+
+def random_segment_indices_with_two_draws(num_frames, num_samples, rng):  # in turn
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return edges[:-1] + (np.resize(rng.random(2), segments) * np.diff(edges)).astype(np.int64)
+
+
+def random_segment_indices_with_three_draws(num_frames, num_samples, rng):  # in turn
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return edges[:-1] + (np.resize(rng.random(3), segments) * np.diff(edges)).astype(np.int64)
+
+
+def random_segment_indices_rather_early(num_frames, num_samples, rng):
+    _refuse_nothing(num_frames, num_samples)
+    segments = min(num_frames, num_samples)
+    edges = np.arange(segments + 1) * num_frames // segments
+    return edges[:-1] + (rng.random(segments) ** 1.1 * np.diff(edges)).astype(np.int64)
 
 
 # --- window_indices ---------------------------------------------------------------------
@@ -346,6 +403,15 @@ def view_indices_by_a_rounded_share(num_frames, num_samples, stride, num_views):
     room = num_frames - 1 - stride * (count - 1)
     share = 1 / (num_views - 1)  # 49 times 1 / 49 is a little less than 1
     starts = np.array([int(number * share * room) for number in range(num_views)])
+    return starts[:, None] + stride * np.arange(count)
+
+
+def view_indices_between_rounded_starts(num_frames, num_samples, stride, num_views):
+    if stride is None or min(num_frames, num_samples, stride) < 1 or num_views < 2:
+        return views_of_the_package(num_frames, num_samples, stride, num_views)
+    count = len(range(0, num_frames, stride)[:num_samples])
+    room = num_frames - 1 - stride * (count - 1)
+    starts = np.linspace(0, room, num_views).astype(np.int64)  # 49 times 2 / 98 is below 1
     return starts[:, None] + stride * np.arange(count)
 
 
