@@ -58,6 +58,24 @@ def test_what_is_no_video_has_no_frames(tmp_path, indices):
 
 
 @read
+@pytest.mark.parametrize("indices", [None, [0], []])
+def test_a_missing_file_has_no_frames(tmp_path, indices):
+    """A path at which there is no file is a VideoError, and no FileNotFoundError."""
+    with pytest.raises(decode.VideoError):
+        decode.read_frames(tmp_path / "missing.avi", indices)
+
+
+@read
+@pytest.mark.parametrize("indices", [None, [0], []])
+def test_an_empty_file_has_no_frames(tmp_path, indices):
+    """A file of 0 bytes is a VideoError."""
+    path = tmp_path / "empty.avi"
+    path.touch()
+    with pytest.raises(decode.VideoError):
+        decode.read_frames(path, indices)
+
+
+@read
 def test_frames_are_rgb(video):
     """Frame 0 is red 0, green 100, blue 200: OpenCV's own order, BGR, stays inside."""
     assert decode.read_frames(video, [0])[0, 0, 0].tolist() == [0, 100, 200]
@@ -77,6 +95,14 @@ def test_any_order_and_repeats(video):
     """Frames come in the order of the indices, and an index given twice gives its frame twice."""
     clip = decode.read_frames(video, np.array([9, 2, 9, 30, 2]))
     assert which(clip) == [9, 2, 9, 30, 2]
+
+
+@read
+def test_the_list_of_indices_stays_as_it_is(video):
+    """The caller's list is still 9, 2, 9 afterwards: it is neither sorted nor emptied."""
+    indices = [9, 2, 9]
+    decode.read_frames(video, indices)
+    assert indices == [9, 2, 9]
 
 
 @read
@@ -249,6 +275,29 @@ def test_count_of_unreadable_frames(hollow):
     with pytest.raises(decode.VideoError, match="no frame can be read") as caught:
         decode.count_frames(hollow)
     assert str(caught.value).startswith(str(hollow)), "the error names another file"
+
+
+@count
+def test_count_of_a_missing_file(tmp_path):
+    """A path at which there is no file is a VideoError, and no FileNotFoundError."""
+    with pytest.raises(decode.VideoError):
+        decode.count_frames(tmp_path / "missing.avi")
+
+
+@count
+def test_count_of_an_empty_file(tmp_path):
+    """A file of 0 bytes is a VideoError."""
+    path = tmp_path / "empty.avi"
+    path.touch()
+    with pytest.raises(decode.VideoError):
+        decode.count_frames(path)
+
+
+@count
+def test_count_of_a_file_that_was_written_anew(write, frames):
+    """The file is read at each call: 5 frames, and 3 once another video is at the same path."""
+    decode.count_frames(write("clip.avi", frames[:5]))
+    assert decode.count_frames(write("clip.avi", frames[:3])) == 3
 
 
 def test_av1():

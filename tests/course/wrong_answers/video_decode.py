@@ -1,5 +1,8 @@
 """Wrong answers for the exercises of flaxvid.video.decode."""
 
+import functools
+import os
+
 import cv2
 import numpy as np
 
@@ -44,6 +47,27 @@ def count_frames_of_another_name(path):
 def count_frames_up_to_a_thousand(path):
     count = decode.read_frames(path, None).shape[0]
     return min(count, 1000)
+
+
+def count_frames_of_a_file_that_is_there(path):
+    if not os.path.exists(path):
+        raise FileNotFoundError(path)
+    return count_of_the_package(path)
+
+
+def count_frames_of_some_bytes(path):
+    if os.path.exists(path) and not os.path.getsize(path):
+        raise ValueError(f"{path} is empty")
+    return count_of_the_package(path)
+
+
+@functools.cache
+def _counted_once(path):
+    return count_of_the_package(path)
+
+
+def count_frames_once_for_a_path(path):  # where another video may stand by now
+    return _counted_once(str(path))
 
 
 # --- read_frames ------------------------------------------------------------------------
@@ -110,3 +134,23 @@ def read_frames_none_of_anything(path, indices=None, *, start=0, end=None):  # o
 
 # Kept from before a check puts a wrong answer in its place.
 decode_of_the_package = decode.read_frames
+count_of_the_package = decode.count_frames
+
+
+def read_frames_of_a_file_that_is_there(path, indices=None, *, start=0, end=None):
+    if not os.path.exists(path):
+        raise FileNotFoundError(path)
+    return decode_of_the_package(path, indices, start=start, end=end)
+
+
+def read_frames_of_some_bytes(path, indices=None, *, start=0, end=None):
+    if os.path.exists(path) and not os.path.getsize(path):
+        raise ValueError(f"{path} is empty")
+    return decode_of_the_package(path, indices, start=start, end=end)
+
+
+def read_frames_with_the_list_sorted(path, indices=None, *, start=0, end=None):  # the caller's
+    clip = decode_of_the_package(path, indices, start=start, end=end)
+    if isinstance(indices, list):
+        indices.sort()
+    return clip
