@@ -17,7 +17,7 @@ from flaxvid.models import c3d, convnet, convolution, layers
 class C3D_as_the_text_says(nnx.Module):
     def __init__(self, config, *, rngs):
         self.config = config
-        dtype = jnp.dtype(config.dtype)
+        dtype = config.dtype  # a name, which layers take as well
         channels = 3
         for stage, filters in zip(config.stages(), config.widths, strict=True):
             for name in stage:

@@ -332,3 +332,23 @@ C3D_with_relu_on_the_last_alone = _wrong(
 C3D_pooling_time_at_once = _wrong("C3D_pooling_time_at_once", pool=_pool_of_all_time)
 C3D_never_padding_a_pool = _wrong("C3D_never_padding_a_pool", pool=_pool_unpadded)
 C3D_always_dropping_half = _wrong("C3D_always_dropping_half", share_of=lambda self, config: 0.5)
+
+
+def _start_again_but_for_fc7(self, rngs):  # as if it were the last of those that are made
+    c3d.start_as_the_authors(self, rngs)
+    dim = self.config.fc_dim
+    self.fc7 = nnx.Linear(dim, dim, kernel_init=c3d.LINEAR_INIT, dtype=self.fc7.dtype, rngs=rngs)
+
+
+def _start_again_without_middle_biases(self, rngs):
+    c3d.start_as_the_authors(self, rngs)
+    for name in ("conv2a", "fc7"):
+        bias = getattr(getattr(self, name, None), "bias", None)
+        if bias is not None:
+            bias[...] = jnp.zeros_like(bias[...])
+
+
+C3D_with_fc7_made_anew = _wrong("C3D_with_fc7_made_anew", start_again=_start_again_but_for_fc7)
+C3D_with_biases_set_back = _wrong(
+    "C3D_with_biases_set_back", start_again=_start_again_without_middle_biases
+)
