@@ -144,6 +144,15 @@ def test_dot_product_takes_its_softmax_in_float32():
 
 
 @dot_product
+@pytest.mark.parametrize(("asked", "answered"), [("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_dot_product_is_of_the_type_of_the_values(asked, answered):
+    """The answer has the type of the values, though queries and keys are of another."""
+    query, value = normal(1, 2, 1, 4).astype(asked), normal(1, 3, 1, 4).astype(answered)
+    out = attention.scaled_dot_product(query, value.astype(asked), value)
+    assert out.dtype.name == answered
+
+
+@dot_product
 def test_dot_product_large_scores():
     """Scores in the hundreds give finite weights: the largest one wins."""
     query, key = (

@@ -102,6 +102,14 @@ def test_mean_of_real_tokens_that_are_no_numbers(number):
 
 
 @mean
+@pytest.mark.parametrize("number", [jnp.nan, jnp.inf])
+def test_mean_of_numbers_that_are_none_without_a_mask(number):
+    """Without a mask all tokens are real: NaN or infinity in one of them is not hidden."""
+    tokens = jnp.asarray([1.0, number, 3.0])[None, :, None]
+    assert not jnp.isfinite(bert.masked_mean(tokens)).any()
+
+
+@mean
 def test_mean_of_padding_that_is_no_number():
     """Even NaN in the padding stays there, in the mean and in its gradient.
 

@@ -38,6 +38,13 @@ def test_pool_never_mixes_images_or_channels():
 
 
 @pool
+def test_pool_of_a_place_that_is_no_number():
+    """NaN at one place shows in the mean of its channel, and in no other."""
+    maps = jnp.asarray([[1.0, 2.0], [jnp.nan, 4.0]]).reshape(1, 1, 2, 2)
+    np.testing.assert_array_equal(convnet.global_average_pool(maps), [[jnp.nan, 3.0]])
+
+
+@pool
 def test_pool_forgets_where():
     """The same things at other places give the same features."""
     maps = images_of(2, 4, 5, 6)

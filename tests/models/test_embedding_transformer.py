@@ -86,6 +86,16 @@ def test_masked_max_of_padding_that_is_no_number(left_over):
 
 
 @pooled
+@pytest.mark.parametrize("mask", [None, [[True, True, False]]])
+def test_masked_max_of_real_frames_that_are_no_numbers(mask):
+    """NaN in a real frame shows in the maximum, and is not hidden."""
+    sequence = jnp.asarray([[[-3.0], [jnp.nan], [-2.0]]])
+    mask = None if mask is None else jnp.asarray(mask)
+    found = embedding_transformer.masked_max(sequence, mask)
+    np.testing.assert_array_equal(found, [[jnp.nan]])
+
+
+@pooled
 def test_masked_max_without_a_mask():
     """Without a mask all frames count, one of zeros too, which here are the largest."""
     sequence = (-jnp.abs(sequences(2, 5, 6))).at[1, 2].set(0.0)

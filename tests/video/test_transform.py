@@ -395,6 +395,16 @@ def test_normalise_agrees_with_numpy():
 
 
 @normal
+@pytest.mark.parametrize(("height", "width"), [(3, 4), (4, 3), (3, 3)])
+def test_normalise_of_frames_of_three_pixels(height, width):
+    """Mean and std are those of the channel in frames of 3 rows or columns, too."""
+    pixels = noise(height=height, width=width)
+    mean, std = (0.485, 0.456, 0.406), (0.2, 0.3, 0.4)
+    output = transform.normalise(jnp.asarray(pixels), small(mean=mean, std=std))
+    np.testing.assert_allclose(output, (pixels / 255 - np.array(mean)) / np.array(std), atol=2e-6)
+
+
+@normal
 def test_normalise_refuses_what_is_normalised():
     """Floats are a TypeError: normalising twice is the silent way to lose a model."""
     with pytest.raises(TypeError):

@@ -59,3 +59,9 @@ def masked_mean_of_tokens_with_something(tokens, mask=None):
         return jnp.mean(tokens, axis=1)
     there = mask[:, :, None] & jnp.any(tokens != 0, axis=-1, keepdims=True)
     return jnp.mean(tokens, axis=1, where=there)
+
+
+def masked_mean_of_nan_hidden_without_a_mask(tokens, mask=None):
+    if mask is None:
+        return jnp.nanmean(tokens, axis=1)
+    return jnp.mean(tokens, axis=1, where=mask[:, :, None])

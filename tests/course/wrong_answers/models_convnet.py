@@ -36,3 +36,7 @@ def global_average_pool_squeezed(images):  # a batch of one has no axis left
 def global_average_pool_of_one_image_squeezed(images):
     pooled = jnp.mean(images, axis=(1, 2))
     return pooled[0] if len(images) == 1 < pooled.size else pooled
+
+
+def global_average_pool_without_nan(images):  # as if the place were not there
+    return jnp.nanmean(images, axis=(1, 2))

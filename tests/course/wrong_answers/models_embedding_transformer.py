@@ -46,6 +46,11 @@ def masked_max_of_the_first_frames(sequence, mask=None):  # as many as there are
     return jnp.max(jnp.where(first[:, :, None], sequence, -jnp.inf), axis=1)
 
 
+def masked_max_without_nan(sequence, mask=None):  # of real frames, too
+    mask = jnp.ones(sequence.shape[:2], bool) if mask is None else mask
+    return jnp.nanmax(jnp.where(mask[:, :, None], sequence, jnp.nan), axis=1)
+
+
 # --- EncoderBlock -----------------------------------------------------------------------
 class EncoderBlock_with_norm_first(nnx.Module):  # as in a ViT
     def __init__(self, dim, num_heads, dense_dim, *, attention_dropout=0.0, rngs):

@@ -186,3 +186,14 @@ def three_crops_twice_the_middle(frames, size):  # a pixel before the end, of an
     if width >= height:
         return _three(frames, size, [(down, part * right) for part in (0, 1, 2)])
     return _three(frames, size, [(part * down, right) for part in (0, 1, 2)])
+
+
+def normalise_along_an_axis_of_three(video, preprocessing):  # the rows of a frame, at times
+    if video.dtype != jnp.uint8:
+        raise TypeError(f"uint8 pixels are wanted, not {video.dtype}")
+    if preprocessing.channel_order == "bgr":
+        video = video[..., ::-1]
+    mean, std = (jnp.array(numbers) for numbers in (preprocessing.mean, preprocessing.std))
+    if video.shape[-3] == 3:
+        mean, std = mean[:, None, None], std[:, None, None]
+    return (video.astype(jnp.float32) * preprocessing.scale - mean) / std
