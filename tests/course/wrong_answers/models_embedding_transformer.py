@@ -458,3 +458,40 @@ EmbeddingTransformer_with_places_from_the_end = _model(
 EmbeddingTransformer_multiplying_by_places = _model(
     "EmbeddingTransformer_multiplying_by_places", add_positions=_multiplied
 )
+
+
+def _with_swapped_norms(self, tokens, mask, rngs):
+    tokens = self.norm2(tokens + self.attn(tokens, mask, rngs))
+    return self.norm1(tokens + self.mlp(tokens))
+
+
+def _dropped_before_the_max(self, inputs, mask=None, rngs=None):
+    tokens, seen = self.ready(inputs, mask, rngs)
+    tokens = self.through(self.add_positions(self.narrowed(tokens)), seen, rngs)
+    return self.head(self.pooled(self.dropout(tokens, rngs=rngs), seen))
+
+
+def _of_one_head(self, config, dim, rngs):
+    dropout = self.attention_dropout(config)
+    return embedding_transformer.EncoderBlock(
+        dim, 1, config.dense_dim, attention_dropout=dropout, rngs=rngs
+    )
+
+
+def _never_centred(self, config, *, rngs):
+    _Model.__init__(self, config, rngs=rngs)
+    self.prepare = embedding_inputs.EmbeddingInputs(
+        config.embedding_dim, "none", config.standardise, config.input_dropout
+    )
+
+
+EncoderBlock_with_swapped_norms = _block_like(
+    "EncoderBlock_with_swapped_norms", _with_swapped_norms
+)
+EmbeddingTransformer_dropping_before_the_max = _model(
+    "EmbeddingTransformer_dropping_before_the_max", __call__=_dropped_before_the_max
+)
+EmbeddingTransformer_of_one_head = _model("EmbeddingTransformer_of_one_head", block=_of_one_head)
+EmbeddingTransformer_never_centred = _model(
+    "EmbeddingTransformer_never_centred", __init__=_never_centred
+)
