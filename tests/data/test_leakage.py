@@ -19,7 +19,7 @@ def manifest_of(*triples):
 
 @check_leakage
 def test_a_group_in_two_splits_is_a_leak():
-    """Videos cut from one recording are in one split, or the test is no test."""
+    """A group in two splits is a ManifestError with `1 group`, and then `'g1' (test+train)`."""
     leaking = manifest_of(("a", "g1", "train"), ("b", "g1", "test"), ("c", "g2", "test"))
     with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+train\)"):
         leakage.check_leakage(leaking)
@@ -27,7 +27,8 @@ def test_a_group_in_two_splits_is_a_leak():
 
 @check_leakage
 def test_a_file_in_two_splits_is_a_leak():
-    """The same file under two group names is a leak; one that is twice in one split is none."""
+    """A file in two splits is an error with `1 path`, and then `'a' (train+validation)`; a file
+    that is twice in one split is no leak."""
     twice = ("b", "g3", "train"), ("b", "g3", "train")
     leaking = manifest_of(("a", "g1", "train"), ("a", "g2", "validation"), *twice)
     with pytest.raises(manifest.ManifestError, match=r"1 path.*'a' \(train\+validation\)"):
@@ -36,7 +37,7 @@ def test_a_file_in_two_splits_is_a_leak():
 
 @check_leakage
 def test_of_a_group_and_a_file_the_group_is_told():
-    """Where both leak, the group comes first: a file in two splits is told if no group is."""
+    """Where a group and a file leak, the group is told: `1 group`, `'g1' (train+validation)`."""
     leaking = manifest_of(("a", "g1", "train"), ("a", "g1", "validation"))
     with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(train\+validation\)"):
         leakage.check_leakage(leaking)
@@ -59,7 +60,7 @@ def test_a_leak_is_named_and_what_is_no_leak_is_not():
 
 @check_leakage
 def test_a_leak_between_validation_and_test_is_one_too():
-    """Neither is for training, but one chooses what the other judges."""
+    """Validation and test may not share a group: `1 group`, and then `'g1' (test+validation)`."""
     leaking = manifest_of(("a", "g1", "validation"), ("b", "g1", "test"), ("c", "g2", "train"))
     with pytest.raises(manifest.ManifestError, match=r"1 group.*'g1' \(test\+validation\)"):
         leakage.check_leakage(leaking)
@@ -67,7 +68,7 @@ def test_a_leak_between_validation_and_test_is_one_too():
 
 @check_leakage
 def test_a_leak_between_three_splits_names_all_of_them():
-    """In the order of the alphabet."""
+    """All splits of a group in the order of the alphabet: `'g1' (test+train+validation)`."""
     leaking = manifest_of(("a", "g1", "validation"), ("b", "g1", "test"), ("c", "g1", "train"))
     with pytest.raises(manifest.ManifestError, match=r"'g1' \(test\+train\+validation\)"):
         leakage.check_leakage(leaking)

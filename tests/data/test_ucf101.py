@@ -116,7 +116,7 @@ def test_other_classes_are_spelt_as_their_files(label):
     ],
 )
 def test_another_name_is_refused(path):
-    """What is not named as UCF101's clips are gets no class by accident."""
+    """Another name gets no class: a ManifestError whose message has `v_Class_g01_c01.avi`."""
     with pytest.raises(manifest.ManifestError, match=r"v_Class_g01_c01\.avi"):
         ucf101.label_and_group(path)
 

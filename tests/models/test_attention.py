@@ -302,7 +302,7 @@ def test_attention_module_wide_heads():
 
 @module
 def test_attention_module_refuses_a_broken_split():
-    """A width that does not divide into the heads is refused with both numbers."""
+    """A UserError says `a width of 7 does not divide into 2 heads`, unless head_dim is given."""
     with pytest.raises(errors.UserError, match="width of 7 .* 2 heads"):
         attention.Attention(7, 2, rngs=nnx.Rngs(0))
     attention.Attention(7, 2, head_dim=3, rngs=nnx.Rngs(0))  # nothing is divided

@@ -184,7 +184,7 @@ def test_any_name(tmp_path, video, monkeypatch, name):
 @read
 @pytest.mark.parametrize("indices", [[40], [0, 1000, 3]])
 def test_index_past_the_end(video, indices):
-    """An index past the last frame is a VideoError that tells which frames there are."""
+    """An index past the end: `frame 40 is wanted, but only frames 0 to 39 can be read`."""
     with pytest.raises(decode.VideoError, match=rf"frame {max(indices)} .* 0 to 39") as caught:
         decode.read_frames(video, indices)
     assert caught.value.path == str(video)
@@ -198,7 +198,8 @@ def test_index_past_the_end_of_a_segment(video):
 
 @read
 def test_index_past_what_was_cut_off(cut_short):
-    """In a file cut short, the error tells the frames that are there, not those of the header."""
+    """Of a file cut short: `frame 39 is wanted, but only frames 0 to N can be read`, N not the
+    header's."""
     there = len(readable(cut_short))
     assert 1 <= there < 39
     with pytest.raises(decode.VideoError, match=f"frame 39 .* 0 to {there - 1} "):
