@@ -1,5 +1,7 @@
 """Wrong answers for the exercises of flaxvid.models.layers."""
 
+import math
+
 import einops
 import jax
 import jax.numpy as jnp
@@ -322,3 +324,16 @@ def tubelets_with_columns_inside(video, tubelet_size, patch_size):
 def tubelets_of_three_channels(video, tubelet_size, patch_size):  # a clip may have more, or one
     pattern = "b (t f) (h p) (w q) c -> b t (h w) (f p q c)"
     return _boxes(video[..., :3], tubelet_size, patch_size, pattern)
+
+
+class Dropout_of_exactly_its_share(nnx.Dropout):  # of those that come in together
+    def __call__(self, inputs, rngs=None):
+        if rngs is None:
+            return inputs
+        keep, shape = 1 - self.rate, list(inputs.shape)
+        for axis in self.broadcast_dims:
+            shape[axis] = 1
+        if keep == 0:
+            return jnp.zeros_like(inputs)
+        places = jax.random.permutation(rngs.dropout(), math.prod(shape)).reshape(shape)
+        return jnp.where(places < round(keep * places.size), inputs / keep, 0)
