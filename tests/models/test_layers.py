@@ -55,6 +55,23 @@ def test_patchify_equals_a_loop():
         np.testing.assert_array_equal(patches[b, t, 3 * row + column], np.ravel(square))
 
 
+@patchify
+def test_patchify_of_frames_taller_than_wide():
+    """6 rows of 4 pixels: 2 patches stand beside each other, and patch 2 begins the next row."""
+    frame = jnp.arange(6 * 4, dtype=jnp.float32).reshape(1, 1, 6, 4, 1)
+    patches = layers.patchify(frame, 2)
+    assert patches[0, 0, 1].tolist() == [2, 3, 6, 7]
+    assert patches[0, 0, 2].tolist() == [8, 9, 12, 13]
+
+
+@patchify
+def test_patchify_compiles():
+    """It becomes part of compiled models: there a clip has a shape, and no numbers for NumPy."""
+    video = jax.ShapeDtypeStruct((2, 5, 4, 6, 3), jnp.float32)
+    patches = jax.eval_shape(lambda video: layers.patchify(video, 2), video)
+    assert patches.shape == (2, 5, 6, 12)
+
+
 @tubelets
 def test_tubelets_shape():
     """6 frames of 4 x 6 pixels, 3 frames and 2 x 2 pixels a box: 2 steps of 6, 36 numbers each."""
@@ -95,6 +112,23 @@ def test_a_tubelet_of_one_frame_is_a_patch():
     for b, t, row, column in np.ndindex(2, 3, 2, 3):
         square = video[b, t, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
         np.testing.assert_array_equal(boxes[b, t, 3 * row + column], np.ravel(square))
+
+
+@tubelets
+def test_tubelets_of_frames_taller_than_wide():
+    """6 rows of 4 pixels: 2 boxes stand beside each other, and box 2 begins the next row."""
+    video = jnp.arange(2 * 6 * 4, dtype=jnp.float32).reshape(1, 2, 6, 4, 1)
+    boxes = layers.tubelets(video, 2, 2)
+    assert boxes[0, 0, 1].tolist() == [2, 3, 6, 7, 26, 27, 30, 31]
+    assert boxes[0, 0, 2].tolist() == [8, 9, 12, 13, 32, 33, 36, 37]
+
+
+@tubelets
+def test_tubelets_compile():
+    """It becomes part of compiled models: there a clip has a shape, and no numbers for NumPy."""
+    video = jax.ShapeDtypeStruct((2, 6, 4, 6, 3), jnp.float32)
+    boxes = jax.eval_shape(lambda video: layers.tubelets(video, 3, 2), video)
+    assert boxes.shape == (2, 2, 6, 36)
 
 
 def test_patch_count_of_vit_base():

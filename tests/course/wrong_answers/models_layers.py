@@ -5,6 +5,7 @@ import math
 import einops
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from flaxvid.models import layers
@@ -42,6 +43,17 @@ def patchify_as_many_as_pixels(video, patch_size):  # the sides of h and p mixed
 def patchify_of_three_channels(video, patch_size):  # a clip may have more, or one
     pattern = "b t (h p) (w q) c -> b t (h w) (p q c)"
     return einops.rearrange(video[..., :3], pattern, p=patch_size, q=patch_size)
+
+
+def patchify_column_by_column_if_tall(video, patch_size):
+    order = "(w h)" if video.shape[2] > video.shape[3] else "(h w)"
+    pattern = f"b t (h p) (w q) c -> b t {order} (p q c)"
+    return einops.rearrange(video, pattern, p=patch_size, q=patch_size)
+
+
+def patchify_in_numpy(video, patch_size):  # there are no numbers yet where a model is compiled
+    pattern = "b t (h p) (w q) c -> b t (h w) (p q c)"
+    return jnp.asarray(einops.rearrange(np.asarray(video), pattern, p=patch_size, q=patch_size))
 
 
 # --- MLP --------------------------------------------------------------------------------
@@ -337,3 +349,14 @@ class Dropout_of_exactly_its_share(nnx.Dropout):  # of those that come in togeth
             return jnp.zeros_like(inputs)
         places = jax.random.permutation(rngs.dropout(), math.prod(shape)).reshape(shape)
         return jnp.where(places < round(keep * places.size), inputs / keep, 0)
+
+
+def tubelets_column_by_column_if_tall(video, tubelet_size, patch_size):
+    order = "(w h)" if video.shape[2] > video.shape[3] else "(h w)"
+    pattern = f"b (t f) (h p) (w q) c -> b t {order} (f p q c)"
+    return _boxes(video, tubelet_size, patch_size, pattern)
+
+
+def tubelets_in_numpy(video, tubelet_size, patch_size):  # no numbers yet in a compiled model
+    pattern = "b (t f) (h p) (w q) c -> b t (h w) (f p q c)"
+    return jnp.asarray(_boxes(np.asarray(video), tubelet_size, patch_size, pattern))
