@@ -264,6 +264,15 @@ def test_mlp_uses_the_exact_gelu():
 
 
 @mlp
+def test_mlp_uses_the_exact_gelu_in_training():
+    """With rngs, as in training, and nothing to drop, GELU(1) is 0.8413447 as well."""
+    mlp = layers.MLP(1, 1, rngs=nnx.Rngs(0))
+    for linear in (mlp.fc1, mlp.fc2):
+        linear.kernel[...] = jnp.ones((1, 1))
+    np.testing.assert_allclose(mlp(jnp.ones((2, 1)), nnx.Rngs(dropout=0)), 0.8413447, atol=1e-6)
+
+
+@mlp
 def test_mlp_has_the_names_of_its_weights():
     """fc1 leads from 2 to 3 and fc2 back to 2, each with a bias."""
     weights = nnx.to_pure_dict(nnx.state(layers.MLP(2, 3, rngs=nnx.Rngs(0)), nnx.Param))
@@ -313,12 +322,38 @@ def test_mlp_computes_in_its_dtype():
 
 
 @mlp
-def test_mlp_drops_in_training_only():
-    """At 0.25, without rngs nothing is zero; with rngs, a quarter of what comes out of fc2 is."""
+def test_mlp_keeps_its_weights_in_float32():
+    """`dtype` is the type of the arithmetic: in bfloat16 too, all weights are float32."""
+    mlp = layers.MLP(2, 3, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+    kinds = {str(weight.dtype) for weight in jax.tree.leaves(nnx.state(mlp, nnx.Param))}
+    assert kinds == {"float32"}
+
+
+@mlp
+def test_mlp_has_its_dropout_as_an_attribute():
+    """`dropout` is the layers.Dropout, of the rate that the MLP was told."""
+    mlp = layers.MLP(2, 3, dropout=0.25, rngs=nnx.Rngs(0))
+    if not hasattr(mlp, "dropout"):
+        pytest.fail("it has no attribute `dropout`")
+    assert mlp.dropout.rate == 0.25
+
+
+@mlp
+def test_mlp_drops_nothing_in_use():
+    """Without rngs nothing is dropped, whatever the rate: it is for use."""
+    mlp = layers.MLP(4, 4, dropout=0.25, rngs=nnx.Rngs(0))
+    mlp.fc2.bias[...] = jnp.ones(4)
+    zeros = np.mean(np.asarray(mlp(video_of((200, 4)))) == 0)
+    if zeros:
+        pytest.fail(f"at dropout=0.25 and without rngs {zeros:.0%} of it is zero, not 0%")
+
+
+@mlp
+def test_mlp_drops_in_training():
+    """At 0.25, with rngs, a quarter of what comes out of fc2 is zero."""
     mlp = layers.MLP(4, 4, dropout=0.25, rngs=nnx.Rngs(0))
     mlp.fc2.bias[...] = jnp.ones(4)
     tokens = video_of((200, 4))
-    assert np.all(mlp(tokens) != 0)
     zeros = np.mean(np.asarray(mlp(tokens, nnx.Rngs(dropout=0))) == 0)
     if not 0.18 < zeros < 0.32:
         pytest.fail(f"at dropout=0.25 {zeros:.0%} of what comes out of fc2 is zero, not 25%")

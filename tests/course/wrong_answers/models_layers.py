@@ -163,6 +163,39 @@ class MLP_always_dropping_half(nnx.Module):  # whatever share it is told
         return self.dropout(self.fc2(hidden), rngs=rngs)
 
 
+def _kept_in(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+    options = dict(kernel_init=init, dtype=dtype, param_dtype=dtype or jnp.float32, rngs=rngs)
+    self.fc1 = nnx.Linear(dim, hidden_dim, **options)
+    self.fc2 = nnx.Linear(hidden_dim, dim, **options)
+    self.dropout = layers.Dropout(dropout)
+
+
+MLP_with_weights_in_its_dtype = _mlp_like("MLP_with_weights_in_its_dtype", __init__=_kept_in)
+
+
+class MLP_with_another_name_for_dropout(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.drop = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = self.drop(_exact(self.fc1(tokens)), rngs=rngs)
+        return self.drop(self.fc2(hidden), rngs=rngs)
+
+
+class MLP_with_tanh_gelu_in_training(nnx.Module):
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        hidden = jax.nn.gelu(self.fc1(tokens), approximate=rngs is not None)
+        hidden = self.dropout(hidden, rngs=rngs)
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
 # --- Dropout ----------------------------------------------------------------------------
 def _shape(self, inputs):
     return [1 if d in self.broadcast_dims else n for d, n in enumerate(inputs.shape)]
