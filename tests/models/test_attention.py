@@ -244,6 +244,23 @@ def test_attention_module_starts_as_told():
 
 
 @module
+def test_attention_module_keeps_its_weights_in_float32():
+    """`dtype` is the type of the arithmetic: in bfloat16 too, all weights are float32."""
+    module = attention.Attention(4, 2, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+    kinds = {str(weight.dtype) for weight in jax.tree.leaves(nnx.state(module, nnx.Param))}
+    assert kinds == {"float32"}
+
+
+@module
+def test_attention_module_has_its_dropout_as_an_attribute():
+    """`dropout` is the layers.Dropout, of the rate that the module was told."""
+    module = attention.Attention(4, 2, dropout=0.25, rngs=nnx.Rngs(0))
+    if not hasattr(module, "dropout"):
+        pytest.fail("it has no attribute `dropout`")
+    assert module.dropout.rate == 0.25
+
+
+@module
 def test_attention_module_draws_its_start_from_rngs():
     """Another seed gives other kernels, in both layers."""
     first, second = (attention.Attention(4, 2, rngs=nnx.Rngs(seed)) for seed in (0, 1))
@@ -278,6 +295,20 @@ def test_attention_module_drops_weights_in_training_only():
 
 
 @module
+def test_attention_module_drops_weights_beside_a_mask():
+    """Of two tokens one is masked, and the other has all the weight: a rate of 0.75 leaves nothing
+    of it, or four times it."""
+    module = attention.Attention(1, 1, dropout=0.75, rngs=nnx.Rngs(0))
+    module.qkv.kernel[...] = jnp.asarray([[0.0, 0.0, 1.0]])  # no scores; the value is the token
+    module.proj.kernel[...] = jnp.ones((1, 1))
+    mask = jnp.tile(jnp.asarray([[True, False]]), (100, 1))
+    dropped = module(jnp.ones((100, 2, 1)), mask, nnx.Rngs(dropout=0))
+    found = np.unique(np.round(np.asarray(dropped), 5)).tolist()
+    if found != [0, 4]:
+        pytest.fail(f"there are outputs of {found}, not of 0 and 4")
+
+
+@module
 def test_attention_module_drops_for_each_head_alone():
     """Of one token two heads see the same; at a rate of 1/2 either may be dropped alone.
 
@@ -305,7 +336,13 @@ def test_attention_module_refuses_a_broken_split():
     """A UserError says `a width of 7 does not divide into 2 heads`, unless head_dim is given."""
     with pytest.raises(errors.UserError, match="width of 7 .* 2 heads"):
         attention.Attention(7, 2, rngs=nnx.Rngs(0))
-    attention.Attention(7, 2, head_dim=3, rngs=nnx.Rngs(0))  # nothing is divided
+
+
+@module
+def test_attention_module_of_a_width_that_need_not_divide():
+    """With `head_dim` nothing is divided: a width of 7 for 2 heads of 3 is no error."""
+    module = attention.Attention(7, 2, head_dim=3, rngs=nnx.Rngs(0))
+    assert module(normal(2, 5, 7)).shape == (2, 5, 7)
 
 
 @over_time
@@ -325,6 +362,14 @@ def test_over_time_puts_everything_back(mask):
     """What is done to the rows, here doubling, comes back in its place, padded frames too."""
     patches = normal(2, 12, 5)
     back = attention.over_time(lambda rows, mask: 2 * rows, patches, 3, mask)
+    np.testing.assert_array_equal(back, 2 * patches)
+
+
+@over_time
+def test_over_time_of_one_frame():
+    """A single frame goes through `attend` as well, in rows of one token."""
+    patches = normal(2, 4, 5)
+    back = attention.over_time(lambda rows, mask: 2 * rows, patches, 1)
     np.testing.assert_array_equal(back, 2 * patches)
 
 
@@ -437,7 +482,7 @@ def test_over_space_leaves_padded_frames_out_of_the_mean():
 
 @over_space
 def test_over_space_with_padding_that_is_no_number():
-    """NaN in a padded frame stays there, in the CLS token and in its gradient."""
+    """NaN in a padded frame reaches neither the CLS token nor its gradient."""
 
     def add_first_patch(rows):
         return rows.at[:, 0].add(rows[:, 1])
@@ -449,10 +494,10 @@ def test_over_space_with_padding_that_is_no_number():
         return attention.over_space(add_first_patch, cls, patches, 3, mask)[0].sum()
 
     with jax.disable_jit():  # a compiler may turn 0 * NaN into 0
-        found, slope = jax.value_and_grad(total)(cls)
-    np.testing.assert_allclose(
-        found, (cls[0] + patches[0, jnp.asarray([0, 4])]).mean(0).sum(), rtol=1e-4
-    )
+        out, _ = attention.over_space(add_first_patch, cls, patches, 3, mask)
+        slope = jax.grad(total)(cls)
+    expected = cls + patches[:, jnp.asarray([0, 4])].mean(1, keepdims=True)
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(slope, np.ones((1, 1, 5)), rtol=1e-6)
 
 

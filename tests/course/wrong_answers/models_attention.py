@@ -346,3 +346,76 @@ def scaled_dot_product_of_the_type_of_the_query(query, key, value, mask=None, dr
 
 # Kept from before a check puts a wrong answer in its place.
 dot_product_of_the_package = attention.scaled_dot_product
+
+
+# --- float32, names, rngs beside a mask, a single frame ---------------------------------
+def _init_keeping_weights_in_its_dtype(
+    self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+):
+    if head_dim is None and dim % num_heads:
+        raise errors.UserError(f"a width of {dim} does not divide into {num_heads} heads")
+    self.num_heads = num_heads
+    inner = num_heads * (head_dim or dim // num_heads)
+    options = dict(kernel_init=init, dtype=dtype, param_dtype=dtype or jnp.float32, rngs=rngs)
+    self.qkv = nnx.Linear(dim, 3 * inner, **options)
+    self.proj = nnx.Linear(inner, dim, **options)
+    self.dropout = layers.Dropout(dropout)
+
+
+Attention_with_weights_in_its_dtype = _attention_like(
+    "Attention_with_weights_in_its_dtype", __init__=_init_keeping_weights_in_its_dtype
+)
+
+
+def _init_with_another_name(
+    self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+):
+    options = dict(head_dim=head_dim, init=init, dtype=dtype, rngs=rngs)
+    Attention_interleaved.__init__(self, dim, num_heads, **options)
+    del self.dropout
+    self.drop = layers.Dropout(dropout)
+
+
+def _attend_with_another_name(self, tokens, mask=None, rngs=None):
+    pattern = "b n (three head dim) -> three b n head dim"
+    query, key, value = einops.rearrange(self.qkv(tokens), pattern, three=3, head=self.num_heads)
+    drop = functools.partial(self.drop, rngs=rngs)
+    mixed = attention.scaled_dot_product(query, key, value, mask, drop)
+    return self.proj(einops.rearrange(mixed, "b n head dim -> b n (head dim)"))
+
+
+Attention_with_another_name_for_dropout = _attention_like(
+    "Attention_with_another_name_for_dropout",
+    __init__=_init_with_another_name,
+    __call__=_attend_with_another_name,
+)
+
+
+def _attend_dropping_without_a_mask(self, tokens, mask=None, rngs=None):
+    rngs = rngs if mask is None else None
+    return Attention_interleaved.__call__(self, tokens, mask, rngs)
+
+
+Attention_dropping_without_a_mask_alone = _attention_like(
+    "Attention_dropping_without_a_mask_alone", __call__=_attend_dropping_without_a_mask
+)
+
+
+def _init_refusing_what_need_not_divide(
+    self, dim, num_heads, *, head_dim=None, dropout=0.0, init=layers.INIT, dtype=None, rngs
+):
+    if dim % num_heads:
+        raise errors.UserError(f"a width of {dim} does not divide into {num_heads} heads")
+    options = dict(head_dim=head_dim, dropout=dropout, init=init, dtype=dtype, rngs=rngs)
+    Attention_interleaved.__init__(self, dim, num_heads, **options)
+
+
+Attention_refusing_what_need_not_divide = _attention_like(
+    "Attention_refusing_what_need_not_divide", __init__=_init_refusing_what_need_not_divide
+)
+
+
+def over_time_but_for_one_frame(attend, patches, num_frames, mask=None):
+    if num_frames == 1:
+        return patches
+    return attention_over_time(attend, patches, num_frames, mask)
