@@ -147,6 +147,14 @@ def test_windows_put_everything_back(mask):
 
 
 @windows
+def test_windows_of_the_smallest_grid():
+    """One frame of 2 x 2 patches goes through `attend` as well, in rows of one token."""
+    patches = normal(2, 4, 5)
+    back = schemes.over_windows(lambda r, mask: 2 * r, patches, (1, 2, 2))
+    np.testing.assert_array_equal(back, 2 * patches)
+
+
+@windows
 @strides
 def test_without_a_mask_attend_gets_none():
     """Where no frame is padded, `attend` gets None for a mask."""
@@ -226,6 +234,37 @@ def test_strides_leave_padding_out():
     np.testing.assert_allclose(out[0, 0], (both[0] + both[1]) / 2, atol=1e-6)
 
 
+def add_first_patch(rows, mask=None):
+    return rows.at[:, 0].add(rows[:, 1])
+
+
+@strides
+def test_strides_with_padding_that_is_no_number():
+    """NaN in a set of padded frames reaches neither the CLS token nor its gradient."""
+    cls, frames = normal(1, 1, 5), normal(1, 6, 8, 5, seed=1).at[:, 1::2].set(jnp.nan)
+    patches, mask = frames.reshape(1, len(PLACES), 5), jnp.asarray([[True, False] * 3])
+
+    def total(cls):
+        return schemes.over_strides(add_first_patch, cls, patches, GRID, mask)[0].sum()
+
+    with jax.disable_jit():  # a compiler may turn 0 * NaN into 0
+        out, _ = schemes.over_strides(add_first_patch, cls, patches, GRID, mask)
+        slope = jax.grad(total)(cls)
+    first = frames[:, 0, :4]  # the first patches of the four sets of even frames
+    expected = cls + first.mean(1, keepdims=True)
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(slope, np.ones((1, 1, 5)), rtol=1e-6)
+
+
+@strides
+@pytest.mark.parametrize("mask", [None, PADDED])
+def test_strides_show_what_is_no_number_in_a_real_frame(mask):
+    """NaN in a real frame is a fault, and reaches the CLS token of that clip alone."""
+    cls, patches = normal(2, 1, 5), normal(2, len(PLACES), 5, seed=1).at[0, 0].set(jnp.nan)
+    out, _ = schemes.over_strides(add_first_patch, cls, patches, GRID, mask)
+    assert np.isnan(np.asarray(out)).all((1, 2)).tolist() == [True, False]
+
+
 # ------------------------------------------------------------------ rows and columns
 @rows
 def test_rows_show_one_row_of_one_frame():
@@ -241,6 +280,14 @@ def test_rows_put_everything_back():
     """What is done to the rows, here doubling, comes back in its place."""
     patches = normal(2, len(PLACES), 5)
     np.testing.assert_array_equal(schemes.over_rows(lambda r: 2 * r, patches, GRID), 2 * patches)
+
+
+@rows
+def test_rows_of_one_patch():
+    """A grid of one column goes through `attend` as well, in rows of one token."""
+    patches = normal(2, 6, 5)
+    back = schemes.over_rows(lambda r: 2 * r, patches, (2, 3, 1))
+    np.testing.assert_array_equal(back, 2 * patches)
 
 
 def test_columns_show_cls_and_one_column_of_one_frame():

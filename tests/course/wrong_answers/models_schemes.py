@@ -55,6 +55,10 @@ def over_windows_always_with_a_mask(attend, patches, grid, mask=None):
     return _windows(attend, patches, grid, mask)
 
 
+def over_windows_but_for_the_smallest_grid(attend, patches, grid, mask=None):
+    return patches if grid == (1, 2, 2) else _windows(attend, patches, grid, mask)
+
+
 # --- over_strides -----------------------------------------------------------------------
 def _strides(
     attend,
@@ -66,6 +70,7 @@ def _strides(
     sets="(b i y x)",
     everywhere=False,
     real=jnp.any,
+    mean=jnp.mean,
 ):
     time, height, width = grid
     batch = patches.shape[0]
@@ -82,7 +87,7 @@ def _strides(
     rows = attend(jnp.concatenate([copies, rows], axis=1), mask)
     copies = einops.rearrange(rows[:, 0], "(b n) d -> b n d", b=batch)
     back = einops.rearrange(rows[:, 1:], f"{sets} (t h w) d -> b {tokens} d", b=batch, **sizes)
-    return copies.mean(1, keepdims=True, where=where), back
+    return mean(copies, axis=1, keepdims=True, where=where), back
 
 
 def over_strides_in_halves(attend, cls, patches, grid, mask=None):  # windows, not strides
@@ -128,6 +133,18 @@ def over_strides_judged_by_the_first_frame(attend, cls, patches, grid, mask=None
     return _strides(attend, cls, patches, grid, mask, real=lambda mask, axis: mask[:, 0])
 
 
+def over_strides_multiplied_by_zero(attend, cls, patches, grid, mask=None):
+    def mean(copies, axis, keepdims, where):
+        real = jnp.ones(copies.shape[:2])[..., None] if where is None else where.astype(float)
+        return jnp.sum(copies * real, axis, keepdims=True) / jnp.sum(real, axis, keepdims=True)
+
+    return _strides(attend, cls, patches, grid, mask, mean=mean)
+
+
+def over_strides_without_what_is_no_number(attend, cls, patches, grid, mask=None):
+    return _strides(attend, cls, patches, grid, mask, mean=jnp.nanmean)
+
+
 # --- over_rows --------------------------------------------------------------------------
 def over_rows_that_are_columns(attend, patches, grid):
     time, height, width = grid
@@ -151,3 +168,11 @@ def over_rows_plus_itself(attend, patches, grid):  # the scheme adds the residua
     time, height, _ = grid
     rows = einops.rearrange(patches, "b (t h w) d -> (b t h) w d", t=time, h=height)
     return patches + einops.rearrange(attend(rows), "(b t h) w d -> b (t h w) d", t=time, h=height)
+
+
+def over_rows_but_for_one_column(attend, patches, grid):
+    time, height, width = grid
+    if width == 1:
+        return patches
+    rows = einops.rearrange(patches, "b (t h w) d -> (b t h) w d", t=time, h=height)
+    return einops.rearrange(attend(rows), "(b t h) w d -> b (t h w) d", t=time, h=height)
