@@ -18,6 +18,7 @@ class _Block(nnx.Module):
     zeros = staticmethod(nnx.initializers.zeros)
     make_norm = staticmethod(layers.layer_norm)
     make_drop_path = staticmethod(layers.drop_path)
+    make_fc = staticmethod(nnx.Linear)
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class _Block(nnx.Module):
         norm = dict(dtype=settings["dtype"], rngs=rngs)
         self.temporal_norm1 = self.make_norm(dim, **norm)
         self.temporal_attn = attention.Attention(dim, num_heads, **settings)
-        self.temporal_fc = nnx.Linear(dim, dim, kernel_init=self.zeros, **norm)
+        self.temporal_fc = self.make_fc(dim, dim, kernel_init=self.zeros, **norm)
         self.norm1 = self.make_norm(dim, **norm)
         self.attn = attention.Attention(dim, num_heads, **settings)
         self.norm2 = self.make_norm(dim, **norm)
@@ -72,6 +73,11 @@ class _Block(nnx.Module):
     def last(self, tokens, before, rngs):
         del before
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)), rngs=rngs)
+
+
+def _linear_in_its_dtype(inputs, outputs, *, dtype, **options):
+    kept = jnp.dtype(dtype or jnp.float32)
+    return nnx.Linear(inputs, outputs, dtype=dtype, param_dtype=kept, **options)
 
 
 def _like(own, name, **changes):
@@ -216,6 +222,9 @@ Block_starting_as_it_likes = _block(
 Block_always_in_float32 = _block(
     "Block_always_in_float32", settings=lambda self, given: given | dict(dtype=None)
 )
+Block_with_temporal_fc_kept_in_its_dtype = _block(
+    "Block_with_temporal_fc_kept_in_its_dtype", make_fc=staticmethod(_linear_in_its_dtype)
+)
 Block_of_seed_0 = _block(
     "Block_of_seed_0", settings=lambda self, given: given | dict(rngs=nnx.Rngs(0))
 )
@@ -242,7 +251,8 @@ class _Model(nnx.Module):
         self.keep(config)
         init, dtype, dim = self.init_of(config), jnp.dtype(self.dtype_of(config)), config.dim
         space = (config.image_size // config.patch_size) ** 2
-        self.patch_embed = nnx.Linear(3 * config.patch_size**2, dim, dtype=dtype, rngs=rngs)
+        pixels = 3 * config.patch_size**2
+        self.patch_embed = self.make_patch_embed(pixels, dim, dtype=dtype, rngs=rngs, init=init)
         self.cls_token = nnx.Param(init(rngs.params(), (1, 1, dim)))
         self.pos_embed = nnx.Param(init(rngs.params(), (1, space + 1, dim)))
         self.time_embed = nnx.Param(self.first_times(init, rngs, (1, config.num_frames, dim)))
@@ -256,6 +266,10 @@ class _Model(nnx.Module):
         )
         self.norm = layers.layer_norm(dim, rngs=rngs)
         self.head = nnx.Linear(dim, config.num_classes, kernel_init=init, rngs=rngs)
+
+    def make_patch_embed(self, inputs, outputs, *, init, **options):
+        del init
+        return nnx.Linear(inputs, outputs, **options)
 
     def refuse(self, config):
         if config.attention != "divided":
@@ -466,6 +480,16 @@ TimeSformer_with_places_in_its_dtype = _model(
 )
 TimeSformer_with_times_in_its_dtype = _model(
     "TimeSformer_with_times_in_its_dtype", __init__=_kept_in_its_dtype("time_embed")
+)
+TimeSformer_with_patches_kept_in_its_dtype = _model(
+    "TimeSformer_with_patches_kept_in_its_dtype",
+    make_patch_embed=lambda self, *sizes, init, **options: _linear_in_its_dtype(*sizes, **options),
+)
+TimeSformer_with_patches_starting_as_told = _model(
+    "TimeSformer_with_patches_starting_as_told",
+    make_patch_embed=lambda self, *sizes, init, **options: nnx.Linear(
+        *sizes, kernel_init=init, **options
+    ),
 )
 TimeSformer_as_deep_everywhere = _model(
     "TimeSformer_as_deep_everywhere",
