@@ -145,6 +145,10 @@ def _gave(error, difference, watch) -> list[str]:
     if not isinstance(error, AssertionError | pytest.fail.Exception):
         return lines + _pair("so", _one_line(error))
     single = re.search(r"elements: 1 / 1 .*ACTUAL: (.*)DESIRED: (.*)", str(error), re.S)
+    # Where one of two single numbers is NaN, NumPy says that first, and counts no elements.
+    single = single or re.search(
+        r"(?:nan|inf) location mismatch:.*ACTUAL: ([^\[]*)DESIRED: ([^\[]*)$", str(error), re.S
+    )
     if single:
         seen, due = (
             re.sub(r"array\((.*?)(, dtype=.*)?\)", r"\1", n.strip()) for n in single.groups()

@@ -22,6 +22,8 @@ def call(name: str, arguments: Sequence, options: Mapping) -> str:
 
 def value(thing: object) -> str:
     """A value in a few words: small arrays in full, large ones as their type and shape."""
+    if isinstance(getattr(thing, "primal", None), jax.Array):  # where a gradient is taken
+        return value(thing.primal)
     if isinstance(thing, jax.core.Tracer):
         return f"traced {thing.dtype} array of shape {thing.shape}"
     if isinstance(thing, jax.Array) and jax.dtypes.issubdtype(thing.dtype, jax.dtypes.prng_key):

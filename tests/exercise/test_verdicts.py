@@ -387,6 +387,28 @@ def test_what_was_traced_is_not_shown_beside_numbers():
     assert "gave      traced" not in text
 
 
+def test_a_number_that_is_none_is_told_with_the_one_expected():
+    """NumPy says of NaN only that it is somewhere else."""
+
+    def cross_entropy(logits, labels, weight, label_smoothing=0.0):
+        targets = jax.nn.one_hot(labels, logits.shape[-1]) if labels.ndim == 1 else labels
+        targets = (1 - label_smoothing) * targets + label_smoothing / logits.shape[-1]
+        losses = -jnp.sum(targets * jax.nn.log_softmax(logits), axis=-1)
+        return jnp.sum(weight * losses) / jnp.sum(weight)
+
+    text = text_of(cross_entropy, "training.step.cross_entropy")
+    assert "gave      nan\n    expected  0." in text
+    assert "location" not in text
+
+
+def test_a_call_in_a_gradient_is_told_with_its_numbers():
+    """They are known there; in a compiled function they are not."""
+    seen = []
+    jax.grad(lambda x: seen.append(wording.value(x)) or x.sum())(jnp.array([1.5, 2.0]))
+    jax.jit(lambda x: seen.append(wording.value(x)) or x)(jnp.array([1.5, 2.0]))
+    assert seen == ["[1.5, 2. ]", "traced float32 array of shape (2,)"]
+
+
 def test_what_is_due_has_no_braces():
     """A size that is an argument is told by its name."""
     assert shapes.in_words("UInt8[ndarray, 'time {size} {size} 3']") == (
