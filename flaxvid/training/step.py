@@ -39,9 +39,11 @@ def cross_entropy(
     """The mean negative log probability of the right class over the rows that count, in nats.
 
     `labels` are class numbers, or for each row the share of every class. `weight` 0 takes a row
-    out; `label_smoothing` in [0, 1) gives that share of the target to all classes alike (Szegedy
-    et al., "Rethinking the Inception Architecture" (2016), section 7).
+    out, whatever its logits are; `label_smoothing` in [0, 1) gives that share of the target to all
+    classes alike (Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7).
     """
+    # Chosen, and before anything else: times 0, NaN would be in the loss and in its gradient.
+    logits = jnp.where(weight[:, None] > 0, logits, 0.0)
     targets = labels if labels.ndim == 2 else jax.nn.one_hot(labels, logits.shape[-1])
     targets = optax.smooth_labels(targets, label_smoothing)
     losses = optax.softmax_cross_entropy(logits, targets)
@@ -57,9 +59,10 @@ def binary_cross_entropy(
     """The loss where a clip may have several labels: each class is asked for by itself, yes or no.
 
     The mean over the rows that count, and over the classes, in nats. `labels` are 1 for each class
-    of a row and 0 for the others, or shares between; `label_smoothing` in [0, 1) gives that share
-    of each target to yes and no alike.
+    of a row and 0 for the others, or shares between; `weight` 0 takes a row out, whatever its
+    logits are; `label_smoothing` in [0, 1) gives that share of each target to yes and no alike.
     """
+    logits = jnp.where(weight[:, None] > 0, logits, 0.0)
     targets = labels * (1 - label_smoothing) + label_smoothing / 2
     losses = jnp.mean(optax.sigmoid_binary_cross_entropy(logits, targets), axis=-1)
     return jnp.sum(weight * losses) / jnp.maximum(jnp.sum(weight), 1.0)

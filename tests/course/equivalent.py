@@ -118,7 +118,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "layers.MLP(dim, dense_dim, rngs=rngs)": NO_INIT,
     },
     "models.bilstm.lstm_update": {"12: -1 -> 1": TWO_AXES},
-    "training.step.cross_entropy": {"13: -1 -> 1": TWO_AXES, "16: 1.0 -> 0.5": WEIGHTS},
+    "training.step.cross_entropy": {
+        "14: 0.0 -> 1.0": "a row that does not count may have any logits",
+        "14: 0.0 -> -1.0": "a row that does not count may have any logits",
+        "15: -1 -> 1": TWO_AXES,
+        "18: 1.0 -> 0.5": WEIGHTS,
+    },
     "models.layers.Dropout": {
         "14: rngs is None or not self.rate -> rngs is None": "at rate 0 all is kept, divided by 1",
         "20: math.prod(sizes) -> sizes": "drawn as one list or in its shape, as many are drawn",

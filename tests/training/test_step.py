@@ -87,9 +87,48 @@ def test_cross_entropy_of_no_rows_is_zero():
     def loss(logits):
         return step.cross_entropy(logits, jnp.asarray(LABELS), jnp.zeros(4))
 
-    value, gradient = jax.value_and_grad(loss)(jnp.asarray(LOGITS))
-    assert float(value) == 0.0
-    assert not np.any(gradient)
+    np.testing.assert_array_equal(loss(jnp.asarray(LOGITS)), 0.0)
+    np.testing.assert_array_equal(jax.grad(loss)(jnp.asarray(LOGITS)), np.zeros((4, 3)))
+
+
+def loss_and_slope():
+    """Of LOGITS, LABELS and WEIGHT, whose row 2 does not count."""
+    odds = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    loss = -(WEIGHT * np.log(odds[np.arange(4), LABELS])).sum() / 3
+    return loss, WEIGHT[:, None] * (odds - np.eye(3)[LABELS]) / 3
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+@pytest.mark.parametrize("shares", [False, True])
+def test_cross_entropy_compiles(shares):
+    """It runs inside of the training step, where neither a weight nor a label has a value yet."""
+    labels = jnp.eye(3)[LABELS] if shares else jnp.asarray(LABELS)
+    arrays = jnp.asarray(LOGITS), labels, jnp.asarray(WEIGHT)
+    loss = jax.jit(lambda *arrays: step.cross_entropy(*arrays))(*arrays)
+    np.testing.assert_allclose(loss, loss_and_slope()[0], rtol=1e-5)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+@pytest.mark.parametrize("left_over", [jnp.nan, jnp.inf, -jnp.inf])
+def test_cross_entropy_of_a_row_that_is_out(left_over):
+    """Logits of a row of weight 0 may be NaN or infinite: loss and gradient are as without it."""
+
+    def loss(logits):
+        return step.cross_entropy(logits, jnp.asarray(LABELS), jnp.asarray(WEIGHT))
+
+    logits = jnp.asarray(LOGITS).at[2].set(left_over)
+    expected_loss, expected_slope = loss_and_slope()
+    with jax.disable_jit():  # a compiler may turn 0 * NaN into 0
+        np.testing.assert_allclose(loss(logits), expected_loss, rtol=1e-5)
+        np.testing.assert_allclose(jax.grad(loss)(logits), expected_slope, atol=1e-6)
+
+
+@pytest.mark.exercise("training.step.cross_entropy")
+def test_cross_entropy_shows_what_is_no_number_in_a_row_that_counts():
+    """NaN in a row that counts is a fault, and the loss shows it: it is NaN as well."""
+    logits = jnp.asarray(LOGITS).at[1].set(jnp.nan)
+    loss = step.cross_entropy(logits, jnp.asarray(LABELS), jnp.asarray(WEIGHT))
+    np.testing.assert_allclose(loss, jnp.nan)
 
 
 @pytest.mark.exercise("training.step.cross_entropy")
@@ -105,9 +144,8 @@ def test_cross_entropy_of_large_logits(size):
 
     logits = jnp.array([[size, 0.0]])
     np.testing.assert_allclose(loss(logits, 0), 0.0, atol=1e-6)
-    found, slope = jax.value_and_grad(loss)(logits, 1)
-    np.testing.assert_allclose(found, size, rtol=1e-6)
-    np.testing.assert_allclose(slope, [[1.0, -1.0]], rtol=1e-6)
+    np.testing.assert_allclose(loss(logits, 1), size, rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(loss)(logits, 1), [[1.0, -1.0]], rtol=1e-6)
 
 
 @pytest.mark.exercise("training.step.cross_entropy")
@@ -128,9 +166,7 @@ def test_cross_entropy_is_pulled_by_weighted_rows_only():
     gradient = jax.grad(lambda x: step.cross_entropy(x, jnp.asarray(LABELS), jnp.asarray(WEIGHT)))(
         jnp.asarray(LOGITS)
     )
-    odds = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
-    expected = WEIGHT[:, None] * (odds - np.eye(3)[LABELS]) / 3
-    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+    np.testing.assert_allclose(gradient, loss_and_slope()[1], atol=1e-6)
 
 
 def gradients_of(kernel, bias, batch):
@@ -454,3 +490,15 @@ def test_binary_cross_entropy_of_one_row():
     logits, targets = jnp.array([[9.0, 9.0], [0.0, np.log(3)]]), jnp.array([[0.0, 0.0], [1.0, 0.0]])
     loss = step.binary_cross_entropy(logits, targets, jnp.array([0.0, 1.0]))
     np.testing.assert_allclose(loss, np.log(8) / 2, rtol=1e-6)
+
+
+def test_binary_cross_entropy_of_a_row_that_is_out():
+    """Logits of a row of weight 0 may be NaN: loss and gradient are as without it."""
+
+    def loss(logits):
+        return step.binary_cross_entropy(logits, jnp.ones((4, 3)), jnp.asarray(WEIGHT))
+
+    logits, others = (jnp.asarray(LOGITS).at[2].set(number) for number in (jnp.nan, 0.0))
+    with jax.disable_jit():  # a compiler may turn 0 * NaN into 0
+        np.testing.assert_allclose(loss(logits), loss(others), rtol=1e-6)
+        np.testing.assert_allclose(jax.grad(loss)(logits), jax.grad(loss)(others), atol=1e-6)

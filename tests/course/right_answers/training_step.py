@@ -17,12 +17,15 @@ def _targets(labels, classes, smoothing):
 
 def cross_entropy_by_log_softmax(logits, labels, weight, label_smoothing=0.0):
     targets = _targets(labels, logits.shape[-1], label_smoothing)
+    logits = jnp.where(weight[:, None] == 0, 0, logits)
     losses = -jnp.sum(targets * jax.nn.log_softmax(logits, axis=-1), axis=-1)
     return jnp.dot(weight, losses) / jnp.maximum(weight.sum(), 1)
 
 
 def cross_entropy_by_logsumexp(logits, labels, weight, label_smoothing=0.0):
     targets = _targets(labels, logits.shape[-1], label_smoothing)
+    counts = jnp.broadcast_to(weight[:, None], logits.shape) > 0
+    logits = jax.lax.select(counts, logits, jnp.zeros_like(logits))
     shifted = logits - logits.max(axis=-1, keepdims=True)
     losses = jax.nn.logsumexp(shifted, axis=-1) - jnp.sum(targets * shifted, axis=-1)
     total = weight.sum()
@@ -31,6 +34,7 @@ def cross_entropy_by_logsumexp(logits, labels, weight, label_smoothing=0.0):
 
 def cross_entropy_row_by_row(logits, labels, weight, label_smoothing=0.0):
     targets = _targets(labels, logits.shape[-1], label_smoothing)
+    logits = jax.vmap(lambda row, counts: jnp.where(counts, row, 0.0))(logits, weight > 0)
     losses = jax.vmap(optax.losses.softmax_cross_entropy)(logits, targets)
     return jnp.sum(jnp.where(weight > 0, losses, 0.0)) / jnp.clip(jnp.sum(weight), 1.0)
 
