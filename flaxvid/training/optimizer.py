@@ -30,7 +30,8 @@ def schedule(recipe: recipes.Recipe, steps: int) -> optax.Schedule:
         case "constant":
             return optax.constant_schedule(peak)
         case "step":
-            falls = dict.fromkeys(recipe.milestone_steps(steps), 0.1)
+            found = recipe.milestone_steps(steps)  # in a short run two may be the same step
+            falls = {step: 0.1 ** found.count(step) for step in found}
             return optax.piecewise_constant_schedule(peak, falls)
         case "cosine":
             warmup = recipe.warmup_steps(steps)

@@ -142,10 +142,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ),
     },
     "training.optimizer.schedule": {
-        "14: 0.0 if warmup else peak -> 0.0 if True else peak": (
+        "15: 0.0 if warmup else peak -> 0.0 if True else peak": (
             "where nothing warms up, no step is taken at the first value"
         ),
-        "14: 1 -> 2": "after the last step there is no other",
+        "15: 1 -> 2": "after the last step there is no other",
     },
     "training.gradients.share_of": {"3: 1.0 -> 0.5": WEIGHTS},
     "training.gradients.accumulate": {

@@ -103,6 +103,14 @@ def test_step_schedule_falls_by_ten_at_each_milestone(step, rate):
 
 
 @pytest.mark.exercise("training.optimizer.schedule")
+def test_milestones_that_fall_on_one_step_both_count():
+    """Of 10 steps, 0.5 and 0.52 are both step 5: there the rate falls to a hundredth."""
+    recipe = recipes.Recipe(schedule="step", milestones=(0.5, 0.52), learning_rate=1.0)
+    rate = optimizer.schedule(recipe, 10)
+    np.testing.assert_allclose([rate(4), rate(5), rate(9)], [1.0, 0.01, 0.01], rtol=1e-5)
+
+
+@pytest.mark.exercise("training.optimizer.schedule")
 def test_schedules_take_steps_as_well():
     """A warm-up of 50 steps is at its top at step 50, and milestones 50 and 80 are steps 50, 80."""
     rate = optimizer.schedule(recipes.Recipe(learning_rate=1.0, warmup=50.0), 200)

@@ -40,7 +40,9 @@ def schedule_with_numpy(recipe, steps):
     if kind == "constant":
         return optax.constant_schedule(peak)
     if kind == "step":
-        falls = dict.fromkeys(recipe.milestone_steps(steps), 0.1)
+        falls = {}
+        for step in recipe.milestone_steps(steps):
+            falls[step] = 0.1 * falls.get(step, 1.0)
         return optax.piecewise_constant_schedule(init_value=peak, boundaries_and_scales=falls)
     warmup = recipe.warmup_steps(steps)
     if warmup == 0:

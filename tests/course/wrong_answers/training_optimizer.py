@@ -40,6 +40,10 @@ def schedule_falls_by_what_is_left(recipe, steps):  # optax multiplies one by th
     return _schedule(recipe, steps, falls={round(share * steps): 0.1**n for n, share in milestones})
 
 
+def schedule_of_a_dict_of_milestones(recipe, steps):  # two that are one step count once
+    return _schedule(recipe, steps, falls=dict.fromkeys(recipe.milestone_steps(steps), 0.1))
+
+
 def schedule_one_step_late(recipe, steps):
     falls = {round(share * steps) + 1: 0.1 for share in recipe.milestones}
     return _schedule(recipe, steps, falls=falls)
