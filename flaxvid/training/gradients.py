@@ -17,11 +17,16 @@ Differentiate = Callable[..., Callable[..., Any]]
 def accumulate(number: int, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
     """Gradient accumulation: the batch in `number` micro-batches, the memory of one of them.
 
-    Each has a dropout key of its own, and BatchNorm sees one micro-batch at a time.
+    Each has a dropout key of its own, and BatchNorm sees one micro-batch at a time. Where each is a
+    single row, they run in the order of the batch. A batch that does not divide into `number` is a
+    ValueError that names both.
     """
 
     def in_turn(loss_of, *, has_aux):
         def of_all(params, stats, batch, key):
+            size = len(batch["weight"])
+            if size % number:
+                raise ValueError(f"{size} rows do not divide into {number} micro-batches")
             total = jnp.sum(batch["weight"])
 
             def add(before, piece):

@@ -149,7 +149,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "training.gradients.share_of": {"3: 1.0 -> 0.5": WEIGHTS},
     "training.gradients.accumulate": {
-        "18: jax.tree.map(jnp.add, gradients, own) -> jax.tree.map(jnp.add, own, gradients)": (
+        "23: jax.tree.map(jnp.add, gradients, own) -> jax.tree.map(jnp.add, own, gradients)": (
             "a sum has no order"
         ),
     },

@@ -301,6 +301,28 @@ def test_statistics_go_from_piece_to_piece():
 
 
 @pytest.mark.exercise("training.gradients.accumulate")
+def test_pieces_of_one_row_run_in_the_order_of_the_batch():
+    """With a row each, they run in the order of the batch: each appends its digit, to 123456."""
+
+    def digits(params, stats, batch, key):
+        loss, (logits, _) = loss_of(params, stats, batch, key)
+        return loss, (logits, stats | {"sum": 10 * stats["sum"] + batch["digit"][0]})
+
+    batch = batch_of([1] * 6) | {"digit": np.arange(1, 7, dtype=np.float32)}
+    in_turn = gradients.accumulate(6)(digits, has_aux=True)
+    (_, (_, stats)), _ = in_turn(*on_device(batch), KEY)
+    assert int(stats["sum"]) == 123456
+
+
+@pytest.mark.exercise("training.gradients.accumulate")
+def test_a_batch_that_does_not_divide_is_refused():
+    """6 rows for 4 micro-batches are a ValueError with both numbers: no row is left out."""
+    in_turn = gradients.accumulate(4)(loss_of, has_aux=True)
+    with pytest.raises(ValueError, match=r"\b6\b.*\b4\b|\b4\b.*\b6\b"):
+        in_turn(*on_device(batch_of([1] * 6)), KEY)
+
+
+@pytest.mark.exercise("training.gradients.accumulate")
 def test_pieces_are_differentiated_as_asked():
     """With another `differentiate`, that one is used: here its gradients are ten times as long."""
     batch = batch_of([1, 1, 1, 0, 0, 1])

@@ -1,5 +1,6 @@
 """Right answers for the exercises of flaxvid.training.gradients, in other ways."""
 
+import einops
 import jax
 import jax.numpy as jnp
 
@@ -75,6 +76,8 @@ def over_devices_by_gathering(axis, differentiate=jax.value_and_grad):
 def _accumulated(number, differentiate, cut, joined):
     def in_turn(loss_of, *, has_aux):
         def of_all(params, stats, batch, key):
+            if batch["weight"].shape[0] % number != 0:
+                raise ValueError(f"{number} micro-batches of {batch['weight'].shape[0]} rows")
             total = batch["weight"].sum()
 
             def turn(carried, place_and_rows):
@@ -118,10 +121,10 @@ def accumulate_every_nth(number, differentiate=jax.value_and_grad):
     )
 
 
-def accumulate_backwards(number, differentiate=jax.value_and_grad):  # the last rows first
+def accumulate_by_einops(number, differentiate=jax.value_and_grad):
     return _accumulated(
         number,
         differentiate,
-        lambda rows: rows.reshape(number, -1, *rows.shape[1:])[::-1],
-        lambda pieces: pieces[::-1].reshape(-1, *pieces.shape[2:]),
+        lambda rows: einops.rearrange(rows, "(piece row) ... -> piece row ...", piece=number),
+        lambda pieces: einops.rearrange(pieces, "piece row ... -> (piece row) ..."),
     )

@@ -222,6 +222,48 @@ def accumulate_unrolled(number, differentiate=jax.value_and_grad):  # compiled `
     return in_turn
 
 
+def _backwards(leaf):
+    return leaf[::-1]
+
+
+def accumulate_backwards(number, differentiate=jax.value_and_grad):  # the last micro-batch first
+    def in_turn(loss_of, *, has_aux):
+        def of_all(params, stats, batch, key):
+            found = turns_of_the_package(number, differentiate)(loss_of, has_aux=has_aux)
+            turned = jax.tree.map(_backwards, batch)
+            (loss, (logits, stats)), slopes = found(params, stats, turned, key)
+            return (loss, (jax.tree.map(_backwards, logits), stats)), slopes
+
+        return of_all
+
+    return in_turn
+
+
+def accumulate_without_the_rest(number, differentiate=jax.value_and_grad):  # of rows
+    def in_turn(loss_of, *, has_aux):
+        def of_all(params, stats, batch, key):
+            left = len(batch["weight"]) // number * number
+            cut = jax.tree.map(lambda rows: rows[:left], batch)
+            found = turns_of_the_package(number, differentiate)(loss_of, has_aux=has_aux)
+            return found(params, stats, cut, key)
+
+        return of_all
+
+    return in_turn
+
+
+def accumulate_failing_to_reshape(number, differentiate=jax.value_and_grad):  # without a word
+    def in_turn(loss_of, *, has_aux):
+        def of_all(params, stats, batch, key):
+            batch["weight"].reshape(number, -1)
+            found = turns_of_the_package(number, differentiate)(loss_of, has_aux=has_aux)
+            return found(params, stats, batch, key)
+
+        return of_all
+
+    return in_turn
+
+
 # Kept from before a check puts a wrong answer in its place.
 devices_of_the_package = gradients.over_devices
 turns_of_the_package = gradients.accumulate
