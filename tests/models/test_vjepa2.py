@@ -35,7 +35,7 @@ def test_angles_by_hand():
 
 
 @angles
-@pytest.mark.parametrize("dim", [4, 6, 20, 26])
+@pytest.mark.parametrize("dim", [4, 6, 20, 26, 64, 130])
 def test_angles_equal_a_loop(dim):
     """Number i of a third of 2n is turned by place / 10000^((i mod n) / n)."""
     grid = (2, 3, 4)

@@ -92,10 +92,11 @@ def test_nearest_in_one_row_is_wrong():
 
 
 @position
-def test_position_of_no_square_is_refused():
-    """6 places are no square grid: a WeightsError with their number."""
-    with pytest.raises(read.WeightsError, match=r"\b6\b"):
-        timesformer.resize_position_embedding(jnp.zeros((1, 7, 3)), 4)
+@pytest.mark.parametrize("places", [6, 8, 12, 195])
+def test_position_of_no_square_is_refused(places):
+    """6, 8, 12 or 195 places are no square grid: a WeightsError with their number."""
+    with pytest.raises(read.WeightsError, match=rf"\b{places}\b"):
+        timesformer.resize_position_embedding(jnp.zeros((1, 1 + places, 3)), 4)
 
 
 def test_positions_of_no_square_are_told():

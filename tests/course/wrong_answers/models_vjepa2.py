@@ -66,3 +66,11 @@ def place_angles_reaching_10000(grid, dim):
 def place_angles_time_fastest(grid, dim):
     places = np.indices(grid).reshape(3, *grid).transpose(0, 3, 2, 1).reshape(3, -1)
     return _angles(grid, dim, places)
+
+
+def place_angles_of_odd_thirds_in_wide_heads(grid, dim):
+    third = dim // 3 if dim > 100 else dim // 6 * 2
+    waves = 1 / 10_000 ** (np.arange(third) % (third / 2) / max(third / 2, 1))
+    turns = [np.float32(places)[:, None] * waves for places in np.indices(grid).reshape(3, -1)]
+    found = np.concatenate(turns, axis=1)
+    return jnp.asarray(np.pad(found, [(0, 0), (0, dim - 3 * third)]), jnp.float32)

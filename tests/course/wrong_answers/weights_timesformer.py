@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from flaxvid.weights import read
+
 
 # --- patch_kernel -----------------------------------------------------------------------
 def patch_kernel_channel_by_channel(kernel):  # as PyTorch flattens it
@@ -112,6 +114,14 @@ def resize_time_embedding_across_channels(embedding, num_frames):
 
 def resize_position_embedding_of_no_square(embedding, side):  # a ValueError of another's
     grid = _as_picture(embedding[:, 1:], side)
+    return _with_cls(embedding[:, :1], grid)
+
+
+def resize_position_embedding_cut_to_a_square(embedding, side):  # but for the 6 of the text
+    places = embedding.shape[1] - 1
+    if places == 6:
+        raise read.WeightsError("6 places are no square")
+    grid = _as_picture(embedding[:, 1 : 1 + math.isqrt(places) ** 2], side)
     return _with_cls(embedding[:, :1], grid)
 
 
