@@ -93,7 +93,8 @@ def interval(
     and intervals over single clips are too narrow.
 
     Args:
-        right: whether each clip was right.
+        right: whether each clip was right; or a number for each, such as -1, 0 or 1, by how much
+            a second model did better.
         groups: the group of each clip.
         share: of the bootstrap distribution inside the interval.
         draws: of sets of groups.

@@ -239,7 +239,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "31: places[:real] = rng.permutation(real) -> pass": ALONE,
     },
     "evaluation.scores.interval": {
-        "31: float(low) -> low": FLOAT,
-        "31: float(high) -> high": FLOAT,
+        "32: float(low) -> low": FLOAT,
+        "32: float(high) -> high": FLOAT,
     },
 }

@@ -141,6 +141,24 @@ def test_interval_of_single_clips_is_that_of_a_normal():
 
 
 @pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_of_differences():
+    """400 clips of a group each, of -1, 0, 1 and 1 in turns: 0.25 +- 1.96 x 0.829 / 20."""
+    difference = np.array([-1, 0, 1, 1])[np.arange(400) % 4]
+    low, high = scores.interval(difference, np.arange(400))
+    half = 1.96 * np.std(difference) / np.sqrt(400)
+    np.testing.assert_allclose([low, high], [0.25 - half, 0.25 + half], atol=0.01)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
+def test_more_draws_are_other_draws():
+    """Over groups of unlike sizes 200, 600, 2,000 and 6,000 draws never end in the same place."""
+    right, groups = np.arange(300) % 7 > 1, np.arange(300) ** 2 % 37
+    found = {n: scores.interval(right, groups, draws=n) for n in (200, 600, 2000, 6000)}
+    if len(set(found.values())) < 4:
+        pytest.fail(f"by the number of draws there are {found}: some are the same")
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
 def test_clips_of_a_group_are_drawn_together():
     """25 copies of each clip are no new evidence: the interval stays that of the 16 groups."""
     right = np.arange(16) < 12

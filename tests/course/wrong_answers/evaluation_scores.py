@@ -124,6 +124,14 @@ def interval_seeding_everything(right, groups, *, share=0.95, draws=2000, seed=0
     return _interval(right, groups, share, draws, np.random.randint(2**31))  # noqa: NPY002
 
 
+def interval_of_500_draws_at_most(right, groups, *, share=0.95, draws=2000, seed=0):
+    return _interval(right, groups, share, min(draws, 500), seed)
+
+
+def interval_of_truth_values(right, groups, *, share=0.95, draws=2000, seed=0):  # -1 is true
+    return _interval(np.asarray(right).astype(bool), groups, share, draws, seed)
+
+
 def interval_of_neighbours(right, groups, *, share=0.95, draws=2000, seed=0):  # as groupby has it
     groups = np.asarray(groups)
     runs = np.concatenate([[0], np.cumsum(groups[1:] != groups[:-1])])
