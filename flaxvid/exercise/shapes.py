@@ -5,6 +5,7 @@ import re
 KINDS = {"f": "float", "bf": "bfloat", "i": "int", "u": "uint", "c": "complex"}
 IS = re.compile(r"\b(bf|[fiuc])(\d+)\[([\d,]*)\](\(numpy\))?")
 DUE = re.compile(r"\b(\w+)\[((?:[\w.]+\.)?(?:ndarray|Array)), '(.*?)'\]")
+FUNCTION = re.compile(r"(collections\.abc\.|typing\.)?Callable\b")
 HEADS = {"Actual value: ": "gave", "Expected type: ": "expected"}
 
 
@@ -30,6 +31,8 @@ def told(report: str) -> list[tuple[str, str]]:
 
 def in_words(text: str) -> str:
     """`i32[3](numpy)` as `int32 array of shape (3,)`, and what is due alike."""
+    if FUNCTION.match(text):  # of what and to what would fill the screen
+        return "a function"
 
     def given(found):
         shape = found[3].replace(",", ", ") if "," in found[3] else found[3] and f"{found[3]},"

@@ -409,6 +409,17 @@ def test_a_call_in_a_gradient_is_told_with_its_numbers():
     assert seen == ["[1.5, 2. ]", "traced float32 array of shape (2,)"]
 
 
+def test_a_function_that_is_due_is_told_in_two_words():
+    """A schedule is one, and not the rate itself."""
+
+    def schedule(recipe, steps):
+        return recipe.learning_rate
+
+    assert "gave      0.2\n    expected  a function\n" in text_of(
+        schedule, "training.optimizer.schedule"
+    )
+
+
 def test_what_is_due_has_no_braces():
     """A size that is an argument is told by its name."""
     assert shapes.in_words("UInt8[ndarray, 'time {size} {size} 3']") == (
