@@ -88,8 +88,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_, group = np.unique(groups, return_inverse=True)": "an array of words is one of words",
         "hold_out: _, label = np.unique(np.asarray(labels, str), return_inverse=True) -> "
         "_, label = np.unique(labels, return_inverse=True)": "an array of words is one of words",
-        "hold_out: smallest = min(members, key=lambda g: counts[g].sum()) -> "
-        "smallest = min(members, key=lambda g: counts[g].mean())": (
+        "hold_out: …min(members, key=lambda g: counts[g].sum()) -> "
+        "…min(members, key=lambda g: counts[g].mean())": (
             "of as many numbers the mean is in the order of the sum"
         ),
         "hold_out_rows: …in zip(groups, chosen, strict=True) if out} -> …in zip(groups, "
