@@ -26,8 +26,7 @@ class Prepared:
 
     center: Center = "none"
     """The mean of a video's frames: taken out of them and put before them as a token, taken out
-    only, or left where it is. On videos of your own the first or the last, whichever a linear model
-    does better with on training groups left out, unless you choose."""
+    only, or left where it is."""
     standardise: bool = False
     """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
     input_dropout: Annotated[float, ranges.PROBABILITY] = 0.0

@@ -27,8 +27,7 @@ class LinearConfig:
     """Width of a frame's embedding."""
     center: embedding_inputs.Center = "mean-token"
     """The mean of a video's frames: taken out of them and put before them as a token, taken out
-    only, or left where it is. On videos of your own the first or the last, whichever the model does
-    better with on training groups left out, unless you choose."""
+    only, or left where it is."""
     standardise: bool = True
     """Bring each number of the embeddings to a like scale, by the training videos' statistics."""
 

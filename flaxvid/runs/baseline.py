@@ -10,12 +10,9 @@ from flaxvid import errors
 from flaxvid.data import embeddings
 from flaxvid.evaluation import average_precision
 from flaxvid.models import embedding_inputs, linear
-from flaxvid.runs import datasets, options
 from flaxvid.training import ridge
 
 MEASURED = 2000  # training videos that are read, at most
-# How the mean of a video's frames may be used; of equals, the first is taken.
-CENTERS: tuple[embedding_inputs.Center, ...] = ("mean-token", "none")
 
 
 def with_statistics(stats: PyTree, stored: embeddings.Stored, model: Any) -> PyTree:
@@ -56,50 +53,22 @@ def solved(params: PyTree, stats: PyTree, stored: embeddings.Stored, config: Any
     }
 
 
-def is_to_choose_center(chosen: options.TrainOptions) -> bool:
-    """Whether the preset is one that centres videos of one's own, and nobody has said how."""
-    fixed = "model.center" in chosen.said or chosen.run.resume is not None
-    own = not datasets.is_motion(chosen.data.data)
-    return own and not fixed and getattr(chosen.model, "center", None) == CENTERS[0]
-
-
-def by_center(stored: embeddings.Stored) -> dict[embedding_inputs.Center, float]:
-    """How well a linear model does on groups of training videos left out, for each of `CENTERS`.
-
-    What is best depends on the classes: motions show when the scene is taken out of the frames,
-    and postures when it is left in. The test videos have no say in it.
-
-    Raises:
-        UserError: if no training video could be read.
-    """
-    return {center: found.validated for center, (found, _, _) in _of_centers(stored).items()}
-
-
 def outputs(
     stored: embeddings.Stored, split: str
 ) -> tuple[Float[np.ndarray, "video classes"], int]:
     """What a linear model gives for each readable video of a split, and on how many it learnt.
 
-    Of `CENTERS` that which is best on groups of training videos left out.
-
     Raises:
         UserError: if no training video could be read.
     """
-    found, scales, config = max(_of_centers(stored).values(), key=lambda fit: fit[0].validated)
-    rows = stored.manifest.rows
+    rows, shape = stored.manifest.rows, stored.array.shape
+    config = linear.LinearConfig(len(stored.manifest.labels), shape[1], shape[2])
+    training = _training(stored)
+    scales = embedding_inputs.statistics(*_read(stored, training), config.center)
+    found = _fit(stored, training, scales, config)
     numbers = [n for n, row in enumerate(rows) if row.split == split and stored.lengths[n]]
     given = features(*_read(stored, numbers), scales, config) @ found.kernel + found.bias
-    return given, len(_training(stored))
-
-
-def _of_centers(stored):
-    """The linear model of each of `CENTERS`, its statistics and its config."""
-    training, shape, fits = _training(stored), stored.array.shape, {}
-    for center in CENTERS:
-        config = linear.LinearConfig(len(stored.manifest.labels), shape[1], shape[2], center=center)
-        scales = embedding_inputs.statistics(*_read(stored, training), center)
-        fits[center] = _fit(stored, training, scales, config), scales, config
-    return fits
+    return given, len(training)
 
 
 def features(
@@ -128,7 +97,7 @@ def _training(stored):
 
 def _read(stored, numbers):
     mask = np.arange(stored.array.shape[1]) < stored.lengths[numbers, None]
-    return stored.take(np.array(numbers)), mask
+    return stored.take(numbers), mask
 
 
 def _labels(stored, numbers):

@@ -22,7 +22,7 @@ from typing import Any
 
 from flaxvid import errors, files, option_aliases, range_checks, stores
 from flaxvid.recipes import zoo
-from flaxvid.runs import baseline, config, options
+from flaxvid.runs import config, options
 
 # What is asked of one command, and is no part of what runs; `probe` stands for other options.
 ASKED = ("config", "print-config", "resume", "dry-run", "probe")
@@ -130,9 +130,8 @@ def apply(
 
 
 def _counts_as_said(given, values, known, defaults):
-    """Fields whose values are not the recipe's, and those that would be chosen anew."""
+    """Fields whose values are not the recipe's, and the stride, or it would be fitted anew."""
     found = {name for name in values if values[name] != known[name].value and not given.whole}
-    found |= {"model.center"} & set(values)
     if "stride" in values and zoo.ARCHITECTURES[defaults.arch].inputs == "video":
         found.add("stride")
     return frozenset(map(_field, found))
@@ -244,13 +243,11 @@ def _shown(value):
 def text(chosen: options.TrainOptions) -> str:
     """The options as TOML that `--config` takes: every one, also those that were not said.
 
-    Of steps and epochs, the one that counts; what was not said, and is fitted to the videos, stands
-    in a comment.
+    Of steps and epochs, the one that counts; a stride that was not said stands in a comment, for it
+    is fitted to the videos.
     """
     found = _options(chosen)
-    fitted = {"stride"} if zoo.ARCHITECTURES[chosen.arch].inputs == "video" else set()
-    fitted |= {"model.center"} if baseline.is_to_choose_center(chosen) else set()
-    fitted -= chosen.said
+    fitted = zoo.ARCHITECTURES[chosen.arch].inputs == "video" and "stride" not in chosen.said
     part, lines = None, []
     for name, option in sorted(found.items(), key=lambda pair: _place(pair[1].owner, chosen)):
         if option.owner is not part:
@@ -259,7 +256,7 @@ def text(chosen: options.TrainOptions) -> str:
         line = f"{name.removeprefix('model.')} = {_toml(option.value)}"
         if name == "epochs" and chosen.recipe.steps is not None:
             continue
-        if name in fitted:
+        if name == "stride" and fitted:
             line = f"# {line}    not said: fitted to the videos"
         lines.append(line)
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from flaxvid import errors
 from flaxvid.data import content_hash, embeddings, manifest
 from flaxvid.models import frame_encoders
 from flaxvid.recipes import zoo
-from flaxvid.runs import baseline, config, directory, options, parsing, sampling
+from flaxvid.runs import config, directory, options, parsing, sampling
 
 
 def settings(
@@ -44,8 +44,6 @@ def settings(
         **dict(num_classes=len(videos.labels), num_frames=wanted.num_frames) | seen,
     )
     model = _as_the_machine(model, chosen)
-    if stored is not None and baseline.is_to_choose_center(chosen):
-        model = _centred(model, stored)
     recipe = chosen.recipe
     if stored is not None and (recipe.augment or recipe.cutmix):
         raise errors.UserError(
@@ -133,19 +131,6 @@ def _as_the_machine(model, chosen):
             option = "--remat" if value is True else f"--precision {chosen.machine.precision}"
             raise errors.UserError(f"{option}: {chosen.arch} has no such choice; leave it out")
     return model
-
-
-def _centred(model, stored):
-    """The model's config with what suits the training videos; it says what was found."""
-    found = baseline.by_center(stored)
-    best = max(found, key=found.get)
-    score = "mAP" if stored.manifest.multi_label else "top-1"
-    told = ", ".join(f"{share:.1%} with {center}" for center, share in found.items())
-    print(
-        f"--model.center {best}, by a linear model on groups of training videos left out: {score} "
-        f"{told}"
-    )
-    return dataclasses.replace(model, center=best)
 
 
 def _refuse_other_data(resumed, data, videos, stored, content):

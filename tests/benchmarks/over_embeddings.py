@@ -3,13 +3,12 @@
     python tests/benchmarks/over_embeddings.py --data motion:scenes --seeds 3
     python tests/benchmarks/over_embeddings.py --data data/real_clips --leave-out group --seeds 3
 
-It does what `train` does with an architecture's recipe for videos of one's own, the choice of
-`--model.center` too, but from memory and without checkpoints: embeddings are made once. For each
-architecture it prints the accuracy in training, that on the test videos, and what is left of it
-when their frames are shown backwards, shuffled, or one of them alone; beside it, what the linear
-model and the most frequent class reach. With `--leave-out group` each group is the test once, with
-all others to train on, and the interval is that over groups. A field of the model or the recipe may
-be changed: `tcn:depth=3,epochs=20`.
+It does what `train` does with an architecture's recipe for videos of one's own, but from memory and
+without checkpoints: embeddings are made once. For each architecture it prints the accuracy in
+training, that on the test videos, and what is left of it when their frames are shown backwards,
+shuffled, or one of them alone; beside it, what the linear model and the most frequent class reach.
+With `--leave-out group` each group is the test once, with all others to train on, and the interval
+is that over groups. A field of the model or the recipe may be changed: `tcn:depth=3,epochs=20`.
 """
 
 import argparse
@@ -102,8 +101,7 @@ def settle(spec, videos):
     name, _, changes = spec.partition(":")
     preset = zoo.find(name).own
     shape = dict(num_frames=videos.array.shape[1], embedding_dim=videos.array.shape[2])
-    config = preset.config(num_classes=videos.classes, **shape, center=None)  # to be chosen
-    recipe = preset.recipe
+    config, recipe = preset.config(num_classes=videos.classes, **shape), preset.recipe
     for change in filter(None, changes.split(",")):
         field, _, value = change.partition("=")
         with contextlib.suppress(ValueError, SyntaxError):
@@ -117,10 +115,8 @@ def settle(spec, videos):
 
 def learn(module, config, recipe, videos, train, seed):
     """A function from embeddings and mask to logits, and the accuracy of the last steps."""
-    plain = np.isin(np.arange(len(videos.source)), first_rows(videos, train))
-    if config.center is None:
-        config = centred(config, videos, plain)
     parts = states.split(module(config, rngs=nnx.Rngs(seed)))
+    plain = np.isin(np.arange(len(videos.source)), first_rows(videos, train))
     if "prepare" in parts.stats:
         found = embedding_inputs.statistics(videos.array[plain], videos.mask[plain], config.center)
         parts = parts._replace(stats=parts.stats | {"prepare": jax.tree.map(jnp.asarray, found)})
@@ -155,27 +151,12 @@ def learn(module, config, recipe, videos, train, seed):
     return judge_of(parts, state.params, state.stats), float(measured["accuracy"][-40:].mean())
 
 
-def centred(config, videos, plain):
-    """The config with the center that a linear model does better with, on training groups."""
-    shape = dict(num_frames=videos.array.shape[1], embedding_dim=videos.array.shape[2])
-    seen, found = (videos.array[plain], videos.mask[plain]), {}
-    for center in baseline.CENTERS:
-        tried = linear.LinearConfig(videos.classes, **shape, center=center)
-        scales = embedding_inputs.statistics(*seen, center)
-        found[center] = fit(scales, tried, videos, plain).validated
-    return dataclasses.replace(config, center=max(found, key=found.get))
-
-
-def fit(scales, config, videos, plain):
-    """The linear model in closed form."""
-    source = videos.source[plain]
-    features = baseline.features(videos.array[plain], videos.mask[plain], scales, config)
-    return ridge.fit(features, videos.label[source], videos.group[source], videos.classes)
-
-
 def solved(parts, config, videos, plain):
     """The linear model's parameters in closed form."""
-    found = fit(parts.stats.get("prepare"), config, videos, plain)
+    source = videos.source[plain]
+    seen = videos.array[plain], videos.mask[plain]
+    features = baseline.features(*seen, parts.stats.get("prepare"), config)
+    found = ridge.fit(features, videos.label[source], videos.group[source], videos.classes)
     head = {"kernel": jnp.asarray(found.kernel), "bias": jnp.asarray(found.bias)}
     return parts.params | {"head": head}
 
