@@ -96,8 +96,10 @@ def said(folder: Path, left_out: tuple[Path, ...]) -> str:
     if len(counts) > 6:
         kinds += ", ..."
     one = f"the first is {left_out[0].relative_to(folder)}"
-    files = "1 file" if len(left_out) == 1 else f"{len(left_out)} files"
-    return f"{folder}: left out {files} that are no videos by their names ({kinds}); {one}"
+    files = f"{len(left_out)} files that are no videos by their names"
+    if len(left_out) == 1:
+        files = "1 file that is no video by its name"
+    return f"{folder}: left out {files} ({kinds}); {one}"
 
 
 def say(folder: Path, left_out: tuple[Path, ...]) -> None:

@@ -42,7 +42,8 @@ def _chance(report, chance):
     said = f"to name the most frequent class always is right {chance:.1%} of the time"
     if "chance" in report:
         said = f"videos in any order have an mAP of {chance:.1%}"
-    remedy = OTHER_INPUTS if _is_linear(report) else "--arch linear, which can't fail to learn"
+    known = _is_linear(report) or report.get("linear")
+    remedy = OTHER_INPUTS if known else "--arch linear, which can't fail to learn"
     return f"not told from chance: {said}. Check labels by eye (`prepare check`), and try {remedy}"
 
 

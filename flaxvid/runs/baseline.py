@@ -1,5 +1,6 @@
 """What is measured on the training videos' embeddings: their statistics, and a linear model."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,9 +43,16 @@ def solved(params: PyTree, stats: PyTree, stored: embeddings.Stored, config: Any
     """
     numbers = _training(stored)
     found = _fit(stored, numbers, stats.get("prepare"), config)
+    rows = [stored.manifest.rows[number] for number in numbers]
+    groups = len({row.group or row.path for row in rows})
+    unit = "groups" if 1 < groups < len(rows) else "single videos"
+    how = (
+        f"chosen at {'mAP ' * stored.manifest.multi_label}{found.validated:.1%} on {unit} left out"
+    )
+    if math.isnan(found.validated):
+        how = "the usual one, as no class is in two groups"
     print(
-        f"linear, in closed form on {len(numbers)} training videos: penalty {found.strength:g}, "
-        f"chosen at {'mAP ' * stored.manifest.multi_label}{found.validated:.1%} on groups left out"
+        f"linear, in closed form on {len(rows)} training videos: penalty {found.strength:g}, {how}"
     )
     bias = found.bias - 0.5 * stored.manifest.multi_label
     return {

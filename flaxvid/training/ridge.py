@@ -3,6 +3,7 @@
 It is what any model over the same numbers has to beat.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from jaxtyping import Float, Int, Shaped
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 3))
 FOLDS = 5
+USUAL = 0.01  # where there is nothing to choose by
 
 
 class Ridge(NamedTuple):
@@ -21,7 +23,8 @@ class Ridge(NamedTuple):
     strength: float
     """Of the penalty, as a share of a row's mean squared length."""
     validated: float
-    """The score on held-out groups of the training data, by which the strength was chosen."""
+    """The score on held-out groups of the training data, by which the strength was chosen; NaN if
+    no class is in two of them, and the strength is `USUAL`."""
 
 
 def accuracy(outputs: Float[np.ndarray, "row classes"], labels: Int[np.ndarray, " row"]) -> float:
@@ -49,11 +52,13 @@ def fit(
     size = np.mean(np.diag(products), dtype=np.float64) or 1.0
     targets = labels if labels.ndim == 2 else np.eye(num_classes)[labels]
     folds = _folds(groups)
-    validated = {
-        strength: score(_held_out(products, targets, folds, strength * size), labels)
-        for strength in STRENGTHS
-    }
-    strength = max(STRENGTHS, key=lambda strength: (validated[strength], strength))
+    validated = {USUAL: math.nan}
+    if _share_a_class(targets, folds):
+        validated = {
+            strength: score(_held_out(products, targets, folds, strength * size), labels)
+            for strength in STRENGTHS
+        }
+    strength = max(validated, key=lambda strength: (validated[strength], strength))
     kernel, bias = solve(features, targets, strength * size)
     return Ridge(kernel, bias, strength, float(validated[strength]))
 
@@ -97,6 +102,12 @@ def _held_out(products, targets, folds, penalty):
         weights = _weights(products[np.ix_(kept, kept)], targets[kept] - bias, penalty)
         outputs[out] = products[np.ix_(out, kept)] @ weights + bias
     return outputs
+
+
+def _share_a_class(targets, folds):
+    """Whether rows of two folds have a class in common, so that one can tell what the other is."""
+    there = np.stack([(targets[folds == fold] > 0).any(axis=0) for fold in np.unique(folds)])
+    return bool((there.sum(axis=0) > 1).any())
 
 
 def _folds(groups):

@@ -154,3 +154,15 @@ def test_several_labels_a_row_are_solved_for_at_once():
     assert (found.strength, found.validated) == (ridge.STRENGTHS[-1], 0.5)
     one = ridge.fit(features, labels, groups, 3, lambda *_: 0.5)
     np.testing.assert_array_equal(one.kernel, found.kernel)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 2, 2], [0]])
+def test_where_no_class_is_in_two_groups_the_penalty_is_the_usual_one(labels):
+    """There is nothing to choose by, and the strongest of equals would leave nothing learnt."""
+    labels = np.array(labels)
+    features = np.eye(6, dtype=np.float32)[: len(labels)]
+    groups = np.array(["a", "a", "b", "b", "c", "c"])[: len(labels)]
+    found = ridge.fit(features, labels, groups, 3)
+    assert found.strength == ridge.USUAL
+    assert np.isnan(found.validated)
+    assert ((features @ found.kernel + found.bias).argmax(axis=1) == labels).all()
