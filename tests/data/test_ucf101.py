@@ -70,6 +70,8 @@ def test_a_name_tells_class_and_group():
         ("v_YoYo_g25_c01.webm", ("YoYo", "YoYo_g25")),
         ("YoYo/v_YoYo_g25_c01.avi", ("YoYo", "YoYo_g25")),
         ("/data/v_BlowDryHair_g01_c10.mp4", ("BlowDryHair", "BlowDryHair_g01")),
+        ("../UCF-101.v2/v_YoYo_g25_c01.avi", ("YoYo", "YoYo_g25")),
+        ("./v_YoYo_g25_c01", ("YoYo", "YoYo_g25")),
     ],
 )
 def test_folder_and_suffix_of_a_name_do_not_matter(path, expected):

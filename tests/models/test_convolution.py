@@ -96,7 +96,7 @@ def test_he_normal_draws_every_number():
 
 
 @init_exercise
-@pytest.mark.parametrize("shape", [(3, 3, 3, 32, 64), (400, 100)])
+@pytest.mark.parametrize("shape", [(3, 3, 3, 32, 64), (3, 3, 16, 400), (400, 100)])
 def test_he_normal_spread(shape):
     """The variance is 2 / fan_in, where fan_in counts all axes but the last."""
     kernel = np.asarray(convolution.he_normal(jax.random.key(0), shape))

@@ -358,6 +358,15 @@ def test_normalise_to_bgr():
 
 
 @normal
+def test_normalise_to_bgr_leaves_every_pixel_in_its_place():
+    """Only the channels are turned round: rows, columns, frames and clips stay as they are."""
+    video = np.arange(2 * 2 * 3 * 5 * 3, dtype=np.uint8).reshape(2, 2, 3, 5, 3)
+    plain = small(channel_order="bgr", scale=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
+    output = np.asarray(transform.normalise(jnp.asarray(video), plain))
+    np.testing.assert_array_equal(output, video[..., ::-1])
+
+
+@normal
 def test_normalise_to_bgr_by_means_and_deviations_in_that_order():
     """For a BGR model the first std is blue's, as the first mean is: neither is turned round."""
     preprocessing = small(channel_order="bgr", scale=1.0, mean=(1.0, 2.0, 3.0), std=(2.0, 4.0, 8.0))

@@ -20,6 +20,10 @@ def label_and_group_of_all_classes(path):  # group 8 of every class is one group
     return label, f"g{found['group']}"
 
 
+def label_and_group_up_to_the_first_dot(path):  # which may be a folder's
+    return ucf101.label_and_group(str(path).partition(".")[0])
+
+
 def label_and_group_as_spelt(path):  # a class of its own for one class's files
     found = _parts(path)
     return found["label"], f"{found['label']}_g{found['group']}"

@@ -70,6 +70,11 @@ def normalise_turned_at_last(video, preprocessing):  # with red's mean taken fro
     return output[..., ::-1] if preprocessing.channel_order == "bgr" else output
 
 
+def normalise_turned_along_all_axes(video, preprocessing):  # clips in each other's place
+    turned = jnp.flip(video) if preprocessing.channel_order == "bgr" else video
+    return _normalise(turned, preprocessing, turn=False)
+
+
 def normalise_with_deviations_turned_round(video, preprocessing):
     if preprocessing.channel_order == "bgr":
         preprocessing = dataclasses.replace(preprocessing, std=preprocessing.std[::-1])
