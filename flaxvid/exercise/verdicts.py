@@ -60,7 +60,7 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
         error = error.exceptions[-1]
         traceback = error.__traceback__
     raised = watch.raised is not None and error is watch.raised
-    if raised and isinstance(error, NotImplementedError) and _is_of_a_stub(error):
+    if raised and isinstance(error, NotImplementedError) and _is_of_a_stub(error, thing):
         return Verdict(name, NOT_WRITTEN)
     about = None if raised else compared.call(watch.record, item.path, traceback)
     if about is not None:
@@ -86,22 +86,26 @@ def failure(name: str, run, watch, thing: Callable) -> Verdict:
     return Verdict(name, FAILED, tuple(lines), tests=run.passed, difference=difference)
 
 
-def _is_of_a_stub(error: NotImplementedError) -> bool:
+def _is_of_a_stub(error: NotImplementedError, thing) -> bool:
     """Whether it comes from the `raise` that a stub ends with.
 
-    With words, or in one branch, it belongs to an answer that leaves something out.
+    With words, or in one branch, it belongs to an answer that leaves something out; and in another
+    file, to what an answer calls.
     """
     traceback = error.__traceback__
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    if error.args:
+    code = traceback.tb_frame.f_code
+    if error.args or code.co_filename != _file_of(thing):
         return False
     try:
-        lines, first = inspect.getsourcelines(traceback.tb_frame.f_code)
-    except OSError:  # there is no telling
+        lines, first = inspect.getsourcelines(code)
+        (function,) = ast.parse(textwrap.dedent("".join(lines))).body
+    except (OSError, SyntaxError, ValueError):  # there is no telling
         return True
-    (function,) = ast.parse(textwrap.dedent("".join(lines))).body
-    return traceback.tb_lineno - first + 1 in [line.lineno for line in function.body]
+    line = traceback.tb_lineno - first + 1
+    statements = getattr(function, "body", [])
+    return any(isinstance(one, ast.Raise) and one.lineno == line for one in statements)
 
 
 def _difference(traceback, watch) -> first_difference.Difference | None:
@@ -222,11 +226,15 @@ def _raised(error, thing, due) -> list[str]:
         lines = _pair("took", str(error))
     else:
         lines = _pair("raised", _one_line(error))
+    number, source = _last_line(error.__traceback__, _file_of(thing))
+    return lines + (_pair("in", f"line {number}: {source}") if number else [])
+
+
+def _file_of(thing) -> str:
+    """The file, or cell of a notebook, that the learner's version stands in; "" if not known."""
     methods = vars(thing).values() if inspect.isclass(thing) else [thing]
     own = inspect.unwrap(next(method for method in methods if callable(method)))
-    file = own.__code__.co_filename if hasattr(own, "__code__") else ""
-    number, source = _last_line(error.__traceback__, file)
-    return lines + (_pair("in", f"line {number}: {source}") if number else [])
+    return own.__code__.co_filename if hasattr(own, "__code__") else ""
 
 
 def _where(item, traceback) -> list[str]:

@@ -1,5 +1,6 @@
 """Verdicts say what a teacher would: the place, the argument, the earlier part that is to blame."""
 
+import asyncio
 import re
 
 import jax
@@ -354,6 +355,16 @@ def test_a_branch_that_is_not_implemented_is_an_answer():
 
     text = text_of(uniform_indices, "video.sample.uniform_indices")
     assert re.search(r"raised +NotImplementedError\n +in +line \d+: raise NotImpl", text)
+
+
+def test_what_a_library_has_not_implemented_is_an_answer():
+    """A bare NotImplementedError out of what an answer calls is no stub's."""
+
+    def uniform_indices(num_frames, num_samples):
+        return asyncio.AbstractEventLoop().run_forever()
+
+    text = text_of(uniform_indices, "video.sample.uniform_indices")
+    assert re.search(r"raised +NotImplementedError\n +in +line \d+: return asyncio", text)
 
 
 def test_a_pattern_of_a_test_is_not_shown():
