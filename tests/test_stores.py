@@ -3,8 +3,6 @@
 import dataclasses
 import os
 import pickle
-import socket
-import subprocess
 import sys
 import time
 import uuid
@@ -37,6 +35,7 @@ from flaxvid.runs import config, directory, metrics_log, model_folder, parsing
 from flaxvid.training import checkpoint, saved
 from flaxvid.video import decode, header, preprocess, write
 from flaxvid.weights import fetch
+from tests import several_processes
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
 SMALL = ["--batch-size", "2", "--eval-every", "1", "--log-every", "1", "--model.dim", "8"]
@@ -461,34 +460,17 @@ def test_what_a_run_in_a_store_can_not_do_is_refused(words, said, bucket, small_
 
 
 @pytest.mark.long
-def test_several_processes_train_a_run_in_a_store(bucket, here, small_motion):
-    """Two machines without a disk in common, then one of them: the losses of a run on a disk here.
+@pytest.mark.parametrize("caches", [("one", "two"), ("one", "one")])
+def test_several_processes_train_a_run_in_a_store(caches, bucket, here, small_motion):
+    """On two machines, or on one, then by one process: the losses of a run on a disk here.
 
     What `fsdp` has cut is put together for the store; Orbax itself writes to a disk that all see.
     """
     words = ["--data", str(small_motion.root / "manifest.csv"), *SMALL, "--batch-size", "4"]
     words += ["--schedule", "constant", "--eval-every", "3", "--model.dim", "64"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "flaxvid.train", *words, "--steps", "6"]
-    command += ["--out", f"{bucket}/run", "--parallel", "fsdp"]
-    command += ["--coordinator", address, "--num-processes", "2"]
-    machine = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"}
-    both = [
-        subprocess.Popen(
-            [*command, "--process-id", str(number)],
-            env=machine | {"XDG_CACHE_HOME": str(here / f"machine {number}")},
-            cwd=here,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    said = [process.communicate(timeout=240) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert "fsdp, 2 processes" in " ".join(said[0][0].split())
+    command = [*words, "--steps", "6", "--out", f"{bucket}/run", "--parallel", "fsdp"]
+    said = several_processes.train(command, [here / cache for cache in caches])
+    assert "fsdp, 2 processes" in said[0]
     resumed = ["--resume", f"{bucket}/run", "--steps", "9", "--parallel", "mesh"]
     train.train(parsing.parse(resumed, ""))
     train.train(parsing.parse([*words, "--steps", "9", "--out", str(here / "plain")], ""))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from flaxvid.runs import metrics_log, parsing
 from flaxvid.training import distributed, optimizer, parallel, step
 from flaxvid.training import state as states
 from flaxvid.video import preprocess
+from tests import several_processes
 
 STEPS, BATCH = 20, 16
 PREPROCESSING = preprocess.Preprocessing(num_frames=2, crop_size=8, resize=8)
@@ -373,28 +373,11 @@ def test_two_processes_learn_as_one(small_motion, tmp_path):
     """
     words = ["--data", str(small_motion.root / "manifest.csv"), *SMALL]
     train.train(parsing.parse([*words, "--out", str(tmp_path / "one")], ""))
-    command = [sys.executable, "-m", "flaxvid.train", *words, "--out", str(tmp_path / "two")]
-    environment = {"JAX_NUM_CPU_DEVICES": "2", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    meet = ["--coordinator", address, "--num-processes", "2", "--parallel", "fsdp"]
-    both = [
-        subprocess.Popen(
-            [*command, *meet, "--process-id", str(number)],
-            env=os.environ | {"JAX_PLATFORMS": "cpu"} | environment,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    said = [process.communicate(timeout=240) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert "4 x cpu, fsdp, 2 processes" in said[0][0]
+    command = [*words, "--out", str(tmp_path / "two"), "--parallel", "fsdp"]
+    said = several_processes.train(command, [tmp_path / "cache"] * 2)
+    assert "4 x cpu, fsdp, 2 processes" in said[0]
     # Only Gloo speaks for itself.
-    assert not any(word in said[1][0] for word in ("timesformer", "steps", "top-1", str(tmp_path)))
+    assert not any(word in said[1] for word in ("timesformer", "steps", "top-1", str(tmp_path)))
     one, two = (metrics_log.read(tmp_path / name / "metrics.jsonl") for name in ("one", "two"))
     assert [row["step"] for row in one] == [row["step"] for row in two]
     for wanted, found in zip(one, two, strict=True):
