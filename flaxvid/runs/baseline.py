@@ -50,7 +50,7 @@ def solved(params: PyTree, stats: PyTree, stored: embeddings.Stored, config: Any
         f"chosen at {'mAP ' * stored.manifest.multi_label}{found.validated:.1%} on {unit} left out"
     )
     if math.isnan(found.validated):
-        how = "the usual one, as no class is in two groups"
+        how = "the usual one, as no group left out has a class of the others"
     print(
         f"linear, in closed form on {len(rows)} training videos: penalty {found.strength:g}, {how}"
     )

@@ -24,7 +24,7 @@ class Ridge(NamedTuple):
     """Of the penalty, as a share of a row's mean squared length."""
     validated: float
     """The score on held-out groups of the training data, by which the strength was chosen; NaN if
-    no class is in two of them, and the strength is `USUAL`."""
+    the strength is `USUAL`, as no group left out had a class of the others."""
 
 
 def accuracy(outputs: Float[np.ndarray, "row classes"], labels: Int[np.ndarray, " row"]) -> float:
@@ -43,15 +43,17 @@ def fit(
 
     The strength is that of `STRENGTHS` with the highest `score(outputs, labels)` on whole groups
     left out in turn, `FOLDS` of them together; the strongest of equals. With one group, rows are
-    left out. `labels` are class numbers, or 1 for each class of a row and 0 for the others.
+    left out; where those left out never have a class of the others, the strength is `USUAL`.
+    `labels` are class numbers, or 1 for each class of a row and 0 for the others.
 
-    Source: Hoerl and Kennard, "Ridge Regression" (1970).
+    Source: Hoerl and Kennard, "Ridge Regression" (1970); folds as scikit-learn's
+    StratifiedGroupKFold makes them.
     """
     centred = features - features.mean(axis=0)
     products = centred @ centred.T
     size = np.mean(np.diag(products), dtype=np.float64) or 1.0
     targets = labels if labels.ndim == 2 else np.eye(num_classes)[labels]
-    folds = _folds(groups)
+    folds = _folds(targets, groups)
     validated = {USUAL: math.nan}
     if _share_a_class(targets, folds):
         validated = {
@@ -110,9 +112,20 @@ def _share_a_class(targets, folds):
     return bool((there.sum(axis=0) > 1).any())
 
 
-def _folds(groups):
+def _folds(targets, groups):
+    """The fold of each row: whole groups, each put where its classes are fewest as yet.
+
+    Groups may come class by class, or in turn, so that every fifth is of one class.
+    """
     names, number = np.unique(groups, return_inverse=True)
     if len(names) == 1:
         number = np.arange(len(groups))
-    # Of neighbouring names, as of scene_1 and scene_2, each goes to another fold.
-    return number % min(FOLDS, number.max() + 1)
+    counts = np.zeros((number.max() + 1, targets.shape[1]))
+    np.add.at(counts, number, targets)
+    held = np.zeros((min(FOLDS, len(counts)), targets.shape[1]))
+    found = []
+    for own in counts:
+        fold = min(range(len(held)), key=lambda fold: (held[fold] @ own, held[fold].sum()))
+        held[fold] += own
+        found.append(fold)
+    return np.array(found)[number]

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import math
+import re
 import shutil
+import types
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -21,8 +24,18 @@ from flaxvid.data import (
 )
 from flaxvid.models import frame_encoders
 from flaxvid.preparation import embeddings as preparation
-from flaxvid.runs import config, datasets, embed, encoding, parsing, summary, trained_model
+from flaxvid.runs import (
+    baseline,
+    config,
+    datasets,
+    embed,
+    encoding,
+    parsing,
+    summary,
+    trained_model,
+)
 from flaxvid.runs import encoder as encoders
+from flaxvid.training import ridge
 from flaxvid.video import preprocess, write
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes", "blank_figures")
@@ -224,12 +237,33 @@ def test_the_statistics_are_those_of_the_training_videos(small_motion, cheap):
     assert config.load(folder).model.center == "mean-token"
 
 
+@pytest.mark.parametrize(
+    ("groups", "validated", "said"),
+    [
+        ("aabb", 0.75, "chosen at 75.0% on groups left out"),
+        ("aaaa", 0.75, "chosen at 75.0% on single videos left out"),
+        ("abcd", 0.75, "chosen at 75.0% on single videos left out"),
+        ("aabb", math.nan, "the usual one, as no group left out has a class of the others"),
+    ],
+)
+def test_what_the_penalty_was_chosen_on_is_said(groups, validated, said, monkeypatch, capsys):
+    """Whole groups, or videos where there is one group or each is its own; or nothing."""
+    rows = [manifest.Row(f"{n}.avi", "a", group) for n, group in enumerate(groups)]
+    videos = manifest.of_rows(Path("root"), rows)
+    stored = types.SimpleNamespace(manifest=videos, lengths=np.ones(4, int), folder=Path("root"))
+    found = ridge.Ridge(np.zeros((2, 1)), np.zeros(1), 0.01, validated)
+    monkeypatch.setattr(baseline, "_fit", lambda *_: found)
+    baseline.solved({}, {}, stored, None)
+    assert f"on 4 training videos: penalty 0.01, {said}\n" in capsys.readouterr().out
+
+
 def test_a_linear_model_is_solved(small_motion, cheap, capsys):
     """`--arch linear` takes no steps to learn: its report is the linear model's beside it."""
     words = ["--arch", "linear", "--num-frames", "4", "--image-size", "16", "--batch-size", "4"]
     words += ["--data", str(small_motion.root / "manifest.csv"), "--out", "run"]
     folder = train.train(parsing.parse(words, ""))
-    assert "linear, in closed form on 40 training videos" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"linear, in closed form on 40 training videos: .* on groups left out", said)
     found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
     assert found["top1"] == found["linear"]["top1"]
     assert found["top1"] > 0.15  # ten classes, of mean colours

@@ -156,6 +156,17 @@ def test_several_labels_a_row_are_solved_for_at_once():
     np.testing.assert_array_equal(one.kernel, found.kernel)
 
 
+@pytest.mark.parametrize("in_turn", [True, False])
+def test_groups_whose_classes_come_in_an_order_are_told(in_turn):
+    """Of 40 groups every fifth has the same class, or each class has the next eight: folds have all
+    classes, so that those left out can be told."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 5 if in_turn else np.arange(40) // 8
+    features = (4 * np.eye(5)[labels] + 0.3 * rng.normal(size=(40, 5))).astype(np.float32)
+    groups = np.array([f"group_{number:02}" for number in range(40)])
+    assert ridge.fit(features, labels, groups, 5).validated > 0.9
+
+
 @pytest.mark.parametrize("labels", [[0, 0, 1, 1, 2, 2], [0]])
 def test_where_no_class_is_in_two_groups_the_penalty_is_the_usual_one(labels):
     """There is nothing to choose by, and the strongest of equals would leave nothing learnt."""
