@@ -145,10 +145,19 @@ class Checkpoints:
         return self._found(self._saved.to_use, keep)
 
     def _found(self, find, *arguments):
-        with distributed.first_alone():
-            if self._by_the_first and not distributed.first():
-                self._mirror.fetch()
-            return find(*arguments)
+        self.wait()
+        for _ in range(2):
+            with distributed.first_alone():
+                if self._by_the_first and not distributed.first():
+                    self._mirror.fetch()  # once more what was put aside here, and is whole there
+                step = find(*arguments)
+            self._orbax.reload()  # what was put aside may be saved anew
+            if parallel.same_everywhere(step or 0):
+                return step
+        raise CheckpointError(
+            f"{self.folder}: another process has another checkpoint than that of step {step}; "
+            "remove this folder on the machine where it is damaged, and go on with --resume"
+        )
 
     def _put_aside(self, damaged):
         """Moves the checkpoint of a damaged file out of the way, and says so."""

@@ -129,6 +129,13 @@ def whole(tree: PyTree) -> PyTree:
     return jax.tree.map(collected, tree)
 
 
+def same_everywhere(number: int) -> bool:
+    """Whether all processes have the same number; all have to ask at the same place."""
+    if jax.process_count() == 1:
+        return True
+    return len(np.unique(multihost_utils.process_allgather(np.array(number)))) == 1
+
+
 def any_process(said: bool) -> bool:
     """Whether one process or more said yes; all have to ask at the same place."""
     if jax.process_count() == 1:

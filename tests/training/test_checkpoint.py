@@ -197,6 +197,18 @@ def test_the_first_process_alone_writes_checksums(tmp_path, monkeypatch, first):
     assert (tmp_path / "1" / "checksums.json").exists() == first
 
 
+def test_a_step_whose_checkpoint_was_damaged_is_saved_anew(three_saved, monkeypatch):
+    """A run that goes on from the one before comes to it again; large files are read when needed."""
+    monkeypatch.setattr(checkpoint, "SMALL", 0)
+    spoil(next((three_saved / "3" / "state" / "d").iterdir()), "flipped")
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        assert checkpoints.newest() == 2
+        checkpoints.save(state_of(step=3), {}, 0.5)
+    assert checkpoint.saved.damaged_file(three_saved / "3") is None
+    with checkpoint.Checkpoints(three_saved) as checkpoints:
+        assert checkpoints.newest() == 3
+
+
 def test_checkpoint_without_checksums_is_taken(three_saved):
     """A run killed between Orbax's last file and the list of checksums lost nothing."""
     (three_saved / "3" / "checksums.json").unlink()

@@ -326,7 +326,8 @@ def test_several_processes_put_rows_and_answers_together(monkeypatch):
     monkeypatch.setattr(multihost_utils, "process_allgather", allgather)
     assert parallel.gather(jnp.array([3, 4])).tolist() == [3, 4, 0, 0]
     assert (parallel.any_process(True), parallel.any_process(False)) == (True, False)
-    assert asked == [True, False, False]
+    assert (parallel.same_everywhere(0), parallel.same_everywhere(3)) == (True, False)
+    assert asked == [True, False, False, False, False]
     state = parallel.put_state(
         {"kernel": jnp.ones((40, 96)), "key": jax.random.key(0)}, mesh, "fsdp"
     )
