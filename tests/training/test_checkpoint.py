@@ -198,7 +198,7 @@ def test_the_first_process_alone_writes_checksums(tmp_path, monkeypatch, first):
 
 
 def test_a_step_whose_checkpoint_was_damaged_is_saved_anew(three_saved, monkeypatch):
-    """A run that goes on from the one before comes to it again; large files are read when needed."""
+    """A run that goes on from the one before comes to it again; a large file is read late."""
     monkeypatch.setattr(checkpoint, "SMALL", 0)
     spoil(next((three_saved / "3" / "state" / "d").iterdir()), "flipped")
     with checkpoint.Checkpoints(three_saved) as checkpoints:
