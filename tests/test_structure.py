@@ -85,15 +85,20 @@ def test_every_architecture_is_one_line():
     )
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.stem)
-def test_every_module_that_is_used_is_imported(path):
+def test_every_module_that_is_used_is_imported():
     """Ruff is blind here, because shapes in annotations look to it like unknown names."""
+    assert [place for path in sorted(ROOT.rglob("*.py")) for place in _unbound(path)] == []
+
+
+def _unbound(path):
+    """Where a file has `name.attribute` of a name that nothing in it gives a meaning."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     bound = {name for node in ast.walk(tree) for name in _bound(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             name = node.value.id
-            assert name in bound or hasattr(builtins, name), f"{path}:{node.lineno}: {name}"
+            if name not in bound and not hasattr(builtins, name):
+                yield f"{path}:{node.lineno}: {name}"
 
 
 def _bound(node):
