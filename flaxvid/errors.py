@@ -45,6 +45,25 @@ class VideoError(UserError):
         return f"{self.path}: {self.problem}"
 
 
+@contextlib.contextmanager
+def or_skipped(bad_videos: str):
+    """Inside, a video that can't be read ends a command that has the option `--bad-videos`.
+
+    Args:
+        bad_videos: its value; unless it is "skip", the message names the option.
+
+    Raises:
+        VideoError: with the remedy.
+    """
+    try:
+        yield
+    except VideoError as error:
+        if bad_videos == "skip":
+            raise
+        remedy = "or leave out such videos with --bad-videos skip"
+        raise VideoError(error.path, f"{error.problem}; {remedy}") from None
+
+
 class FileError(UserError):
     """A file or folder that can't be read or written; the message names it."""
 

@@ -36,7 +36,8 @@ def main() -> None:
         chosen = parse(sys.argv[1:])
         (run,) = (run for options, run in COMMANDS.values() if options is type(chosen))
         compile_cache.use()
-        run(chosen)
+        with errors.or_skipped(getattr(chosen, "bad_videos", "skip")):
+            run(chosen)
 
 
 def parse(arguments: list[str]) -> Any:

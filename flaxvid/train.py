@@ -82,6 +82,7 @@ def train(chosen: options.TrainOptions) -> Path | None:
     with (
         distributed.one_voice(),
         mine.exits_refused(chosen.run.mine),
+        errors.or_skipped(chosen.data.bad_videos),
         contextlib.ExitStack() as at_end,
     ):
         folder = _train(chosen, began, at_end)
@@ -249,7 +250,7 @@ def _train(chosen, began, at_end):
         learnt = overfitting.training_accuracy(log.read())
         told = dict(arch=settings.arch, pixels=settings.embedding is None)
         said = overfitting.warning(learnt, final, judged[aim.score], by_chance, **told)
-        if said is not None:
+        if said is not None and final != watched:  # else it was said on the way
             print(said)
     print(
         last_screen.text(

@@ -130,6 +130,52 @@ def test_folder_of_classes(run, videos, tmp_path):
     assert manifest_file.read(out).labels == motion.CLASSES
 
 
+@pytest.fixture
+def rooms(tmp_path):
+    """Empty files of two classes, five in each of four rooms."""
+    for label in ("fall", "sit"):
+        (tmp_path / "rooms" / label).mkdir(parents=True)
+        for n in range(20):
+            (tmp_path / "rooms" / label / f"room_{n // 5}_{n}.mp4").touch()
+    return tmp_path / "rooms"
+
+
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ([], "26 train, 6 validation, 8 test"),
+        (["--test", "0.5"], "16 train, 4 validation, 20 test"),
+        (["--test", "0.25", "--validation", "0.5"], "16 train, 14 validation, 10 test"),
+        (["--group-regex", "room_[0-9]", "--test-groups", "room_2"], "30 train, 10 test, 4 groups"),
+        (
+            ["--group-regex", "room_[0-9]", "--test-groups", "room_0", "room_2", "--validation=.5"],
+            "10 train, 10 validation, 20 test, 4 groups",
+        ),
+    ],
+)
+def test_folder_is_split_as_asked(run, rooms, options, counts):
+    """A share that is given is all that is held out, not some more than what is drawn anyway."""
+    out = rooms / "manifest.csv"
+    assert f"2 classes, {counts}" in run("folder", rooms, *options)
+    held = {row.group for row in manifest_file.read(out).split("test").rows}
+    named = [word for word in options if re.fullmatch("room_.", word)]
+    assert not named or held == set(named)
+    # What is written is split for good.
+    again = run("folder", rooms, "--table", out, "--test", "0.2", "--overwrite")
+    assert "--test 0.2: the videos have a test split already, of " in again
+
+
+def test_groups_to_test_on_are_there_and_leave_each_class_some(run, rooms):
+    """Refused in one line: a misspelt group, both ways at once, a class that nothing is left of."""
+    by_room = ("folder", rooms, "--group-regex", "room_[0-9]", "--test-groups")
+    said = run(*by_room, "room2")
+    assert "group 'room2' is not there; there are room_0, room_1, room_2 and 1 more" in said
+    assert "leave --test out" in run(*by_room, "room_2", "--test", "0.2")
+    every = [f"room_{n}" for n in range(4)]
+    assert "class 'fall' is in no other group than room_0, room_1" in run(*by_room, *every)
+    assert not (rooms / "manifest.csv").exists()
+
+
 def test_folder_with_a_table(run, videos, tmp_path):
     """start, end and group come from a CSV, the split from the groups."""
     names = sorted(path.relative_to(videos).as_posix() for path in videos.rglob("*.avi"))
@@ -194,7 +240,9 @@ def test_bad_videos_are_left_out_and_told(run, videos, tmp_path):
     shutil.copytree(videos, tmp_path / "videos")
     (bad,) = list(tmp_path.glob("videos/grow/*.avi"))[:1]
     bad.write_bytes(b"no video")
-    assert f"error: {bad}" in run("packed", tmp_path / "videos", tmp_path / "a")
+    said = run("packed", tmp_path / "videos", tmp_path / "a")
+    assert f"error: {bad}" in said
+    assert said.endswith("; or leave out such videos with --bad-videos skip\n")
     printed = run("packed", tmp_path / "videos", tmp_path / "b", "--bad-videos", "skip")
     assert f"left out: {bad}" in printed
     assert "1 videos left out" in printed

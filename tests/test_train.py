@@ -367,7 +367,7 @@ def test_mistakes_are_one_line(words, message, small_motion, tmp_path, capsys):
     ("words", "message"),
     [
         (["--size", "base"], "that run's size is tiny, not base"),
-        (["--model.depth", "2"], "that run's model is"),
+        (["--model.depth", "2"], "that run's model.depth is 1, not 2; leave --model.depth out"),
         (["--seed", "1"], "that run's seed is 0, not 1; leave --seed out"),
     ],
 )
@@ -539,8 +539,12 @@ def test_bad_videos_are_left_out_and_listed(small_motion, tmp_path, capsys):
     bad = sorted(root.rglob("clip *.avi"))[::4]
     for path in bad:
         path.write_bytes(b"")
-    folder = run_train("--data", str(index), *SMALL, "--batch-size", "2",
-                       "--out", str(tmp_path / "run"), "--bad-videos", "skip")  # fmt: skip
+    options = ["--data", str(index), *SMALL, "--batch-size", "2", "--out", str(tmp_path / "run")]
+    code, said = command(capsys, *options)
+    assert (code, said.count("\n")) == (2, 1)
+    assert said.endswith("; or leave out such videos with --bad-videos skip\n")
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    folder = run_train(*options, "--bad-videos", "skip")
     listed = json.loads((folder / "skipped.json").read_text(encoding="utf-8"))
     assert set(listed) == set(map(str, bad))
     assert "left out 3 videos that could not be read: " in capsys.readouterr().out

@@ -99,23 +99,51 @@ def from_folders(root: Path, *, seed: int = 0, group_regex: str | None = None) -
         ManifestError: for a folder without classes, or a class folder without videos.
         UserError: for a regular expression that does not fit.
     """
+    videos, given = class_folders(root, group_regex)
+    return videos if given else drawn(videos, seed=seed)
+
+
+def drawn(
+    videos: manifest.Manifest,
+    *,
+    seed: int,
+    test: float = HELD_OUT,
+    validation: float | None = None,
+) -> manifest.Manifest:
+    """Training videos with some held out for testing, and some of the rest for validation.
+
+    Args:
+        videos: all for training.
+        seed: of the draw.
+        test: share held out for testing, by groups.
+        validation: share of the rest; None: a fifth, or none where a class has too few groups.
+
+    Raises:
+        ManifestError: if a class can't be in each of the splits.
+    """
+    rows = splits.hold_out_rows(videos.rows, test, seed=seed)
+    unless = () if validation is not None else (manifest.ManifestError,)
+    with contextlib.suppress(*unless):
+        rows = splits.hold_out_rows(rows, validation or HELD_OUT, seed=seed, split="validation")
+    return dataclasses.replace(videos, rows=rows)
+
+
+def class_folders(root: Path, group_regex: str | None = None) -> tuple[manifest.Manifest, bool]:
+    """The videos of `from_folders`, and whether split folders tell their splits; else all train.
+
+    Raises:
+        ManifestError: for a folder without classes, or a class folder without videos.
+        UserError: for a regular expression that does not fit.
+    """
     root = stores.path(root)
     given = [split for split in manifest.SPLITS if (root / split).is_dir()]
-    if given:
-        rows = [row for split in given for row in _class_rows(root, root / split, split)]
-        videos = groups.regrouped(manifest.of_rows(root, rows), group_regex)
-    else:
-        videos = groups.regrouped(
-            manifest.of_rows(root, _class_rows(root, root, "train")), group_regex
-        )
-        rows = splits.hold_out_rows(videos.rows, HELD_OUT, seed=seed)
-        with contextlib.suppress(manifest.ManifestError):
-            rows = splits.hold_out_rows(rows, HELD_OUT, seed=seed, split="validation")
-        videos = dataclasses.replace(videos, rows=rows)
+    rows = [row for split in given for row in _class_rows(root, root / split, split)]
+    rows = rows or _class_rows(root, root, "train")
+    videos = groups.regrouped(manifest.of_rows(root, rows), group_regex)
     taken, found = {row.path for row in videos.rows}, scan.scan(root)
     beside = [path for path in found.videos if path.relative_to(root).as_posix() not in taken]
     scan.say(root, (*beside, *found.left_out))
-    return videos
+    return videos, bool(given)
 
 
 def _class_rows(root, folder, split):

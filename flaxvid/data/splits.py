@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
+from flaxvid import errors
 from flaxvid.data import manifest
 
 
@@ -104,6 +105,42 @@ def hold_out_rows(
                 "take another --seed where groups have several classes"
             )
     return tuple(result)
+
+
+def hold_out_groups(
+    rows: Sequence[manifest.Row], chosen: Sequence[str], *, split: str = "test"
+) -> tuple[manifest.Row, ...]:
+    """Whole groups, by name, in a split of their own, and all other rows in training.
+
+    To hold out each group in turn, and take the mean, is what few groups allow
+    (scikit-learn's LeaveOneGroupOut).
+
+    Args:
+        rows: in any splits.
+        chosen: the names of the groups.
+        split: where these go.
+
+    Raises:
+        ManifestError: for a group that is not there, or a class that only these groups have.
+    """
+    named = [row.group or row.path for row in rows]
+    missing = sorted(set(chosen) - set(named))
+    if missing:
+        raise manifest.ManifestError(
+            f"group {missing[0]!r} is not there; there are {errors.some(sorted(set(named)))}"
+        )
+    result = tuple(
+        dataclasses.replace(row, split=split if group in chosen else "train")
+        for row, group in zip(rows, named, strict=True)
+    )
+    trained = {row.label for row in result if row.split == "train"}
+    for row in result:
+        if row.label not in trained:
+            raise manifest.ManifestError(
+                f"class {row.label!r} is in no other group than {', '.join(chosen)}: hold out "
+                "fewer groups, or remove the class"
+            )
+    return result
 
 
 def _names(label, multi_label):

@@ -48,6 +48,10 @@ class Embeddings:
     """Type on disk; float16 takes half the space and keeps three significant digits."""
     bad_videos: Literal["error", "skip"] = "error"
     """Stop at a video that can't be read, or leave it out and list it."""
+    group_regex: str | None = None
+    """Regular expression; what it matches in a video's path is the video's group, as
+    subject_[0-9]+; None: the manifest's groups, or those that names of UCF101, HMDB51 or Kinetics
+    contain."""
     allow_leakage: bool = False
     """Accept groups that are in more than one split."""
     work: tyro.conf.OmitArgPrefixes[workers.Workers] = dataclasses.field(
@@ -64,7 +68,13 @@ def prepare(options: Embeddings) -> Path | None:
     Raises:
         UserError: for a manifest, a video, an encoder or weights that can't be used.
     """
-    data = run_options.Data(data=options.manifest, allow_leakage=options.allow_leakage)
+    data = run_options.Data(
+        data=options.manifest,
+        group_regex=options.group_regex,
+        allow_leakage=options.allow_leakage,
+    )
+    if options.group_regex is not None and not datasets.takes_groups(options.manifest):
+        raise errors.UserError(f"--group-regex: {datasets.why_no_groups(options.manifest)}")
     videos = datasets.open_data(data, seed=0)
     encoder = encoding.open_encoder(
         options.encoder,

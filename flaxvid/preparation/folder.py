@@ -32,10 +32,14 @@ class Folder:
     subject_[0-9]+; None: the table's groups, or those that names of UCF101, HMDB51 or Kinetics
     contain."""
     test: manifests.HeldOut = None
-    """Share of the training videos held out for testing, by groups. Class folders without split
-    folders have a fifth held out for testing, and a fifth of the rest for validation."""
+    """Share of the videos held out for testing, by groups, where no test split is given; None: of
+    class folders a fifth."""
+    test_groups: tuple[str, ...] = ()
+    """Groups that are the test split; all other videos are for training, whatever splits are given.
+    For few groups: hold out one after the other, and take the mean."""
     validation: manifests.HeldOut = None
-    """Share of the rest held out for validation, by groups."""
+    """Share of the rest held out for validation, by groups, where no such split is given; None: of
+    class folders a fifth, unless groups are too few or --test-groups are given."""
     seed: Annotated[int, ranges.SEED] = 0
     """Seed of the random splits."""
     out: manifests.Manifest = None
@@ -59,6 +63,9 @@ def prepare(options: Folder) -> None:
             "--multi-label: class folders give a video one label; give a --table with the columns "
             "path,label and labels such as `run|jump`"
         )
+    if options.test_groups and options.test is not None:
+        raise errors.UserError("--test-groups: they are all that is tested; leave --test out")
+    drawn = False
     match options.layout:
         case "hmdb51":
             lists = options.lists or options.source.parent / "testTrainMulti_7030_splits"
@@ -69,16 +76,24 @@ def prepare(options: Folder) -> None:
             videos, missing = layouts.kinetics(options.source, [options.table])
             print(f"{missing} annotated clips are missing")
         case "classes" if options.table is None:
-            regex = options.group_regex
-            videos = sources.from_folders(options.source, seed=options.seed, group_regex=regex)
+            videos, given = sources.class_folders(options.source, options.group_regex)
+            drawn = not given
         case "classes":
             table = manifest_file.read(options.table, multi_label=options.multi_label)
             table = groups.regrouped(table, options.group_regex)
             videos = dataclasses.replace(table, root=options.source)
-    if options.test is not None:
-        several = videos.multi_label
-        rows = splits.hold_out_rows(
-            videos.rows, options.test, seed=options.seed, multi_label=several
-        )
+    manifests.finish(_split(videos, options, drawn), options)
+
+
+def _split(videos, options, drawn):
+    """The videos in their splits: those given, those asked for, or drawn as for any folder."""
+    seed = options.seed
+    if options.test_groups:
+        rows = splits.hold_out_groups(videos.rows, options.test_groups)
         videos = dataclasses.replace(videos, rows=rows)
-    manifests.finish(videos, options)
+    elif drawn:
+        share = options.test or sources.HELD_OUT
+        return sources.drawn(videos, seed=seed, test=share, validation=options.validation)
+    else:
+        videos = manifests.held_out(videos, "test", options.test, seed)
+    return manifests.held_out(videos, "validation", options.validation, seed)

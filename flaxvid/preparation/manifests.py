@@ -14,17 +14,29 @@ Manifest = Annotated[Path | None, ranges.NewFile((".csv", ".json"))]
 HeldOut = Annotated[float | None, ranges.above(0, 0.5)]
 
 
-def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
-    """Holds out validation rows, refuses leaks, writes the manifest and says what is in it."""
-    if options.validation is not None:
-        rows = splits.hold_out_rows(
-            videos.rows,
-            options.validation,
-            seed=options.seed,
-            split="validation",
-            multi_label=videos.multi_label,
+def held_out(
+    videos: manifest.Manifest, split: str, share: float | None, seed: int
+) -> manifest.Manifest:
+    """With a share of the training videos in another split, by groups; as they are for None.
+
+    Raises:
+        UserError: if there is such a split already, or a class can't be in both.
+    """
+    if share is None:
+        return videos
+    if there := videos.splits().get(split):
+        raise errors.UserError(
+            f"--{split} {share}: the videos have a {split} split already, of {there}; leave "
+            f"--{split} out, or take that split away from where it is given"
         )
-        videos = dataclasses.replace(videos, rows=rows)
+    rows = splits.hold_out_rows(
+        videos.rows, share, seed=seed, split=split, multi_label=videos.multi_label
+    )
+    return dataclasses.replace(videos, rows=rows)
+
+
+def finish(videos: manifest.Manifest, options: Any) -> manifest.Manifest:
+    """Refuses leaks, writes the manifest and says what is in it."""
     if not options.allow_leakage:
         leakage.check_leakage(videos)
     out = options.out or options.source / "manifest.csv"

@@ -73,6 +73,7 @@ def prepare(options: Ucf101) -> None:
         for name in splits.values():
             if (options.json / name).exists():
                 raise errors.UserError(f"{options.json / name}: is there already; pass --overwrite")
+    videos = manifests.held_out(videos, "validation", options.validation, options.seed)
     videos = manifests.finish(videos, options)
     if options.json is not None:
         folders.make_folder(options.json)

@@ -45,6 +45,16 @@ def takes_groups(data: str) -> bool:
     return path.exists() and not embeddings.is_stored(path)
 
 
+def why_no_groups(data: str) -> str:
+    """Why `--group-regex` can't be of what `--data` names, and what to do."""
+    if sources.place(data).exists():
+        return (
+            f"the groups of {data} were settled when its videos were embedded; leave it out, or "
+            "give it to `prepare embeddings`"
+        )
+    return f"--data {data} has groups of its own, or is not there; leave it out"
+
+
 def is_there(data: str) -> bool:
     """Whether opening what `--data` names would neither download it nor draw it."""
     name, _, level = data.partition(":")

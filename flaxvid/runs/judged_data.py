@@ -41,9 +41,7 @@ def open_rows(
         # Nothing is learnt from these: views would be made for nothing.
         asked = dataclasses.replace(asked, data=data, views=0)
         if group_regex is not None and not datasets.takes_groups(data):
-            raise errors.UserError(
-                f"--group-regex: --data {data} has groups of its own, or is not there; leave it out"
-            )
+            raise errors.UserError(f"--group-regex: {datasets.why_no_groups(data)}")
         if group_regex is not None:
             asked = dataclasses.replace(asked, group_regex=group_regex)
     try:

@@ -34,7 +34,8 @@ def text(
         seconds: that the run took.
         example: a video of the split.
     """
-    kept = "the last" if settings.recipe.keep == "last" else f"best on {watched}"
+    chosen = settings.recipe.keep == "best" and settings.arch != "linear"
+    kept = f"best on {watched}" if chosen else "the last"
     if settings.data.multi_label:
         score = f"mAP {judged['map']:.1%}"
     else:

@@ -3,6 +3,7 @@ file, then what was said."""
 
 import argparse
 import dataclasses
+import operator
 from pathlib import Path
 
 from flaxvid import commandline, errors, stores
@@ -173,12 +174,17 @@ def _shaped(defaults, encoder, weights):
 
 
 def _refuse_another_model(chosen, saved):
-    for name in ("arch", "size", "model"):
-        asked, kept = getattr(chosen, name), getattr(saved, name)
+    model_of = operator.attrgetter("model")
+    for name, of, prefix in (
+        *((name, lambda one: one, "") for name in ("arch", "size")),
+        *((field.name, model_of, "model.") for field in dataclasses.fields(saved.model)),
+    ):
+        asked, kept = getattr(of(chosen), name), getattr(of(saved), name)
         if asked != kept:
+            option = (prefix + name).replace("_", "-")
             raise errors.UserError(
-                f"--resume {chosen.run.resume}: that run's {name} is {kept}, not {asked}; "
-                f"leave --{name} out, or start a new run"
+                f"--resume {chosen.run.resume}: that run's {option} is {kept}, not {asked}; "
+                f"leave --{option} out, or start a new run"
             )
     if chosen.run.seed != saved.run.seed:
         raise errors.UserError(

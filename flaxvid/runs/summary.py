@@ -211,6 +211,14 @@ def _how(machine):
 
 
 # ---------------------------------------------------------------- what is not as it seems
+def _chosen_by_judging(settings):
+    """What of a model is chosen by how well it does on other videos than those for training."""
+    recipe, solved = settings.recipe, settings.arch == "linear"  # in one step: no checkpoints
+    found = ["the best checkpoint is"] * (recipe.keep == "best" and not solved)
+    found += ["the end of the run is"] * (recipe.keep == "last" and recipe.patience is not None)
+    return found + ["the thresholds of the classes are"] * settings.data.multi_label
+
+
 def _warnings(settings, videos):
     found = flip.naming_a_side(videos.labels)
     if settings.embedding is None and settings.preprocessing.flip and found:
@@ -219,12 +227,14 @@ def _warnings(settings, videos):
             f"{'name' if len(found) > 1 else 'names'} a side: a mirrored clip shows another class. "
             "Give --no-flip"
         )
-    if "validation" not in videos.splits():
-        several = " and the thresholds of the classes are" if videos.multi_label else " is"
+    if "validation" not in videos.splits() and (chosen := _chosen_by_judging(settings)):
+        keep_last = (
+            "" if settings.recipe.keep == "last" or videos.multi_label else ", or --keep last"
+        )
         yield (
-            f"no validation videos: the best checkpoint{several} chosen on the test videos, so "
-            "that what is measured on these is too high. Give three or more groups of each class, "
-            "or `prepare folder --validation 0.2`"
+            f"no validation videos: {' and '.join(chosen)} chosen on the test videos, so that what "
+            "is measured on these is too high. Give three or more groups of each class, `prepare "
+            f"folder --validation 0.2`{keep_last}"
         )
     counts = Counter(row.label for row in videos.split("train").rows)
     one = not videos.multi_label and settings.arch != "linear"  # which takes no --balance

@@ -184,9 +184,6 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
     (
         ("group_regex",),
         lambda options: datasets.takes_groups(options.data.data),
-        lambda options: (
-            f"--data {options.data.data} has groups of its own; leave it out, or give a folder of "
-            "videos or a manifest"
-        ),
+        lambda options: datasets.why_no_groups(options.data.data),
     ),
 )

@@ -169,6 +169,19 @@ def test_the_command(small_motion, cheap, capsys):
     assert embeddings.read(folder).manifest.splits() == small_motion.splits()
 
 
+def test_groups_are_settled_when_videos_are_embedded(small_motion, cheap, capsys):
+    """`--group-regex` is of `prepare embeddings`; on what it has made, no other is possible."""
+    path, small = str(small_motion.root / "manifest.csv"), dict(num_frames=4, image_size=16)
+    options = preparation.Embeddings(path, group_regex="[0-9]+", allow_leakage=True, **small)
+    folder = preparation.prepare(options)
+    groups = {row.group for row in embeddings.read(folder).manifest.rows}
+    assert all(group.isdigit() for group in groups)
+    with pytest.raises(errors.UserError, match="settled when its videos were embedded"):
+        run_train("--data", str(folder), "--group-regex", "[0-9]+")
+    with pytest.raises(errors.UserError, match="settled when its videos were embedded"):
+        preparation.prepare(preparation.Embeddings(str(folder), group_regex="x", **small))
+
+
 # ------------------------------------------------------------------ training on them
 def run_train(*words):
     return train.train(parsing.parse([*SMALL, *words], ""))
@@ -260,9 +273,12 @@ def test_what_the_penalty_was_chosen_on_is_said(groups, validated, said, monkeyp
 def test_a_linear_model_is_solved(small_motion, cheap, capsys):
     """`--arch linear` takes no steps to learn: its report is the linear model's beside it."""
     words = ["--arch", "linear", "--num-frames", "4", "--image-size", "16", "--batch-size", "4"]
-    words += ["--data", str(small_motion.root / "manifest.csv"), "--out", "run"]
-    folder = train.train(parsing.parse(words, ""))
+    rows = [row for row in small_motion.rows if row.split != "validation"]
+    manifest_file.write(dataclasses.replace(small_motion, rows=tuple(rows)), Path("two.csv"))
+    folder = train.train(parsing.parse([*words, "--data", "two.csv", "--out", "run"], ""))
     said = capsys.readouterr().out
+    assert "no validation videos" not in said  # of no step among several, it was not chosen
+    assert "(checkpoint of step 1, the last)" in said
     assert re.search(r"linear, in closed form on 40 training videos: .* on groups left out", said)
     found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
     assert found["top1"] == found["linear"]["top1"]

@@ -180,6 +180,14 @@ def test_without_validation_videos_it_says_what_test_accuracy_is_worth(short, tm
                      "bow/1x.avi,bow,test\nnod/1x.avi,nod,test\n")  # fmt: skip
     _, text = said("--data", table)
     assert "warning: no validation videos: the best checkpoint is chosen on the test" in text
+    assert "or --keep last" in " ".join(text.split())
+    _, text = said("--data", table, "--keep", "last")
+    assert "warning: no validation videos" not in text
+    _, text = said("--data", table, "--keep", "last", "--patience", "2")
+    assert "warning: no validation videos: the end of the run is chosen on the test" in text
+    table.write_text(table.read_text().replace("bow,test", "bow|nod,test"))
+    _, text = said("--data", table, "--keep", "last", "--multi-label")
+    assert "no validation videos: the thresholds of the classes are chosen" in text
 
 
 def test_names_that_tell_of_a_leak_are_named(short, tmp_path):
