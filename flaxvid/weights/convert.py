@@ -133,7 +133,7 @@ def convert(
             reason = " ".join(str(error).split())
             unfit.append(f"{name} {shape} for {place} {leaf.shape}: {reason}")
         else:
-            if not jnp.isfinite(values[place]).all():
+            if not np.isfinite(values[place]).all():
                 no_numbers.append(name)
         rows.append(Row("loaded", name, shape, place, leaf.shape, rule.note))
     rows += [Row("ignored", name, source[name].shape) for name in ignored]
@@ -150,7 +150,8 @@ def convert(
     if any(wrong.values()):
         found = "; ".join(_some(what, names) for what, names in wrong.items() if names)
         raise read.WeightsError(f"{origin}: does not fit the model: {found}")
-    filled = [values.get(place, leaf) for place, leaf in leaves.items()]
+    # All in NumPy till here: JAX would compile programs for each shape, and take seconds.
+    filled = list((leaves | jax.device_put(values)).values())
     return jax.tree.unflatten(jax.tree.structure(target), filled), Report(tuple(rows))
 
 
@@ -189,7 +190,8 @@ def _fit(array, transform, leaf):
         raise ValueError(f"becomes {value.shape}")
     if value.dtype != leaf.dtype and not _both_floating(value, leaf):
         raise ValueError(f"{value.dtype} is no {leaf.dtype}")
-    return jnp.array(value, leaf.dtype)
+    with np.errstate(over="ignore"):  # infinite, and refused as that
+        return np.array(value, leaf.dtype)  # a copy: the file may be mapped into memory
 
 
 def _both_floating(*arrays):

@@ -169,6 +169,26 @@ def test_nothing_is_shared_with_the_file():
     assert not (params["blocks"][0]["bias"] == 9).any()
 
 
+def test_nothing_is_compiled(caplog):
+    """A file has dozens of shapes: with a program or two for each, Lite0 took five seconds."""
+    arrays, rule = (
+        {"head.weight": np.ones((17, 19))},
+        convert.Rule(r"head\.weight", "kernel", np.transpose),
+    )
+    with jax.log_compiles():  # of a shape that no other test has
+        convert.convert(arrays, {"kernel": np.zeros((19, 17), np.float32)}, [rule])
+        assert "Compiling" not in caplog.text
+        jnp.isfinite(jnp.ones((3, 5, 7))).all()
+    assert "Compiling" in caplog.text
+
+
+def test_numbers_too_large_for_the_model_are_named():
+    """In half precision they would be infinite."""
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.float16), target())
+    arrays = source() | {"layer.0.bias": np.full(3, 1e5, np.float32)}
+    assert "NaN or infinite numbers (layer.0.bias)" in refusal(arrays, shapes, RULES)
+
+
 def test_report_is_a_table():
     """Rows of one layer in many blocks are folded into one, and the columns line up."""
     arrays = source() | {"steps": np.asarray(3)}
