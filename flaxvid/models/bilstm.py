@@ -42,6 +42,9 @@ class BiLSTMConfig(embedding_inputs.Prepared):
     input_start: Literal["width", "state"] = "state"
     """What the weights on a layer's inputs start uniform by: half of 1 / sqrt of the inputs' width,
     so that wide inputs don't saturate the gates; or 1 / sqrt of the state's, as in PyTorch."""
+    # How to compute it: --precision.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     @classmethod
     def tiny(cls, **overrides):
@@ -172,6 +175,7 @@ class BiLSTM(nnx.Module):
         self.head = nnx.Linear(config.fc_dim, config.num_classes, rngs=rngs)
         self.layer_dropout = layers.Dropout(config.layer_dropout)
         self.dropout = layers.Dropout(config.dropout)
+        layers.compute_in(self, config.dtype)
 
     def __call__(
         self,

@@ -43,6 +43,9 @@ class EmbeddingTransformerConfig(embedding_inputs.Prepared):
     position_std: Annotated[float, ranges.between(0, 10)] = 0.02
     """Initial standard deviation of position embeddings; at 1, which is that of the tokens, the
     model sees the order from the first step."""
+    # How to compute it: --precision.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     @classmethod
     def tiny(cls, **overrides):
@@ -170,5 +173,6 @@ class EmbeddingTransformer(nnx.Module):
 
 
 def create(config: EmbeddingTransformerConfig, *, rngs: nnx.Rngs) -> nnx.Module:
-    """A fresh model: of the class that bears the name when this is called, a learner's too."""
-    return EmbeddingTransformer(config, rngs=rngs)
+    """A fresh model, computed in `config.dtype`: of the class that bears the name when this is
+    called, a learner's too."""
+    return layers.compute_in(EmbeddingTransformer(config, rngs=rngs), config.dtype)

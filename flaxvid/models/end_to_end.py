@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from flaxvid import ranges
-from flaxvid.models import bert, bilstm, conv_encoder, frame_encoders
+from flaxvid.models import bert, bilstm, conv_encoder, frame_encoders, layers
 
 EncoderName = Literal["conv", "resnet18", "lite0", "densenet121"]
 
@@ -51,15 +51,19 @@ class EndToEnd(nnx.Module):
         """Logits of normalised RGB clips; frames whose mask is False are ignored."""
         if mask is not None:
             inputs = repeat_real_frames(inputs, mask)
-        return self.sequence(frame_encoders.time_distributed(self.encoder, inputs), mask, rngs)
+        features = frame_encoders.time_distributed(self.encoder, inputs)
+        # Whatever the encoder computes in: an LSTM adds to its state at every frame.
+        return self.sequence(features.astype(jnp.float32), mask, rngs)
 
 
 def _frame_encoder(config, rngs):
     """The encoder that a config names, and the width of its features."""
     if config.encoder == "conv":
         made_of = conv_encoder.ConvEncoderConfig(config.image_size)
-        return conv_encoder.ConvEncoder(made_of, rngs=rngs), made_of.dim
-    return frame_encoders.create(config.encoder, rngs=rngs), frame_encoders.find(config.encoder).dim
+        encoder = conv_encoder.ConvEncoder(made_of, rngs=rngs)
+        return layers.compute_in(encoder, config.dtype), made_of.dim
+    encoder = frame_encoders.create(config.encoder, dtype=config.dtype, rngs=rngs)
+    return encoder, frame_encoders.find(config.encoder).dim
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +88,9 @@ class ConvLSTMConfig:
     """Between one layer and the next."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.1
     """Before the logits."""
+    # How to compute it: --precision.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     @classmethod
     def small(cls, **overrides):
@@ -133,6 +140,9 @@ class ConvTransformerConfig:
     """What goes to the head: a learned token put before the frames, or the frames' mean."""
     init_std: Annotated[float, ranges.between(0, 10)] = 0.1
     """Initial standard deviation of linear layers and embeddings."""
+    # How to compute it: --precision.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     @classmethod
     def small(cls, **overrides):

@@ -105,14 +105,16 @@ def find(name: str) -> FrameEncoder:
     return ENCODERS[name]
 
 
-def create(name: str, *, num_classes: int | None = None, rngs: nnx.Rngs) -> nnx.Module:
-    """A fresh encoder; with `num_classes`, a fresh image classifier.
+def create(
+    name: str, *, num_classes: int | None = None, dtype: str = "float32", rngs: nnx.Rngs
+) -> nnx.Module:
+    """A fresh encoder, computed in `dtype`; with `num_classes`, a fresh image classifier.
 
     Raises:
         UserError: for an unknown name.
     """
     encoder = find(name)
-    return encoder.module(encoder.config(num_classes=num_classes), rngs=rngs)
+    return encoder.module(encoder.config(num_classes=num_classes, dtype=dtype), rngs=rngs)
 
 
 def which_stage(name: str, stage: int | str) -> int | None:

@@ -188,6 +188,18 @@ class MLP(nnx.Module):
         return self.dropout(self.fc2(hidden), rngs=rngs)
 
 
+def compute_in(module: nnx.Module, dtype: str) -> nnx.Module:
+    """The module itself, whose products, convolutions and LayerNorms are taken in `dtype` now.
+
+    Parameters, norms' statistics and what comes out of a `head` stay float32.
+    """
+    if dtype != "float32":
+        for path, part in nnx.iter_modules(module):
+            if isinstance(part, nnx.Linear | nnx.Conv | nnx.LayerNorm) and "head" not in path:
+                part.dtype = jnp.dtype(dtype)
+    return module
+
+
 def layer_norm(dim: int, *, epsilon: float = 1e-6, dtype=None, rngs: nnx.Rngs) -> nnx.LayerNorm:
     """LayerNorm over `dim` with the two-pass variance: the fast one costs about 1e-5."""
     return nnx.LayerNorm(dim, epsilon=epsilon, use_fast_variance=False, dtype=dtype, rngs=rngs)

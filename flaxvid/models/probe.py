@@ -33,6 +33,9 @@ class ProbeConfig:
     """Blocks of self-attention over the tokens before the query; V-JEPA 2 is evaluated with 3."""
     mlp_ratio: Annotated[float, ranges.between(0.1, 100)] = 4.0
     """Width inside the MLP after the query, as a multiple of the token's."""
+    # How to compute it: --precision.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
     def num_heads(self) -> int:
         """Of attention: 64 numbers each, or one of all."""
@@ -57,6 +60,7 @@ class Probe(nnx.Module):
                 config.num_heads(),
                 round(config.mlp_ratio * dim),
                 depth=config.depth,
+                dtype=jnp.dtype(config.dtype),
                 rngs=rngs,
             )
             self.head = attentive_pooling.AttentiveHead(pooler, dim, config.num_classes, rngs=rngs)

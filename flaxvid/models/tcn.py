@@ -36,6 +36,9 @@ class TCNConfig(embedding_inputs.Prepared):
     """Frames that a convolution sees."""
     dropout: Annotated[float, ranges.PROBABILITY] = 0.3
     """After each convolution and before the head, in training."""
+    # How to compute it: --precision.
+    dtype: tyro.conf.Suppress[str] = "float32"
+    """Type of the arithmetic; parameters, norms' statistics and logits stay float32."""
 
 
 def windows(
@@ -89,6 +92,7 @@ class TCN(nnx.Module):
         self.norm = layers.layer_norm(2 * config.dim, epsilon=1e-6, rngs=rngs)
         self.dropout = layers.Dropout(config.dropout)
         self.head = nnx.Linear(2 * config.dim, config.num_classes, rngs=rngs)
+        layers.compute_in(self, config.dtype)
 
     def __call__(
         self,

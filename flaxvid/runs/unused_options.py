@@ -80,6 +80,10 @@ def _sees(inputs) -> Callable[[Any], bool]:
     return lambda options: zoo.ARCHITECTURES[options.arch].inputs == inputs
 
 
+def _is_one_product(options):
+    return options.arch == "linear" or getattr(options.model, "pooling", None) == "linear"
+
+
 def _starts_from_weights(options):
     if _sees("embedding")(options):
         return options.data.encoder_weights != option_types.RANDOM
@@ -166,6 +170,13 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], Callable[[Any], str]]
         lambda options: options.run.mine is None,
         lambda _options: (
             "other processes would not have your functions of --mine; leave one of the two out"
+        ),
+    ),
+    (
+        ("precision",),
+        lambda options: options.machine.precision == "float32" or not _is_one_product(options),
+        lambda options: (
+            f"{options.arch} is one product, whose logits are float32 as all are; leave it out"
         ),
     ),
     (

@@ -32,6 +32,7 @@ from flaxvid.training import optimizer, step
 from flaxvid.training import state as states
 
 PIXELS = ("c3d", "timesformer", "videomae", "vivit", "vjepa2", "videoprism")
+PIXELS += ("conv_lstm", "conv_transformer")
 LAST = 20  # steps whose losses are averaged
 
 

@@ -264,6 +264,11 @@ def test_classes_of_unlike_numbers_are_said(tmp_path):
             "--workers: other processes would not have your functions",
         ),
         ("--arch linear --balance loss", "--balance: linear is solved over all videos at once"),
+        ("--arch linear --precision bf16", "--precision: linear is one product"),
+        (
+            "--arch probe --model.pooling linear --precision bf16",
+            "--precision: probe is one product",
+        ),
         ("--arch tcn --center clip", "--center: tcn sees embeddings"),
         ("--group-regex a", "--group-regex: --data motion has groups of its own"),
         ("--freeze ^blocks", "--freeze ^blocks: without --weights all parameters are random"),
