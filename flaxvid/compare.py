@@ -1,11 +1,15 @@
 """Rank runs that were evaluated on the same data: a leaderboard, best first. Runs that differ only
 in the seed share a line; where runs of one architecture and size differ in more, it says so. Then
 the first is compared with each of the others video by video, to tell whether it is really better.
+With --folds the runs of a model are the folds of a cross-validation, and count as one.
 """
 
+import collections
 import dataclasses
+import functools
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +17,14 @@ import numpy as np
 import tyro
 
 from flaxvid import commandline, errors, files, folders, ranges, stores
-from flaxvid.evaluation import average_precision, leaderboard, paired, predictions, wording
+from flaxvid.evaluation import (
+    average_precision,
+    folds,
+    leaderboard,
+    paired,
+    predictions,
+    wording,
+)
 from flaxvid.figures import leaderboard as figure
 from flaxvid.runs import earlier_versions
 
@@ -32,6 +43,9 @@ class CompareOptions:
         ranges.Folder(stores=True),
     ]
     """Run directories, each with the report.json that `flaxvid.evaluate` wrote."""
+    folds: bool = False
+    """The runs of a model were each tested on other videos, as by `prepare folder --test-groups`:
+    accuracy and interval over the videos of all."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
 
@@ -64,10 +78,18 @@ def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
     reports = {folder: read_report(folder) for folder in chosen.runs}
     if len(reports) < len(chosen.runs):
         raise errors.UserError("a run is given twice: name each once")
-    _refuse_unlike(reports)
-    lines, versus = leaderboard.rank(list(reports.values())), against_the_first(reports)
+    _refuse_unlike(reports, ("split", "views") if chosen.folds else SAME)
+    table_of = functools.partial(_table_of, reports)
+    if chosen.folds:
+        _say_where_folds_differ(reports)
+        reports, tables = folds.pooled(reports, table_of)
+        table_of = tables.get
+    lines = leaderboard.rank(list(reports.values()))
+    versus = against_the_first(reports, table_of)
     first = next(iter(reports.values()))
-    title = f"{first['data']}, {first['split']} split, {first['videos']} videos, {first['views']}"
+    videos = f"{first['videos']} videos"
+    videos += f" of {wording.groups(first)}" if chosen.folds else ""
+    title = f"{first['data']}, {first['split']} split, {videos}, {first['views']}"
     page = leaderboard.markdown(lines) + (f"\n{versus}" if versus else "")
     print(f"{title}\n\n{page}")
     if chosen.out is not None:
@@ -82,7 +104,22 @@ def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
     return lines
 
 
-def against_the_first(reports: dict[Path, dict]) -> str:
+def _table_of(reports, folder):
+    return _table(folder, reports[folder])
+
+
+def _say_where_folds_differ(reports):
+    by_model = collections.defaultdict(list)
+    for report in reports.values():
+        by_model[report["model"]].append(report)
+    for model, found in by_model.items():
+        if names := folds.differing(found):
+            print(f"the folds of {model} differ in {errors.some(names)}")
+
+
+def against_the_first(
+    reports: dict[Path, dict], table_of: Callable[[Path], predictions.Read | None] | None = None
+) -> str:
     """Who is really better: the first of the leaderboard against each other, video by video.
 
     Of several seeds one run stands for a model: that of the smallest seed which both have, or
@@ -90,6 +127,7 @@ def against_the_first(reports: dict[Path, dict]) -> str:
 
     Args:
         reports: of every run, all on the same videos.
+        table_of: gives the predictions of a run; None: those in its directory.
 
     Returns:
         Lines for a terminal or a page; none for a single model.
@@ -97,12 +135,13 @@ def against_the_first(reports: dict[Path, dict]) -> str:
     Raises:
         UserError: for predictions that do not belong to their report, or of other videos.
     """
+    table_of = table_of or functools.partial(_table_of, reports)
     (best, runs), *rest = leaderboard.by_seed(reports)
     told = {}
     for line, others in rest:
         common = set(runs) & set(others)
         pair = [found[min(common or found)] for found in (runs, others)]
-        first, second = (_table(folder, reports[folder]) for folder in pair)
+        first, second = map(table_of, pair)
         if first is None or second is None:
             missing = pair[0] if first is None else pair[1]
             return (
@@ -214,11 +253,11 @@ def _check(report):
         raise ValueError("some of its numbers are not finite")
 
 
-def _refuse_unlike(reports):
+def _refuse_unlike(reports, same=SAME):
     first, *others = reports
     for folder in others:
         own, its = (
-            {key: reports[one][key] for key in SAME} | {"measure": wording.measure(reports[one])}
+            {key: reports[one][key] for key in same} | {"measure": wording.measure(reports[one])}
             for one in (folder, first)
         )
         for key, value in own.items():
@@ -227,6 +266,8 @@ def _refuse_unlike(reports):
                     f"{folder}: its {key} is {value}, and that of {first} is {its[key]}: runs on "
                     "different data or views can't be ranked"
                 )
+        if "manifest" not in same:
+            continue
         contents = [reports[one].get("content") for one in (folder, first)]
         if None not in contents and contents[0] != contents[1]:
             raise errors.UserError(

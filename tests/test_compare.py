@@ -220,3 +220,21 @@ def test_predictions_that_are_missing_stale_or_of_other_videos(runs):
     (second / "predictions.csv").write_text("a,b\n")
     with pytest.raises(errors.UserError, match="has no column 'path'; evaluate the run again"):
         versus(first, second)
+
+
+def test_folds_count_as_one_run(runs, capsys):
+    """Of different manifests, which else are refused; what they differ in is said."""
+    made_of = REPORT["made_of"] | {"recipe.steps": 400}
+    folders = runs(one={"manifest": "a"}, two={"manifest": "b", "made_of": made_of})
+    for folder, right in zip(folders, ([True, True, False], [False]), strict=True):
+        predict(folder, right)
+        table = folder / "predictions.csv"
+        table.write_text(table.read_text().replace("v0", f"{folder.name}0"))
+    names = [str(folder) for folder in folders]
+    with pytest.raises(errors.UserError, match="its manifest is b"):
+        compare.compare(compare.parse(names))
+    (line,) = compare.compare(compare.parse([*names, "--folds"]))
+    assert (line.top1, line.seeds) == (0.5, 1)
+    said = capsys.readouterr().out
+    assert "the folds of timesformer tiny differ in recipe.steps" in said
+    assert "2 folds, test split, 4 videos of 4 groups, 1 x 1 views of each" in said

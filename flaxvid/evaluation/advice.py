@@ -25,8 +25,8 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
     if report["groups"] < FEW_GROUPS:
         found.append(
             f"the interval rests on {wording.groups(report)}, too few to be relied on: hold out "
-            "more of them, or one after the other (`prepare folder --test-groups`), and take the "
-            "mean over all their videos"
+            "more of them, or one after the other (`prepare folder --test-groups`, then `compare "
+            "--folds`)"
         )
     return found
 
