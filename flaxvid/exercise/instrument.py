@@ -160,7 +160,9 @@ def changed_signature(thing: Callable, reference: Callable) -> str:
         and name not in vars(thing)
     ]
     if missing:
-        return f"Your class lacks {missing[0]}."
+        base = next((kind for kind in thing.__mro__[1:] if missing[0] in vars(kind)), None)
+        whose = f"; that of {base.__name__}, from which it inherits, does not count" if base else ""
+        return f"Your class lacks {missing[0]} of its own{whose}."
     try:
         # Of a class, those of what makes one: its metaclass takes anything.
         mine, own = (

@@ -63,6 +63,16 @@ def test_parentheses_that_hold_nothing():
     paths = ["s3_night_a.mp4", "s4_a.mp4"]
     assert groups.by_regex(r"s(\d+)_(night)?", paths) == ["3_night", "4_"]
     assert groups.by_regex(r"(?:s|subject)\d", ["s3.mp4", "subject4.mp4"]) == ["s3", "subject4"]
+    assert groups.by_regex(r"subject(_\d+)?", ["subject.mp4", "subject_3.mp4"]) == ["", "_3"]
+    assert groups.by_regex(r"(\d*)", ["clip.mp4"]) == [""]
+
+
+@by_regex
+def test_capitals_are_letters_of_their_own():
+    """As everywhere in regular expressions: S is not s, and A_3 stays A_3."""
+    assert groups.by_regex(r"[A-Z]_\d", ["A_3.mp4", "b/B_3.mp4"]) == ["A_3", "B_3"]
+    with pytest.raises(groups.NotFoundError, match=r"Subject_3\.mp4"):
+        groups.by_regex(r"subject_\d+", ["Subject_3.mp4"])
 
 
 @by_regex

@@ -80,6 +80,13 @@ def test_files_of_one_name_in_two_folders_are_two():
     leakage.check_leakage(manifest_of(("v/a.avi", "g1", "train"), ("w/a.avi", "g2", "test")))
 
 
+@check_leakage
+def test_a_file_twice_in_one_split_is_no_leak():
+    """Two windows of one video, both for training; and a group may be called as a file is."""
+    leakage.check_leakage(manifest_of(("a.avi", "g1", "train"), ("a.avi", "g1", "train")))
+    leakage.check_leakage(manifest_of(("a.avi", "g1", "train"), ("b.avi", "a.avi", "test")))
+
+
 def test_groups_within_one_split_are_fine():
     """Many videos of a group in one split are no leak."""
     leakage.check_leakage(manifest_of(("a", "g1", "train"), ("b", "g1", "train")))

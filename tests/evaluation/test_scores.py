@@ -150,6 +150,12 @@ def test_interval_of_differences():
 
 
 @pytest.mark.exercise("evaluation.scores.interval")
+def test_interval_of_numbers_that_are_not_whole():
+    """Of eight clips of a half each, whichever are drawn, the mean is a half."""
+    assert scores.interval(np.full(8, 0.5), np.arange(8)) == (0.5, 0.5)
+
+
+@pytest.mark.exercise("evaluation.scores.interval")
 def test_more_draws_are_other_draws():
     """Over groups of unlike sizes 200, 600, 2,000 and 6,000 draws never end in the same place."""
     right, groups = np.arange(300) % 7 > 1, np.arange(300) ** 2 % 37

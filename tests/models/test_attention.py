@@ -78,9 +78,11 @@ def test_dot_product_mask(queries):
 
 
 @dot_product
-def test_dot_product_mask_where_nothing_matches():
-    """With scores of -100,000 at both real keys they get half each, and the masked key nothing."""
-    query = jnp.full((1, 1, 1, 1), -1000.0)
+@pytest.mark.parametrize("size", [1e3, 1e10])
+def test_dot_product_mask_where_nothing_matches(size):
+    """With scores of -100,000 at both real keys they get half each, and the masked key nothing; so
+    with scores of minus a million million."""
+    query = jnp.full((1, 1, 1, 1), -size)
     key = jnp.asarray([100.0, 100.0, 0.0]).reshape(1, 3, 1, 1)
     value = jnp.asarray([1.0, 3.0, 500.0]).reshape(1, 3, 1, 1)
     out = attention.scaled_dot_product(query, key, value, jnp.asarray([[True, True, False]]))

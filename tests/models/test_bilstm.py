@@ -86,6 +86,16 @@ def test_update_of_large_gates(gate, cell):
 
 
 @update
+@pytest.mark.parametrize("cell", [100.0, -100.0])
+def test_update_of_a_large_cell(cell):
+    """A cell that has grown to 100 shows a tanh of 1, and not NaN, though exp(100) is inf."""
+    gates = jnp.asarray([[0, 200, 0, 0]], jnp.float32)
+    hidden, new = bilstm.lstm_update(gates, jnp.full((1, 1), cell))
+    np.testing.assert_allclose(new, [[cell]], rtol=1e-6)
+    np.testing.assert_allclose(hidden, [[0.5 * np.sign(cell)]], atol=1e-6)
+
+
+@update
 @pytest.mark.parametrize("gate", [180, -180])
 def test_update_of_large_gates_has_a_gradient(gate):
     """Gates that are wide open or shut have a gradient of 0, and not NaN."""

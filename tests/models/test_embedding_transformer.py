@@ -47,7 +47,7 @@ def test_masked_max_by_hand():
 
 
 @pooled
-@pytest.mark.parametrize("size", [1.0, 1e5])
+@pytest.mark.parametrize("size", [1.0, 1e5, 1e10])
 def test_masked_max_of_negative_values(size):
     """Where all real values are negative, however small, padding of zeros is not the largest."""
     sequence = size * jnp.asarray([[[-3.0], [-2.0], [0.0]]])

@@ -371,6 +371,19 @@ def test_mlp_draws_for_each_dropout():
 
 
 @mlp
+def test_mlp_draws_anew_with_other_rngs():
+    """Behind the GELU too: the sums of what is left of 400 hidden numbers are others."""
+    mlp = layers.MLP(1, 400, dropout=0.5, rngs=nnx.Rngs(0))
+    mlp.fc1.kernel[...], mlp.fc2.kernel[...] = jnp.ones((1, 400)), jnp.ones((400, 1))
+    first, second = (
+        np.asarray(mlp(jnp.ones((50, 1)), nnx.Rngs(dropout=jax.random.key(key)))) for key in (0, 1)
+    )
+    both = (first != 0) & (second != 0)
+    if np.array_equal(first[both], second[both]):
+        pytest.fail("with other rngs the same hidden numbers are dropped")
+
+
+@mlp
 def test_mlp_drops_what_the_gelu_gives():
     """At 0.5, an output that is the sum of its 400 hidden numbers no longer is that sum.
 

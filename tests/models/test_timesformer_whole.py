@@ -256,6 +256,29 @@ def test_block_drops_whole_rows(branch):
 
 
 @block
+def test_block_draws_for_each_branch():
+    """At 0.5, in 48 draws, time, space and MLP are each dropped without the others and with them.
+
+    The three give one number each of a token: nothing but their last biases is left of them.
+    """
+    layer = awake_block(drop_path=0.5)
+    for linear in (layer.temporal_attn.proj, layer.attn.proj, layer.mlp.fc2):
+        linear.kernel[...] = jnp.zeros(linear.kernel.shape)
+    layer.temporal_fc.kernel[...], layer.temporal_fc.bias[...] = jnp.eye(DIM), jnp.zeros(DIM)
+    for number, last in enumerate((layer.temporal_attn.proj, layer.attn.proj, layer.mlp.fc2)):
+        last.bias[...] = jnp.zeros(DIM).at[number].set(1.0)
+    tokens, seen = tokens_of(batch=1), set()
+    for key in range(48):
+        added = train(layer, tokens, jax.random.key(key))[0, 1] - tokens[0, 1]
+        seen.add(tuple(np.asarray(added[:3]) > 1.0))
+    if len(seen) < 8:
+        pytest.fail(
+            f"of the 8 ways to keep or drop time, space and MLP {len(seen)} were seen: each has to "
+            "be drawn by itself"
+        )
+
+
+@block
 def test_block_can_learn_all():
     """A gradient reaches every weight of an awake block."""
     graphdef, params = nnx.split(awake_block())

@@ -188,11 +188,11 @@ def test_remat_saves_memory_in_the_compiled_step(how):
     assert temporary(remat=True) < 0.6 * temporary(remat=False)
 
 
-def held(shape, how, devices=2):
+def held(shape, how, devices=2, dtype=jnp.float32):
     """The shape of what one device holds of an array."""
     auto = (jax.sharding.AxisType.Auto,)
     mesh = jax.make_mesh((devices,), ("data",), auto, devices=jax.devices()[:devices])
-    leaf = jax.ShapeDtypeStruct(shape, jnp.float32)
+    leaf = jax.ShapeDtypeStruct(shape, dtype)
     placed = parallel.shardings({"norm": {}, "head": [leaf], "key": jax.random.key(0)}, mesh, how)
     assert set(placed) == {"norm", "head", "key"}
     assert placed["key"].is_fully_replicated
@@ -225,6 +225,9 @@ def test_fsdp_leaves_small_leaves_whole():
     assert held((4, 256), "fsdp") == (4, 128)
     assert held((1024,), "fsdp") == (512,)
     assert held((), "fsdp") == ()
+    # Numbers count, of whatever type: not bytes.
+    assert held((1024,), "fsdp", dtype=jnp.bfloat16) == (512,)
+    assert held((1022,), "fsdp", dtype=np.float64) == (1022,)
 
 
 @pytest.mark.cpu

@@ -237,6 +237,20 @@ def test_random_segment_reaches_the_last_frame(num_frames, num_samples):
 
 
 @random_segment
+@pytest.mark.parametrize(("num_frames", "num_samples"), [(30, 22), (94, 47), (121, 77)])
+def test_random_segments_begin_at_whole_numbers(num_frames, num_samples):
+    """Segment 11 of 30 frames in 22 begins at 11 * 30 // 22, which is 15: in floats 14.99... comes
+    out of some ways to compute it."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        indices = sample.random_segment_indices(num_frames, num_samples, rng)
+        for number, frame in enumerate(indices):
+            begins, ends = (n * num_frames // num_samples for n in (number, number + 1))
+            if not begins <= frame < ends:
+                pytest.fail(f"segment {number} is frames {begins} to {ends - 1}, and got {frame}")
+
+
+@random_segment
 def test_random_segment_reaches_every_frame_alike():
     """Of 10 frames in 3 segments, every frame is drawn, and as often as the others around it."""
     rng = np.random.default_rng(0)
@@ -443,6 +457,8 @@ def test_views_without_stride_cover_the_video_with_shifted_frames():
     # The first view's last frame is at 13 / 6 of 18, which is 39, and of floats a little less.
     views = sample.view_indices(54, 3, stride=None, num_views=3)
     assert views.tolist() == [[3, 21, 39], [9, 27, 45], [15, 33, 51]]
+    # The last of 3 views takes segment 5 of 12 frames in 7 at 35 / 6 of 12 / 7, which is 10.
+    assert sample.view_indices(12, 7, stride=None, num_views=3)[2, 5] == 10
 
 
 @view

@@ -116,3 +116,31 @@ def by_regex_compiled_when_needed(pattern, paths):  # of no paths, anything is a
 def by_regex_each_group_once(pattern, paths):
     compiled = _compiled(pattern)
     return list(dict.fromkeys(_taken(_found(compiled.search(path), path)) for path in paths))
+
+
+def by_regex_of_all_where_parentheses_are_empty(pattern, paths):  # "" is false
+    compiled = _compiled(pattern)
+    found = [_found(compiled.search(path), path) for path in paths]
+    return ["_".join(part or "" for part in one.groups()) or one[0] for one in found]
+
+
+def by_regex_whatever_the_case(pattern, paths):
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise errors.UserError(f"{pattern}: {error}") from None
+    return [_taken(_found(compiled.search(path), path)) for path in paths]
+
+
+def by_regex_in_small_letters(pattern, paths):
+    compiled = _compiled(pattern)
+    return [_taken(_found(compiled.search(path), path)).lower() for path in paths]
+
+
+def by_regex_that_must_find_something(pattern, paths):  # an empty match is one
+    compiled = _compiled(pattern)
+    found = [compiled.search(path) for path in paths]
+    return [
+        _taken(_found(one if one and one[0] else None, path))
+        for one, path in zip(found, paths, strict=True)
+    ]

@@ -105,5 +105,15 @@ def check_leakage_of_names_without_folders(videos):
     _refuse([name for name in found if len(found[name]) > 1], "path", found)
 
 
+def check_leakage_of_groups_and_files_in_one(videos):  # a group may be called as a file is
+    found = _splits(videos.rows, "group")
+    for path, splits in _splits(videos.rows, "path").items():
+        found[path] |= splits
+    groups = {row.group for row in videos.rows}
+    leaks = [name for name in found if len(found[name]) > 1]
+    _refuse([name for name in leaks if name in groups], "group", found)
+    _refuse(leaks, "path", found)
+
+
 # Kept from before a check puts a wrong answer in its place.
 of_the_package = leakage.check_leakage

@@ -132,6 +132,10 @@ def interval_of_truth_values(right, groups, *, share=0.95, draws=2000, seed=0): 
     return _interval(np.asarray(right).astype(bool), groups, share, draws, seed)
 
 
+def interval_of_whole_numbers(right, groups, *, share=0.95, draws=2000, seed=0):  # 0.5 is 0
+    return _interval(np.asarray(right).astype(int), groups, share, draws, seed)
+
+
 def interval_of_neighbours(right, groups, *, share=0.95, draws=2000, seed=0):  # as groupby has it
     groups = np.asarray(groups)
     runs = np.concatenate([[0], np.cumsum(groups[1:] != groups[:-1])])

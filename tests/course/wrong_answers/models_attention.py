@@ -32,6 +32,10 @@ def scaled_dot_product_masked_by_zero(query, key, value, mask=None, drop=None): 
     return _attend(query, key, value, mask, drop, hidden=0.0)
 
 
+def scaled_dot_product_masked_by_a_thousand_million(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask, drop, hidden=-1e9)  # real scores may be below it
+
+
 def scaled_dot_product_over_queries(query, key, value, mask=None, drop=None):
     return _attend(query, key, value, mask, drop, axis=-2)
 

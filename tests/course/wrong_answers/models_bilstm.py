@@ -52,6 +52,13 @@ def lstm_update_that_overflows(gates, cell):  # infinity / infinity is NaN
     return show * jnp.tanh(cell), cell
 
 
+def lstm_update_with_a_tanh_that_overflows(gates, cell):  # of the cell, which no gate bounds
+    take, keep, candidate, show = _gates(gates)
+    cell = jax.nn.sigmoid(keep) * cell + jax.nn.sigmoid(take) * jnp.tanh(candidate)
+    up, down = jnp.exp(cell), jnp.exp(-cell)
+    return jax.nn.sigmoid(show) * (up - down) / (up + down), cell
+
+
 def lstm_update_whose_gradient_overflows(gates, cell):  # 1 / (1 + inf) is 0, its slope is NaN
     take, keep, candidate, show = _gates(gates)
     take, keep, show = (1 / (1 + jnp.exp(-x)) for x in (take, keep, show))

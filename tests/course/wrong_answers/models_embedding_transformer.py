@@ -18,6 +18,12 @@ def masked_max_with_zeros(sequence, mask=None):  # larger than every negative va
     return jnp.max(sequence, axis=1)
 
 
+def masked_max_with_minus_a_thousand_million(sequence, mask=None):  # real ones may be below it
+    if mask is not None:
+        sequence = jnp.where(mask[:, :, None], sequence, -1e9)
+    return jnp.max(sequence, axis=1)
+
+
 def masked_max_turned_around(sequence, mask=None):
     if mask is not None:
         sequence = jnp.where(mask[:, :, None], -jnp.inf, sequence)

@@ -152,6 +152,18 @@ class MLP_dropping_twice_alike(nnx.Module):  # with copies of the rngs
         return self.dropout(self.fc2(hidden), rngs=rngs)
 
 
+class MLP_with_one_mask_behind_the_gelu(nnx.Module):  # the same in each step
+    def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
+        self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.fc2 = nnx.Linear(hidden_dim, dim, kernel_init=init, dtype=dtype, rngs=rngs)
+        self.dropout = layers.Dropout(dropout)
+
+    def __call__(self, tokens, rngs=None):
+        always = None if rngs is None else nnx.Rngs(dropout=0)
+        hidden = self.dropout(_exact(self.fc1(tokens)), rngs=always)
+        return self.dropout(self.fc2(hidden), rngs=rngs)
+
+
 class MLP_always_dropping_half(nnx.Module):  # whatever share it is told
     def __init__(self, dim, hidden_dim, *, dropout=0.0, init=INIT, dtype=None, rngs):
         self.fc1 = nnx.Linear(dim, hidden_dim, kernel_init=init, dtype=dtype, rngs=rngs)

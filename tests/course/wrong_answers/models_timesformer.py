@@ -214,7 +214,26 @@ Block_that_drops_single_numbers = _block(
 Block_that_drops_space_by_clips = _block(
     "Block_that_drops_space_by_clips", over_space=_space_dropped_by_clips
 )
+
+
+def _with_one_key(self, tokens, mask=None, rngs=None):
+    class Same:
+        """Gives the first key at each call."""
+
+        def __init__(self):
+            self.key = rngs.dropout()
+
+        def __getitem__(self, name):
+            return lambda: self.key
+
+        def dropout(self):
+            return self.key
+
+    return _Block.__call__(self, tokens, mask, None if rngs is None else Same())
+
+
 Block_that_never_drops_space = _block("Block_that_never_drops_space", over_space=_space_undropped)
+Block_with_one_key_for_all = _block("Block_with_one_key_for_all", __call__=_with_one_key)
 Block_that_never_drops_the_mlp = _block("Block_that_never_drops_the_mlp", last=_last_undropped)
 Block_starting_as_it_likes = _block(
     "Block_starting_as_it_likes", settings=lambda self, given: given | dict(init=layers.INIT)

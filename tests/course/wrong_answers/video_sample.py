@@ -231,6 +231,12 @@ def random_segment_indices_by_a_rounded_length(num_frames, num_samples, rng):
     return rng.integers(edges[:-1], edges[1:])
 
 
+def random_segment_indices_between_rounded_edges(num_frames, num_samples, rng):
+    _refuse_nothing(num_frames, num_samples)
+    edges = np.linspace(0, num_frames, min(num_frames, num_samples) + 1).astype(np.int64)
+    return rng.integers(edges[:-1], edges[1:])
+
+
 def random_segment_indices_own_seed(num_frames, num_samples, rng):
     segments = min(num_frames, num_samples)
     edges = np.arange(segments + 1) * num_frames // segments
@@ -422,6 +428,15 @@ def view_indices_of_rounded_segments(num_frames, num_samples, stride, num_views)
     edges = np.arange(segments + 1) * num_frames // segments
     places = 2 * np.arange(num_views)[:, None] + 1
     return edges[:-1] + np.diff(edges) * places // (2 * num_views)
+
+
+def view_indices_at_rounded_places(num_frames, num_samples, stride, num_views):
+    if stride is not None or min(num_frames, num_samples, num_views) < 1:
+        return views_of_the_package(num_frames, num_samples, stride, num_views)
+    segments = min(num_frames, num_samples)
+    places = (np.arange(num_views)[:, None] + 0.5) / num_views
+    # 35 / 6 of 12 / 7 is 10, and of floats a little less.
+    return ((np.arange(segments) + places) * (num_frames / segments)).astype(np.int64)
 
 
 # --- a number below 0 is below 1, too ---------------------------------------------------
