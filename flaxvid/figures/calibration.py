@@ -28,8 +28,10 @@ def draw(
     filled = found["share"] > 0
     confidence, accuracy = found["confidence"][filled], found["accuracy"][filled]
     axes.plot(confidence, accuracy, color=frames.BLUE, linewidth=1)
-    axes.scatter(confidence, accuracy, s=20 + 400 * found["share"][filled], color=frames.BLUE)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
+    sizes = 20 + 400 * found["share"][filled]
+    # A point at the edge is drawn whole.
+    axes.scatter(confidence, accuracy, s=sizes, color=frames.BLUE, clip_on=False)
+    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="confidence", ylabel="accuracy")
     axes.xaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     axes.yaxis.set_major_formatter(lambda value, _position: f"{value:.0%}")
     axes.set_aspect("equal")
