@@ -36,7 +36,7 @@ class Line:
     top1: float
     """Or mAP, if `measure` says so."""
     spread: float
-    """Standard deviation over the seeds; 0 for one."""
+    """Sample standard deviation over the seeds; 0 for one."""
     interval: tuple[float, float] | None
     """Of the test videos, by bootstrap over groups; the mean of the seeds'; None: one has none."""
     shuffled: float | None
@@ -117,7 +117,7 @@ def _line(model, reports):
         sees=reports[0]["sees"],
         seeds=len({report["seed"] for report in reports}),
         top1=mean(scores),
-        spread=float(np.std(scores)),
+        spread=float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0,
         interval=None if None in intervals else tuple(np.mean(intervals, axis=0).tolist()),
         shuffled=mean(orders),
         parameters=reports[0]["parameters"],
