@@ -126,8 +126,7 @@ def place_angles(grid: tuple[int, int, int], dim: int) -> Float[Array, "token di
 
     A third of the vector is turned by the step of time, a third by the row, a third by the column;
     what is left over at its end, when a third is no even number, stays as it is. Within a third of
-    2n numbers, number i is turned by place / 10000^((i mod n) / n): as the authors' code does, and
-    not by one angle for each pair.
+    2n numbers, number i is turned by place / 10000^((i mod n) / n), as the authors' code does.
 
     Args:
         grid: steps of time, patches down and across; tokens run in this order, the last fastest.
@@ -135,6 +134,7 @@ def place_angles(grid: tuple[int, int, int], dim: int) -> Float[Array, "token di
     """
     # Worked out where they are used: as constants, a program of 24 blocks over 64 frames would
     # hold 200 MB of them.
+    # The authors' order: the waves twice over, and not one angle for each pair that `turn` takes.
     third = 2 * (dim // 3 // 2)
     half = third // 2
     waves = (1.0 / LONGEST_WAVE ** (np.arange(half) / max(half, 1))).astype(np.float32)[None]
