@@ -17,9 +17,9 @@ Differentiate = Callable[..., Callable[..., Any]]
 def accumulate(number: int, differentiate: Differentiate = jax.value_and_grad) -> Differentiate:
     """Gradient accumulation: the batch in `number` micro-batches, the memory of one of them.
 
-    Each has a dropout key of its own, and BatchNorm sees one micro-batch at a time. Where each is a
-    single row, they run in the order of the batch. A batch that does not divide into `number` is a
-    ValueError that names both.
+    Each has a dropout key of its own, and BatchNorm sees one micro-batch at a time. The logits are
+    in the order of the batch, whichever rows a micro-batch takes; micro-batches of one row run in
+    it too. A batch that does not divide into `number` is a ValueError that names both.
     """
 
     def in_turn(loss_of, *, has_aux):

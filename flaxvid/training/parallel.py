@@ -68,9 +68,10 @@ def sharded(mesh: jax.sharding.Mesh) -> NamedSharding:
 
 
 def shardings(tree: PyTree, mesh: jax.sharding.Mesh, how: How) -> PyTree:
-    """Where each leaf of a state lies: everywhere, or with fsdp cut along its longest axis.
+    """Where each leaf of a state lies: everywhere, or with fsdp cut along one of its axes.
 
-    A leaf that is small, or whose longest axes do not divide over the devices, stays whole.
+    A leaf that is small, or none of whose axes divides over the devices, stays whole; any other is
+    cut along the longest that does.
     """
 
     def place(leaf):
