@@ -17,7 +17,8 @@ def accuracy(
 ) -> Float[Array, ""]:
     """The share of rows of weight 1 whose largest logit is the label's, 0 to 1.
 
-    Where `labels` are shares of every class, the largest of them is the label.
+    Of equal logits the first is the answer. Where `labels` are shares of every class, the
+    largest of them is the label.
     """
     labels = jnp.argmax(labels, axis=-1) if labels.ndim == 2 else labels
     right = (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)

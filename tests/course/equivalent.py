@@ -130,11 +130,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "21: 1 -> 2": "at rate 1 nothing is kept, whatever it is divided by",
     },
     "training.metrics.accuracy": {
-        "10: -1 -> 1": TWO_AXES,
         "11: -1 -> 1": TWO_AXES,
-        "11: (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32) -> "
+        "12: -1 -> 1": TWO_AXES,
+        "12: (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32) -> "
         "jnp.argmax(logits, axis=-1) == labels": "times a weight, a truth value is 0.0 or 1.0",
-        "12: 1.0 -> 0.5": WEIGHTS,
+        "13: 1.0 -> 0.5": WEIGHTS,
     },
     "training.averaging.averaged": {
         "13: state.step.astype(jnp.float32) -> state.step": (
