@@ -4,7 +4,6 @@ the first is compared with each of the others video by video, to tell whether it
 With --folds the runs of a model are the folds of a cross-validation, and count as one.
 """
 
-import collections
 import dataclasses
 import functools
 import math
@@ -18,6 +17,7 @@ import tyro
 
 from flaxvid import commandline, errors, files, folders, ranges, stores
 from flaxvid.evaluation import (
+    advice,
     average_precision,
     folds,
     leaderboard,
@@ -30,6 +30,7 @@ from flaxvid.runs import earlier_versions
 
 SAME = ("manifest", "split", "views")  # what two reports must share to be compared
 SURE = 0.05  # how likely a verdict may be wrong
+LEAST_GROUPS = 6  # all of which may speak for one model with less than that by chance: 2 / 2**6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ class CompareOptions:
     """Run directories, each with the report.json that `flaxvid.evaluate` wrote."""
     folds: bool = False
     """The runs of a model were each tested on other videos, as by `prepare folder --test-groups`:
-    accuracy and interval over the videos of all."""
+    accuracy and interval over the videos of all, of one label each."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
     """Folder for leaderboard.md, leaderboard.csv and leaderboard.png; None: only print."""
 
@@ -91,6 +92,8 @@ def compare(chosen: CompareOptions) -> list[leaderboard.Line]:
     videos += f" of {wording.groups(first)}" if chosen.folds else ""
     title = f"{first['data']}, {first['split']} split, {videos}, {first['views']}"
     page = leaderboard.markdown(lines) + (f"\n{versus}" if versus else "")
+    if chosen.folds and first["groups"] < advice.FEW_GROUPS:
+        page += f"\n{_few(first)}"
     print(f"{title}\n\n{page}")
     if chosen.out is not None:
         names = ("leaderboard.csv", "leaderboard.md", "leaderboard.png")
@@ -108,13 +111,19 @@ def _table_of(reports, folder):
     return _table(folder, reports[folder])
 
 
+def _few(report):
+    """What an interval over a few groups is worth, and a test."""
+    shown = ", and no difference can be shown" if report["groups"] < LEAST_GROUPS else ""
+    return (
+        f"note: the intervals rest on {wording.groups(report)}, too few to be relied on{shown}: "
+        "more groups help, more videos of the same ones hardly\n"
+    )
+
+
 def _say_where_folds_differ(reports):
-    by_model = collections.defaultdict(list)
-    for report in reports.values():
-        by_model[report["model"]].append(report)
-    for model, found in by_model.items():
-        if names := folds.differing(found):
-            print(f"the folds of {model} differ in {errors.some(names)}")
+    for runs in folds.by_model(reports).values():
+        if names := folds.differing([reports[run] for run in runs]):
+            print(f"the folds of {reports[runs[0]]['model']} differ in {errors.some(names)}")
 
 
 def against_the_first(
@@ -262,9 +271,10 @@ def _refuse_unlike(reports, same=SAME):
         )
         for key, value in own.items():
             if value != its[key]:
+                folds_too = "; if each held out other videos, add --folds"
                 raise errors.UserError(
                     f"{folder}: its {key} is {value}, and that of {first} is {its[key]}: runs on "
-                    "different data or views can't be ranked"
+                    f"different data or views can't be ranked{folds_too * (key == 'manifest')}"
                 )
         if "manifest" not in same:
             continue

@@ -207,6 +207,14 @@ def test_folder_with_a_table_of_several_labels(run, videos, tmp_path):
     printed = run(*options, "--table", table)
     assert "3 classes" in printed
     assert printed.strip().endswith("--multi-label")
+    rooms = tmp_path / "rooms.csv"
+    rows = [f"{line},room_{n % 2}" for n, line in enumerate(lines) if n % 4 != 2]
+    rooms.write_text("path,label,group\n" + "\n".join(rows) + "\n")
+    by_room = ("folder", videos, "--multi-label", "--table", rooms, "--test-groups", "room_1")
+    # a|b is in room_0 alone, and b|c and a|b|c in room_1: each label is in both but c.
+    assert "class 'c' is in no other group" in run(*by_room, "--out", tmp_path / "rooms_out.csv")
+    rooms.write_text(rooms.read_text().replace("a|b,room_0", "a|c,room_0", 1))
+    assert "3 classes, 5 train, 10 test, 2 groups" in run(*by_room, "--out", tmp_path / "b.csv")
     opened = sources.open_data(out, multi_label=True)
     assert {n for row in opened.split("test").rows for n in opened.names(row)} == {"a", "b", "c"}
 

@@ -74,11 +74,16 @@ def regrouped(videos: manifest.Manifest, group_regex: str | None) -> manifest.Ma
     """The same videos with the groups that a regular expression finds in their paths, if any.
 
     Raises:
-        UserError: for an expression that does not fit (`by_regex`).
+        UserError: for an expression that does not fit (`by_regex`), or that finds an empty text.
     """
     if group_regex is None:
         return videos
     found = by_regex(group_regex, [row.path for row in videos.rows])
+    if "" in found:  # it would count as no group, and each such video as one of its own
+        raise errors.UserError(
+            f"--group-regex {group_regex}: finds an empty text in "
+            f"{videos.rows[found.index('')].path}, which is no group; let it match a letter or more"
+        )
     rows = [
         dataclasses.replace(row, group=group) for row, group in zip(videos.rows, found, strict=True)
     ]

@@ -108,7 +108,11 @@ def hold_out_rows(
 
 
 def hold_out_groups(
-    rows: Sequence[manifest.Row], chosen: Sequence[str], *, split: str = "test"
+    rows: Sequence[manifest.Row],
+    chosen: Sequence[str],
+    *,
+    split: str = "test",
+    multi_label: bool = False,
 ) -> tuple[manifest.Row, ...]:
     """Whole groups, by name, in a split of their own, and all other rows in training.
 
@@ -119,6 +123,7 @@ def hold_out_groups(
         rows: in any splits.
         chosen: the names of the groups.
         split: where these go.
+        multi_label: a row may have several labels (`manifest.names_of`), each to be trained on.
 
     Raises:
         ManifestError: for a group that is not there, or a class that only these groups have.
@@ -133,12 +138,12 @@ def hold_out_groups(
         dataclasses.replace(row, split=split if group in chosen else "train")
         for row, group in zip(rows, named, strict=True)
     )
-    trained = {row.label for row in result if row.split == "train"}
-    for row in result:
-        if row.label not in trained:
+    trained = {n for row in result if row.split == "train" for n in _names(row.label, multi_label)}
+    for label in dict.fromkeys(n for row in result for n in _names(row.label, multi_label)):
+        if label not in trained:
             raise manifest.ManifestError(
-                f"class {row.label!r} is in no other group than {', '.join(chosen)}: hold out "
-                "fewer groups, or remove the class"
+                f"class {label!r} is in no other group than {', '.join(chosen)}: hold out fewer "
+                "groups, or remove the class"
             )
     return result
 

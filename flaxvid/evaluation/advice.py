@@ -17,16 +17,19 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
         learnt: accuracy in training at the end, 0 to 1; None: not known.
     """
     score, chance = wording.score(report), _chance_of(report)
-    low = score if report["interval"] is None else report["interval"][0]
+    few = report["groups"] < FEW_GROUPS  # whose interval says little, not even that
+    low = score if few or report["interval"] is None else report["interval"][0]
     found = [_chance(report, chance)] if low <= chance else _orders(report)
     by_heart = learnt is not None and learnt >= overfitting.BY_HEART
     if by_heart and score <= learnt - overfitting.GAP:
         found.append(_overfitting(report, learnt))
-    if report["groups"] < FEW_GROUPS:
+    if few:
+        in_turn = (
+            ", or one after the other (`prepare folder --test-groups`, then `compare --folds`)"
+        )
         found.append(
             f"the interval rests on {wording.groups(report)}, too few to be relied on: hold out "
-            "more of them, or one after the other (`prepare folder --test-groups`, then `compare "
-            "--folds`)"
+            f"more of them{in_turn if 'map' not in report else ''}"
         )
     return found
 

@@ -1,6 +1,7 @@
 """Runs that each were tested on other videos, as one: the folds of a cross-validation."""
 
 import collections
+import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
@@ -11,6 +12,9 @@ from flaxvid.evaluation import predictions, scores
 
 Run = TypeVar("Run", bound=Hashable)
 OF_DATA = ("manifest", "content")  # of the videos trained on, which differ in any case
+# What goes by the number of training videos, unless it is given.
+BY_SIZE = ("recipe.steps", "recipe.epochs", "recipe.least_steps", "recipe.batch_size")
+BY_SIZE += ("embedding.views",)
 
 
 def pooled(
@@ -18,47 +22,87 @@ def pooled(
 ) -> tuple[dict[Run, dict[str, Any]], dict[Run, predictions.Read]]:
     """One report and one table for the folds of each model and seed, under the first fold's run.
 
-    Accuracy and its interval are over all videos and groups that any fold was tested on; accuracies
-    with frames in another order are means, weighted by the videos of a fold.
+    Runs are of one model if they have the same settings, but for what says which videos they are
+    of, and for what goes by the number of these. Accuracy and its interval are over all videos and
+    groups that any fold was tested on; accuracies with frames in another order are means, weighted
+    by the videos of a fold.
 
     Args:
         reports: of every run, as `report.summarise` makes them.
         table_of: gives the predictions that belong to a report; None if there are none.
 
     Raises:
-        UserError: for folds that share a video, models that were tested on different ones, or
-            videos with several labels, whose mAP is of one model and not of many.
+        UserError: for folds that share a video or have other classes, a run that was evaluated on
+            other data than its own, models that were tested on different videos, or videos with
+            several labels, whose mAP is of one model and not of many.
     """
-    by_model = collections.defaultdict(list)
-    for run, report in reports.items():
-        by_model[report["model"], report["seed"]].append(run)
     joined, tables = {}, {}
-    for runs in by_model.values():
+    for runs in by_model(reports).values():
         first = runs[0]
+        _refuse_unfit({run: reports[run] for run in runs})
         tables[first] = _table({run: table_of(run) for run in runs})
         joined[first] = _report([reports[run] for run in runs], tables[first])
     first, *others = tables
     for run in others:
         if tables[run].videos != tables[first].videos:
             raise errors.UserError(
-                f"{run}: it and the other folds of {joined[run]['model']} were not tested on the "
-                f"same videos as {first} and those of {joined[first]['model']}: name all folds of "
-                "each"
+                f"{run}: it and the other folds of {_named(joined[run])} were not tested on the "
+                f"same videos as {first} and those of {_named(joined[first])}: name all folds of "
+                "each, and let all read the same videos"
             )
     return joined, tables
 
 
+def by_model(reports: Mapping[Run, dict[str, Any]]) -> dict[Hashable, list[Run]]:
+    """The runs of each model and seed, by what they have in common."""
+    found = collections.defaultdict(list)
+    for run, report in reports.items():
+        own = {name: value for name, value in _settings(report).items() if name not in BY_SIZE}
+        found[report["model"], report["seed"], json.dumps(own, sort_keys=True)].append(run)
+    return found
+
+
 def differing(reports: list[dict[str, Any]]) -> list[str]:
-    """The settings in which runs differ, those that say which videos they are of left aside."""
-    settings = [_without_data(report["made_of"]) for report in reports]
-    names = dict.fromkeys(name for one in settings for name in one)
+    """The settings in which the folds of one model differ; of those that go by their size."""
+    settings = [_settings(report) for report in reports]
     return [
-        name for name in names if any(one.get(name) != settings[0].get(name) for one in settings)
+        name
+        for name in dict.fromkeys(name for one in settings for name in one)
+        if any(one.get(name) != settings[0].get(name) for one in settings)
     ]
 
 
-def _without_data(made_of):
+def _settings(report):
+    """Without those that say which videos a run is of."""
+    made_of = report["made_of"]
     return {name: value for name, value in made_of.items() if name.split(".")[-1] not in OF_DATA}
+
+
+def _named(report):
+    return f"{report['model']} with seed {report['seed']}"
+
+
+def _refuse_unfit(reports):
+    """A fold counts with what its own run held out, once; and all are of one data set."""
+    classes, contents = {}, {}
+    for run, report in reports.items():
+        if not report.get("own_data", True):
+            raise errors.UserError(
+                f"{run}: was evaluated on --data {report['data']}, of which it may have learnt "
+                "some, and a fold counts with its own test videos; evaluate it without --data"
+            )
+        names = tuple(entry["label"] for entry in report.get("classes", ()))
+        first = next(iter(classes), names)
+        if names != first:
+            raise errors.UserError(
+                f"{run}: has other classes than {classes[first]}, and folds are of one data set"
+            )
+        classes[names] = run
+        content = report.get("content")
+        if content is not None and contents.setdefault(content, run) != run:
+            raise errors.UserError(
+                f"{run}: was tested on the same videos as {contents[content]}, under other names"
+            )
 
 
 def _table(found):
@@ -72,8 +116,8 @@ def _table(found):
             )
         if table.targets is not None:
             raise errors.UserError(
-                f"{run}: its videos have several labels, and an mAP is of one model: compare the "
-                "runs of each fold by themselves, without --folds"
+                f"{run}: its videos have several labels, and an mAP is of one model: take the mean "
+                "of the folds' by hand"
             )
         for row in zip(table.videos, table.groups, table.right.tolist(), strict=True):
             if row[0] in owner:
@@ -90,7 +134,7 @@ def _table(found):
 
 def _report(folds, table):
     """As that of one run, tested on all videos."""
-    first, weights = folds[0], [report["videos"] for report in folds]
+    first, weights, unlike = folds[0], [report["videos"] for report in folds], differing(folds)
 
     def mean(values):
         return None if None in values else float(np.average(values, weights=weights))
@@ -98,7 +142,7 @@ def _report(folds, table):
     orders = [report["orders"] for report in folds]
     seconds = [report["training_seconds"] for report in folds]
     return first | {
-        "made_of": _without_data(first["made_of"]),
+        "made_of": {name: v for name, v in _settings(first).items() if name not in unlike},
         "data": f"{len(folds)} fold{'s' if len(folds) > 1 else ''}",
         "videos": len(table.right),
         "groups": len(set(table.groups)),

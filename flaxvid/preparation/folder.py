@@ -89,7 +89,8 @@ def _split(videos, options, drawn):
     """The videos in their splits: those given, those asked for, or drawn as for any folder."""
     seed = options.seed
     if options.test_groups:
-        rows = splits.hold_out_groups(videos.rows, options.test_groups)
+        several = videos.multi_label
+        rows = splits.hold_out_groups(videos.rows, options.test_groups, multi_label=several)
         videos = dataclasses.replace(videos, rows=rows)
     elif drawn:
         share = options.test or sources.HELD_OUT

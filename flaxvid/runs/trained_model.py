@@ -35,19 +35,28 @@ class Trained:
     """The same model for those who look inside: for use, not for learning."""
 
 
-def open_best(folder: Path | str, mesh: jax.sharding.Mesh | None = None) -> Trained:
+def open_best(
+    folder: Path | str,
+    mesh: jax.sharding.Mesh | None = None,
+    *,
+    in_float32: bool = False,
+) -> Trained:
     """The best checkpoint of the run in `folder`, compiled on first use; or a model handed on.
 
     Args:
         folder: of the run; or of a model that `export --format flaxvid` wrote, or where
             `hf:owner/name[@revision]` has it.
         mesh: the devices that its batches will be on; None: the first one.
+        in_float32: compute in that, whatever the run does; its weights are float32 always.
 
     Raises:
         UserError: if the run has no checkpoint yet, or the model's files can't be used.
     """
     folder = model_folder.locate(folder)
     settings = config.load(folder)
+    if in_float32 and hasattr(settings.model, "dtype"):
+        model = dataclasses.replace(settings.model, dtype="float32")
+        settings = dataclasses.replace(settings, model=model)
     module = zoo.find(settings.arch, settings.size).module
     abstract = nnx.eval_shape(lambda: module(settings.model, rngs=nnx.Rngs(0)))
     parts = states.split(abstract)

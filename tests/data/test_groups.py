@@ -101,6 +101,13 @@ def test_refusals_say_what_to_write():
         groups.by_regex("(", ["a.mp4"])
 
 
+def test_an_empty_group_is_none(tmp_path):
+    """Each video would be one of its own, and a recording on both sides."""
+    folder_of(tmp_path, [f"run/x{n}.avi" for n in range(4)])
+    with pytest.raises(errors.UserError, match=r"--group-regex y\*: finds an empty text in run/x0"):
+        sources.from_folders(tmp_path, group_regex="y*")
+
+
 def folder_of(tmp_path, names):
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ def test_a_sound_run_gets_no_advice():
         ({"orders": {"shuffled": 0.79}, "sees": "embeddings by lite0"}, None, "--arch tcn"),
         ({"orders": {"shuffled": 0.8, "single": 0.79}}, None, "one frame is as good as all"),
         ({"groups": 5}, None, "rests on 5 groups"),
+        ({"groups": 1, "top1": 1.0, "interval": (0.02, 1.0)}, None, "rests on 1 group, too few"),
         ({"top1": 0.6, "orders": {}}, 1.0, "100.0% in training and 60.0% here"),
         ({"top1": 0.6, "orders": {}, "sees": "embeddings by lite0"}, 0.99, "more --views"),
         ({"interval": (0.05, 0.9)}, None, "and try --arch linear"),

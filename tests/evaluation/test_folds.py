@@ -55,6 +55,23 @@ def test_each_model_and_seed_has_folds_of_its_own():
     np.testing.assert_array_equal(found["one"].right, found["other two"].right)
 
 
+def test_two_variants_of_a_model_have_folds_of_their_own():
+    """Of one seed too; what goes by the number of training videos makes no variant."""
+    made_of = {"recipe.steps": 200, "recipe.batch_size": 12}
+    one, two = (
+        {run: report(run, RIGHT[run], made_of=made_of | more) for run in RIGHT}
+        for more in ({}, {"embedding.stage": 5})
+    )
+    one["two"]["made_of"] = made_of | {"recipe.batch_size": 24}
+    reports = one | {f"other {run}": report for run, report in two.items()}
+    joined, _ = folds.pooled(reports, (TABLES | {f"other {r}": TABLES[r] for r in RIGHT}).get)
+    assert [found["videos"] for found in joined.values()] == [6, 6]
+    assert joined["one"]["made_of"] == {"recipe.steps": 200}
+    # In whatever order they are named.
+    turned, _ = folds.pooled(dict(reversed(one.items())), TABLES.get)
+    assert turned["two"]["made_of"] == joined["one"]["made_of"]
+
+
 @pytest.mark.parametrize(
     ("more", "tables", "message"),
     [
@@ -63,7 +80,22 @@ def test_each_model_and_seed_has_folds_of_its_own():
         (
             {"third": report("one", RIGHT["one"], seed=1)},
             {"third": TABLES["one"]},
-            "third: it and the other folds of bert tiny were not tested on the same videos as one",
+            "third: it and the other folds of bert tiny with seed 1 were not tested on the same",
+        ),
+        (
+            {"two": report("two", RIGHT["two"], own_data=False)},
+            {},
+            "two: was evaluated on --data two.csv, of which it may have learnt some",
+        ),
+        (
+            {"two": report("two", RIGHT["two"], classes=[{"label": "bow"}])},
+            {},
+            "two: has other classes than one",
+        ),
+        (
+            {run: report(run, right, content="x") for run, right in RIGHT.items()},
+            {},
+            "two: was tested on the same videos as one, under other names",
         ),
     ],
 )
