@@ -151,6 +151,19 @@ def test_groups_of_other_data(folder, small_motion, tmp_path):
         report_of(moved, tmp_path / "report", data=other)
 
 
+def test_videos_that_it_has_learnt_are_told(folder, small_motion, tmp_path, capsys):
+    """Of other data some may be of training, and what is measured on them is no test."""
+    learnt = [row for row in small_motion.rows if row.split == "train"][:3]
+    rows = [row for row in small_motion.rows if row.split == "test"]
+    videos = tmp_path / "videos.csv"
+    for more, said in (([], False), (learnt, True)):
+        mixed = [*rows[:7], *(dataclasses.replace(row, split="test") for row in more)]
+        manifest_file.write(dataclasses.replace(small_motion, rows=tuple(mixed)), videos)
+        report_of(folder, tmp_path / str(len(mixed)), data=str(videos), orders=False)
+        told = f"was trained on 3 of these {len(mixed)} videos" in capsys.readouterr().out
+        assert told == said
+
+
 def test_videos_that_cannot_be_read_count_in_no_number(folder, small_motion, tmp_path, capsys):
     """18 of 20 are judged; the others are named in report.md with the reason, and counted apart."""
     rows = [row for row in small_motion.rows if row.split == "test"]

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from flaxvid import errors
+from flaxvid import errors, stores
 from flaxvid.data import batches, content_hash, embeddings, groups, manifest
 from flaxvid.runs import config, datasets, embed, parsing
 
@@ -55,6 +55,8 @@ def open_rows(
         ) from None
     if settings.embedding is None:
         _refuse_changed(settings, videos.split(split), videos, data, split, model)
+    if data is not None and run is not None:
+        _say_what_was_learnt(saved, settings, videos.split(split), model)
     unknown = sorted(set(videos.labels) - set(settings.labels))
     if unknown:
         raise errors.UserError(
@@ -73,6 +75,23 @@ def open_rows(
             f"--split {split}: {asked.data} has {', '.join(loaders)} and no {split}"
         )
     return loaders[split]
+
+
+def _say_what_was_learnt(saved, settings, judged, model):
+    """Videos of other data may be some that the model was trained on; where those are, it shows."""
+    if not datasets.is_there(saved.data.data):
+        return
+    try:
+        own = datasets.open_data(saved.data, settings.run.seed).split("train")
+    except errors.UserError:  # moved or changed since: then nothing is known
+        return
+    learnt = {stores.absolute(own.path(row)) for row in own.rows}  # whichever part of it
+    both = sum(stores.absolute(judged.path(row)) in learnt for row in judged.rows)
+    if both:
+        print(
+            f"warning: {model} was trained on {both} of these {len(judged.rows)} videos: what is "
+            "measured on them says nothing of others"
+        )
 
 
 def _refuse_changed(settings, rows, videos, data, split, model):
