@@ -58,3 +58,12 @@ def test_of_a_model_at_chance_nothing_is_said_about_order():
 def test_a_gap_is_said_of_what_is_known_by_heart_only(learnt):
     """Training that is still wrong at times is no overfitting."""
     assert advice.lines(report(top1=0.7, orders={}), learnt) == []
+
+
+def test_folds_are_advised_where_they_can_be_pooled():
+    """An mAP is of one model: of several labels it can't be."""
+    (line,) = advice.lines(report(groups=5))
+    assert "compare --folds" in line
+    (line,) = advice.lines(report(groups=5, map=0.8, chance=0.2))
+    assert "rests on 5 groups" in line
+    assert "--folds" not in line

@@ -157,3 +157,23 @@ def test_parameters_to_the_digit():
         lambda: zoo.create("conv_lstm", size="base", num_classes=101, rngs=nnx.Rngs(0))
     )
     assert cost.count_parameters(nnx.state(model, nnx.Param)) == 11_176_512 + 14_800_997
+
+
+class RoughEncoder(nnx.Module):
+    """Computes in half precision."""
+
+    def __call__(self, images):
+        return images.mean(axis=(1, 2)).astype(jnp.bfloat16)
+
+
+class FirstFrame(nnx.Module):
+    """Gives the features of the first frame for logits."""
+
+    def __call__(self, features, mask, rngs):
+        return features[:, 0]
+
+
+def test_features_are_float32_for_the_sequence_model():
+    """Whatever the encoder computes in: what is added up over time would lose its last digits."""
+    model = end_to_end.EndToEnd(RoughEncoder(), FirstFrame())
+    assert model(jnp.zeros((1, 3, 4, 4, 3))).dtype == jnp.float32
