@@ -116,6 +116,12 @@ def share_what_is_compiled(cache):
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
+def pytest_sessionfinish():
+    """What is left is the process's end, before which pytest looks for garbage five times."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def small_motion(tmp_path_factory):
     """A small motion set on disk: 40 training, 10 validation and 20 test videos."""

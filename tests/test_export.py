@@ -101,6 +101,9 @@ def test_onnx_runtime_runs_the_file_as_the_readme_says(run, tmp_path, monkeypatc
 
 
 # ------------------------------------------------------------------ a model to hand on
+one_architecture = pytest.mark.long(except_for=["timesformer"])
+
+
 @pytest.fixture(scope="module")
 def handed_on(run, tmp_path_factory):
     """A run, its report, and the folder that is made of both."""
@@ -109,6 +112,7 @@ def handed_on(run, tmp_path_factory):
     return run, judged, export.export(export.parse(words))
 
 
+@one_architecture
 def test_a_model_handed_on_says_what_the_run_says(handed_on, small_motion):
     """The same logits to the bit, classes, preprocessing and step; three files, and no pickle."""
     run, _, folder = handed_on
@@ -128,6 +132,7 @@ def test_a_model_handed_on_says_what_the_run_says(handed_on, small_motion):
     np.testing.assert_array_equal(model.logits(batch), trained.logits(batch))
 
 
+@one_architecture
 def test_evaluate_and_predict_take_a_model_handed_on(handed_on, small_motion, tmp_path, capsys):
     """The run's numbers, on the same data by name; a video's classes."""
     _, judged, folder = handed_on
@@ -144,6 +149,7 @@ def test_evaluate_and_predict_take_a_model_handed_on(handed_on, small_motion, tm
     )
 
 
+@one_architecture
 def test_model_card_has_the_numbers_of_the_report(handed_on, small_motion):
     """Top-1 with its interval, the confusion, the splits; and no place of this machine."""
     _, judged, folder = handed_on
@@ -160,6 +166,7 @@ def test_model_card_has_the_numbers_of_the_report(handed_on, small_motion):
     assert str(folder.parent.parent) not in card + config
 
 
+@one_architecture
 def test_a_model_from_the_hub_is_the_folder(handed_on, monkeypatch, tmp_path):
     """`hf:owner/name` opens for load and evaluate; where its report goes has to be said."""
     _, _, folder = handed_on
@@ -176,6 +183,7 @@ def test_a_model_from_the_hub_is_the_folder(handed_on, monkeypatch, tmp_path):
         evaluate.evaluate(evaluate.parse(["hf:ann/clips"]))
 
 
+@one_architecture
 def test_an_export_does_not_write_over_a_folder(handed_on, tmp_path):
     """Neither over an earlier one, whose card may be edited, nor over a run; nor twice named."""
     run, _, folder = handed_on

@@ -83,7 +83,7 @@ def test_a_loop_that_no_timer_reaches_is_killed(tmp_path, monkeypatch, capsys):
         "sum(itertools.repeat(0))  # which looks at no signal\n"
     )
     monkeypatch.setattr(commands, "GRACE", 1)
-    assert commands.check(path, None, 0.5) == 1
+    assert commands.check(path, None, 0.2) == 1
     assert "✗ pad_clip: the check took too long and was stopped" in capsys.readouterr().out
 
 

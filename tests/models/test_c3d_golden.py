@@ -39,11 +39,17 @@ def layer(name, conv, video):
 
 
 @pytest.fixture(scope="module")
-def original():
+def drawn():
+    """All weights of the module: 78 million random numbers take a second or two."""
+    return arrays()
+
+
+@pytest.fixture(scope="module")
+def original(drawn):
     """The whole model with PyTorch's weights, the clips, and the logits that it has for them."""
     model = nnx.eval_shape(lambda: c3d.C3D(CONFIG, rngs=nnx.Rngs(0)))
     graphdef, params = nnx.split(model)
-    params, _ = weights.load(arrays(), nnx.to_pure_dict(params))
+    params, _ = weights.load(drawn, nnx.to_pure_dict(params))
     video = jnp.asarray(regenerate.inputs("video", (2, 16, 112, 112, 3)) * 64)
     call = jax.jit(lambda params: nnx.merge(graphdef, params)(video))
     return call, params, GOLDEN["logits"]
@@ -55,10 +61,10 @@ def test_logits_are_those_of_pytorch(original):
     np.testing.assert_allclose(call(params), logits, rtol=0, atol=1e-4)
 
 
-def test_fc6_that_was_not_permuted_is_seen(original):
+def test_fc6_that_was_not_permuted_is_seen(original, drawn):
     """Only transposed, fc6 has the right shape, and logits that are off by more than 1."""
     call, params, logits = original
-    as_it_lies = jnp.asarray(regenerate.weight("fc6.weight", tuple(SHAPES["fc6.weight"])).T)
+    as_it_lies = jnp.asarray(drawn["fc6.weight"].T)
     wrong = params | {"fc6": params["fc6"] | {"kernel": as_it_lies}}
     assert np.abs(call(wrong) - logits).max() > 1
 
@@ -107,10 +113,9 @@ def test_pools_are_those_of_pytorch(name, stage, shape, last_padding):
     np.testing.assert_array_equal(pooled, expected(name))
 
 
-def test_fc6_is_that_of_pytorch():
+def test_fc6_is_that_of_pytorch(drawn):
     """The first layer after the pools, fed places before channels, agrees within 1e-5."""
-    own = arrays("fc6")
     features = inputs("fc6", 2, 512, 1, 4, 4).reshape(2, -1)
-    kernel = weights.fc6_kernel(own["fc6.weight"], channels=512)
-    outputs = (features @ kernel)[:, :50] + own["fc6.bias"][None, :50]
+    kernel = weights.fc6_kernel(drawn["fc6.weight"], channels=512)
+    outputs = (features @ kernel)[:, :50] + drawn["fc6.bias"][None, :50]
     np.testing.assert_allclose(outputs, GOLDEN["fc6"], rtol=0, atol=1e-5)

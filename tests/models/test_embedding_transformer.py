@@ -483,6 +483,7 @@ def test_logits_are_those_of_pytorch(case):
     np.testing.assert_allclose(logits, GOLDEN[f"{case}/logits"], atol=1e-5)
 
 
+@pytest.mark.long(except_for=["12"])
 @pytest.mark.parametrize("dim", [12, 48])
 def test_gradients_compiled_are_gradients(dim):
     """Of widths by which a mean is no exact division, too: the largest frame is found again."""
