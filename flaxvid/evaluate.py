@@ -36,6 +36,7 @@ from flaxvid.runs import (
     judged_data,
     metrics_log,
     model_folder,
+    selection,
     trained_model,
 )
 from flaxvid.training import parallel
@@ -162,6 +163,7 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         # What a run has learnt from beside is known of that alone, and it has not changed.
         "own_data": chosen.data is None,
         "split": chosen.split,
+        "from_these": _from_these(settings, loader, chosen),
         "manifest": loader.manifest.fingerprint(),
         "content": judged_data.content_of(loader.manifest),
         "views": f"{chosen.windows} x {chosen.crops} views of each",
@@ -229,6 +231,15 @@ def _located(chosen):
     if place != chosen.run and chosen.out is None:
         raise errors.UserError(f"{chosen.run}: say where the report goes, by --out FOLDER")
     return dataclasses.replace(chosen, run=place)
+
+
+def _from_these(settings, loader, chosen):
+    """What of the model was learnt or chosen from the videos that it is judged on."""
+    if chosen.data is not None:  # of other data, `judged_data` says it
+        return []
+    over_embeddings = isinstance(loader, embeddings.EmbeddingRows)
+    splits = loader.stored.manifest.splits() if over_embeddings else settings.content
+    return selection.from_split(settings, chosen.split, splits) if splits else []
 
 
 def _skipped(loader, judged):

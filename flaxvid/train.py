@@ -34,6 +34,7 @@ from flaxvid.runs import (
     pretrained_encoder,
     resolve,
     resuming,
+    selection,
     summary,
     thresholds,
     tracked_pictures,
@@ -114,8 +115,7 @@ def _train(chosen, began, at_end):
     batch_size, threads = settings.recipe.batch_size, settings.data.threads
     skipped = batches.Skipped()
     loaders = datasets.loaders(settings, videos, stored, skipped)
-    # Without validation videos the best checkpoint is chosen on the test split, and that is said.
-    watched = "validation" if "validation" in loaders else "test"
+    watched = selection.watched(loaders)
     if not {"train", watched} <= set(loaders):
         raise errors.UserError(
             f"--data {settings.data.data}: has {', '.join(videos.splits())} videos, but training "

@@ -52,6 +52,7 @@ def test_numbers_are_those_of_the_run(folder, report):
     last = metrics_log.read(folder / "metrics.jsonl")[-1]
     assert report["videos"] == 20
     assert report["top1"] == pytest.approx(last["test_accuracy"])
+    assert report["from_these"] == []
     assert report["top5"] == pytest.approx(last["test_top5"])
     assert report["loss"] == pytest.approx(last["test_loss"], abs=1e-5)
 
@@ -99,10 +100,12 @@ def test_devices_change_no_number(folder, report, devices, tmp_path):
 @blank
 def test_views_are_averaged(folder, tmp_path):
     """Ten windows of three crops: each video counts once."""
-    found = report_of(folder, tmp_path, windows=2, crops=3, orders=False)
-    assert found["videos"] == 20
+    found = report_of(folder, tmp_path, windows=2, crops=3, orders=False, split="validation")
+    assert found["videos"] == 10
     assert found["views"] == "2 x 3 views of each"
     assert found["orders"] == {}
+    # The best checkpoint is the one that was best on these.
+    assert "checkpoint is chosen on these very videos" in (tmp_path / "report.md").read_text()
 
 
 def test_pages_and_pictures_are_written(folder, tmp_path):

@@ -19,7 +19,8 @@ def lines(report: dict[str, Any], learnt: float | None = None) -> list[str]:
     score, chance = wording.score(report), _chance_of(report)
     few = report["groups"] < FEW_GROUPS  # whose interval says little, not even that
     low = score if few or report["interval"] is None else report["interval"][0]
-    found = [_chance(report, chance)] if low <= chance else _orders(report)
+    found = from_these(report)
+    found += [_chance(report, chance)] if low <= chance else _orders(report)
     by_heart = learnt is not None and learnt >= overfitting.BY_HEART
     if by_heart and score <= learnt - overfitting.GAP:
         found.append(_overfitting(report, learnt))
@@ -42,6 +43,23 @@ def _chance_of(report):
     return max(videos) / sum(videos)
 
 
+def from_these(report: dict[str, Any]) -> list[str]:
+    """That the model is measured on what it was learnt or chosen from, if it is."""
+    if not report.get("from_these"):
+        return []
+    how = "learnt from" if report["split"] == "train" else "chosen on"
+    remedy = "judge on others, by --split test"
+    if report["split"] == "test":
+        remedy = (
+            "train with validation videos (`prepare folder --validation 0.2`), or judge on others, "
+            "by --data"
+        )
+    return [
+        f"{' and '.join(report['from_these'])} {how} these very videos, so that what is measured "
+        f"here is too high: {remedy}"
+    ]
+
+
 def _chance(report, chance):
     said = f"to name the most frequent class always is right {chance:.1%} of the time"
     if "chance" in report:
@@ -61,10 +79,16 @@ def _orders(report):
     score = wording.score(report)
     left = {order: score - kept <= CLOSE for order, kept in report["orders"].items()}
     if left.get("single"):
+        held_out = report["groups"] < report["videos"]
+        told = "" if held_out else ", perhaps by the place or person"
+        held = "Hold out whole places and people (--group-regex); if the accuracy stays"
+        if held_out:
+            held = (
+                "If a group is not all of a place or person, make it so (--group-regex); if it is"
+            )
         return [
-            "one frame is as good as all: the classes are told by how things look, perhaps by the "
-            "place or person. Hold out whole places and people (--group-regex); if the accuracy "
-            "stays, an image classifier would do"
+            f"one frame is as good as all: the classes are told by how things look{told}. {held}, "
+            "an image classifier would do"
         ]
     if left.get("shuffled"):
         remedy = "an architecture that sees motion (--arch tcn, --encoder-stage middle)"

@@ -6,7 +6,7 @@ What is not known is given as unknown: a card without an evaluation says so.
 import re
 
 from flaxvid import errors
-from flaxvid.evaluation import wording
+from flaxvid.evaluation import advice, wording
 from flaxvid.runs import config, model_facts, sampling
 from flaxvid.training import optimizer
 
@@ -138,6 +138,7 @@ def _evaluation(known):
         f"- {wording.measure(report)} **{wording.score(report):.1%}**, {wording.within(report)} "
         "(groups drawn)",
         f"- {wording.beside(report)}",
+        *(f"- {line}" for line in advice.from_these(report)),
         *([f"- {len(report['skipped'])} files could not be read"] if report["skipped"] else []),
         "",
         *_orders(report),

@@ -11,7 +11,7 @@ from flaxvid import errors, stores
 from flaxvid.data import balance, embeddings, flip, groups, manifest
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
-from flaxvid.runs import config, datasets, sampling
+from flaxvid.runs import config, datasets, sampling, selection
 
 LINES = ("data", "groups", "frames", "pixels", "steps", "rate", "run")
 MANY = 0.1  # of the frames: padding that is worth a word of advice
@@ -211,14 +211,6 @@ def _how(machine):
 
 
 # ---------------------------------------------------------------- what is not as it seems
-def _chosen_by_judging(settings):
-    """What of a model is chosen by how well it does on other videos than those for training."""
-    recipe, solved = settings.recipe, settings.arch == "linear"  # in one step: no checkpoints
-    found = ["the best checkpoint is"] * (recipe.keep == "best" and not solved)
-    found += ["the end of the run is"] * (recipe.keep == "last" and recipe.patience is not None)
-    return found + ["the thresholds of the classes are"] * settings.data.multi_label
-
-
 def _warnings(settings, videos):
     found = flip.naming_a_side(videos.labels)
     if settings.embedding is None and settings.preprocessing.flip and found:
@@ -227,7 +219,7 @@ def _warnings(settings, videos):
             f"{'name' if len(found) > 1 else 'names'} a side: a mirrored clip shows another class. "
             "Give --no-flip"
         )
-    if "validation" not in videos.splits() and (chosen := _chosen_by_judging(settings)):
+    if "validation" not in videos.splits() and (chosen := selection.by_judging(settings)):
         keep_last = (
             "" if settings.recipe.keep == "last" or videos.multi_label else ", or --keep last"
         )
