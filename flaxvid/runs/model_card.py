@@ -7,7 +7,7 @@ import re
 
 from flaxvid import errors
 from flaxvid.evaluation import advice, wording
-from flaxvid.runs import config, model_facts, sampling
+from flaxvid.runs import config, model_facts, sampling, selection
 from flaxvid.training import optimizer
 
 MOST_CLASSES = 20  # in a table of confusions; of more, the most frequent confusions are listed
@@ -43,7 +43,7 @@ def text(settings: config.Settings, known: model_facts.Known) -> str:
         *_data(settings, known, data),
         *_training(settings, known),
         *_evaluation(known),
-        *_use(settings),
+        *_use(settings, known),
         *_licence(known),
     ]
     return "\n".join(lines) + "\n"
@@ -193,11 +193,11 @@ def _confusion(report):
 
 
 # ------------------------------------------------------------------ what it is for
-def _use(settings):
+def _use(settings, known):
     return [
         "## Intended use and limits",
         "",
-        f"For videos like those it was trained on. {_answers(settings)}; it was not evaluated on "
+        f"For videos like those it was trained on. {_answers(settings, known)}; it was not evaluated on "
         "cameras, places or people other than those in its data.",
         "",
         "Before publishing, its author adds here: whom the videos show and whether they "
@@ -206,11 +206,14 @@ def _use(settings):
     ]
 
 
-def _answers(settings):
+def _answers(settings, known):
     if settings.data.multi_label:
+        on = "videos of another split"
+        if known.splits is not None:
+            on = f"the {selection.watched(known.splits)} videos"
         return (
-            "It gives the classes above their thresholds, which were chosen on the validation "
-            "videos and are in `config.json`"
+            f"It gives the classes above their thresholds, which were chosen on {on} and are in "
+            "`config.json`"
         )
     return (
         f"It always answers with one of its {len(settings.labels)} classes, even when a video "

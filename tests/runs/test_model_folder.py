@@ -134,6 +134,18 @@ def test_a_card_without_an_evaluation_says_so(trained):
     assert "license:" not in card
 
 
+def test_a_card_says_on_which_videos_thresholds_were_chosen(trained):
+    """The test videos, where there are no others."""
+    settings = dataclasses.replace(trained.settings, data=options.Data(multi_label=True))
+    for splits, said in (
+        ({"train": (8, 8), "test": (4, 4)}, "the test videos"),
+        ({"train": (8, 8), "validation": (2, 2), "test": (4, 4)}, "the validation videos"),
+        (None, "videos of another split"),
+    ):
+        card = model_card.text(settings, known(splits=splits))
+        assert f"thresholds, which were chosen on {said} and" in card
+
+
 def test_a_report_of_something_else_is_left_out(trained, tmp_path):
     """Another checkpoint, other data or another split: not this model's numbers."""
     right = {"step": 7, "own_data": True, "split": "test"}
