@@ -197,8 +197,8 @@ def _use(settings, known):
     return [
         "## Intended use and limits",
         "",
-        f"For videos like those it was trained on. {_answers(settings, known)}; it was not evaluated on "
-        "cameras, places or people other than those in its data.",
+        f"For videos like those it was trained on. {_answers(settings, known)}; it was not "
+        "evaluated on cameras, places or people other than those in its data.",
         "",
         "Before publishing, its author adds here: whom the videos show and whether they "
         "consented, what the model must not be used for, and whom to ask.",
