@@ -352,7 +352,7 @@ def test_logits_equal_a_walk_through_the_parts(center):
 @whole
 @pytest.mark.parametrize("where", ["input_dropout", "attention_dropout", "dropout"])
 def test_every_dropout_needs_rngs(where):
-    """With rngs each of the three moves the logits; without, none does.
+    """With rngs, each dropout moves the logits: of inputs, attention, blocks; without, none does.
 
     Here at 1, where all is dropped whatever the key: nothing is left to chance.
     """

@@ -151,7 +151,7 @@ def test_cross_entropy_of_large_logits(size):
 @pytest.mark.exercise("training.step.cross_entropy")
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_cross_entropy_of_shares(smoothing):
-    """Labels may be the share of every class, as mixup makes them: 0.7 of one, 0.3 of another."""
+    """Labels may be the share of every class, 0.7 of one and 0.3 of another; smoothed as others."""
     shares = np.array([[0.7, 0.3, 0], [0, 1, 0], [0.2, 0.3, 0.5], [0, 0.4, 0.6]], np.float32)
     odds = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
     target = (1 - smoothing) * shares + smoothing / 3
@@ -257,7 +257,7 @@ class MeanOfFrames(nnx.Module):
 
 @pytest.mark.exercise("training.step.make_train_step")
 def test_step_passes_the_mask_on_and_measures():
-    """Loss and accuracy of the real frames, with the loss that is given, by hand.
+    """Loss and accuracy by hand, of the frames that the mask keeps and with the loss that is given.
 
     The rate is such that the new weights would be wrong at every row.
     """
