@@ -43,6 +43,15 @@ def test_dot_product_shape():
 
 
 @dot_product
+def test_dot_product_compiles():
+    """The same numbers inside a compiled step, where a mask has no values to ask for."""
+    query, key = normal(2, 5, 2, 4), normal(2, 3, 2, 4, seed=1)
+    expected = attend_in_loops(query, key, key, PADDED)
+    out = jax.jit(attention.scaled_dot_product)(query, key, key, PADDED)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+@dot_product
 def test_dot_product_by_hand():
     """With scores log 3 and 0 the values weigh 3/4 and 1/4."""
     query = jnp.full((1, 1, 1, 4), 1.0)
@@ -405,6 +414,28 @@ def test_over_time_without_a_mask():
     seen = []
     attention.over_time(lambda rows, m: seen.append(m) or rows, normal(2, 12, 5), 3)
     assert seen == [None]
+
+
+@over_time
+def test_over_time_compiles():
+    """The same rows and masks inside a compiled step, where a mask has no values to ask for."""
+    patches = normal(2, 12, 5)
+
+    def call(mask):
+        return attention.over_time(lambda rows, m: rows * m[:, :, None], patches, 3, mask)
+
+    np.testing.assert_array_equal(jax.jit(call)(PADDED), call(PADDED))
+
+
+@over_space
+def test_over_space_compiles():
+    """The same numbers inside a compiled step, where a mask has no values to ask for."""
+    cls, patches = normal(2, 1, 5), normal(2, 12, 5, seed=1)
+
+    def call(mask):
+        return attention.over_space(lambda rows: 2 * rows, cls, patches, 3, mask)[0]
+
+    np.testing.assert_allclose(jax.jit(call)(PADDED), call(PADDED), atol=1e-6)
 
 
 @over_space

@@ -57,6 +57,14 @@ def logits_of(model, inputs, mask=None):
 
 # ------------------------------------------------------------------ pooling
 @mean
+def test_masked_mean_compiles():
+    """The same inside a compiled step, where a mask has no values to ask for."""
+    tokens = jnp.asarray([[1.0, 3.0, 100.0], [4.0, 50.0, 60.0]])[:, :, None]
+    out = jax.jit(bert.masked_mean)(tokens, mask_of(2, 1, time=3))
+    np.testing.assert_allclose(out, [[2.0], [4.0]], atol=1e-6)
+
+
+@mean
 def test_mean_shape():
     """Two sequences of three tokens become two rows."""
     assert bert.masked_mean(values_of(2, 3, 4), mask_of(3, 1, time=3)).shape == (2, 4)

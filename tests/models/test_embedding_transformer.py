@@ -39,6 +39,15 @@ def test_masked_max_shape():
 
 
 @pooled
+def test_masked_max_compiles():
+    """The same inside a compiled step, where a mask has no values to ask for."""
+    sequence = jnp.asarray([[1.0, 5.0, 9.0], [7.0, 3.0, 4.0]])[:, :, None]
+    mask = jnp.asarray([[True, True, False], [False, True, True]])
+    out = jax.jit(embedding_transformer.masked_max)(sequence, mask)
+    assert out.tolist() == [[5.0], [4.0]]
+
+
+@pooled
 def test_masked_max_by_hand():
     """Of 1, 5 and a padded 9, the largest is 5: padding is no frame, whatever stands in it."""
     sequence = jnp.asarray([[[1.0], [5.0], [9.0]]])

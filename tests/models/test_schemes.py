@@ -137,6 +137,25 @@ def test_windows_show_a_quarter_of_the_picture():
     assert seen[0][4 + 2, :2, 0].tolist() == [1020, 1030]
 
 
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        pytest.param("windows", marks=windows),
+        pytest.param("strides", marks=strides),
+    ],
+)
+def test_they_compile(scheme):
+    """The same inside a compiled step, where a mask has no values to ask for."""
+    cls, patches = normal(2, 1, 5), normal(2, len(PLACES), 5, seed=1)
+
+    def call(mask):
+        if scheme == "windows":
+            return schemes.over_windows(spread, patches, GRID, mask)
+        return schemes.over_strides(spread, cls, patches, GRID, mask)[0]
+
+    np.testing.assert_allclose(jax.jit(call)(PADDED), call(PADDED), atol=1e-6)
+
+
 @windows
 @pytest.mark.parametrize("mask", [None, PADDED])
 def test_windows_put_everything_back(mask):

@@ -191,6 +191,23 @@ def test_step_of_gradient_descent_by_hand():
 
 
 @pytest.mark.exercise("training.step.make_train_step")
+def test_step_starts_from_the_parameters_of_its_state():
+    """All of it: the gradient, the decay and the sum are of state.params, not of parts.params.
+
+    Those are twice what the model began with, and a tenth of them decays.
+    """
+    update = optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1))
+    _, state, train_step = stepper(Linear(), update)
+    state, batch = state._replace(params=jax.tree.map(lambda w: 2 * w, state.params)), batch_of()
+    before = [np.asarray(state.params["fc"][name]) for name in ("kernel", "bias")]
+    gradients = gradients_of(*before, batch)
+    state, _ = train_step(state, batch)
+    for name, was, gradient in zip(("kernel", "bias"), before, gradients, strict=True):
+        expected = was - 0.1 * (gradient + 0.1 * was)
+        np.testing.assert_allclose(state.params["fc"][name], expected, atol=1e-6)
+
+
+@pytest.mark.exercise("training.step.make_train_step")
 def test_step_measures_the_gradient():
     """`gradient_norm` is the length of the gradients of all parameters, and not of the updates."""
     _, state, train_step = stepper(Linear(), optax.sgd(0.1))

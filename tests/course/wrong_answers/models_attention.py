@@ -423,3 +423,35 @@ def over_time_but_for_one_frame(attend, patches, num_frames, mask=None):
     if num_frames == 1:
         return patches
     return attention_over_time(attend, patches, num_frames, mask)
+
+
+# --- what asks for the values of a mask, and so can't be compiled ------------------------
+def scaled_dot_product_of_each_clip_s_real_keys(query, key, value, mask=None, drop=None):
+    if mask is None:
+        return _attend(query, key, value, None, drop)
+    pieces = [
+        _attend(one[None], keys[real][None], values[real][None], None, drop)
+        for one, keys, values, real in zip(query, key, value, mask, strict=True)
+    ]
+    return jnp.concatenate(pieces)
+
+
+def over_time_without_a_mask_that_hides_nothing(attend, patches, num_frames, mask=None):
+    if mask is not None and mask.all():
+        mask = None
+    return own_over_time(attend, patches, num_frames, mask)
+
+
+def over_space_by_the_real_frames_of_each_clip(attend, cls, patches, num_frames, mask=None):
+    if mask is None:
+        return own_over_space(attend, cls, patches, num_frames)
+    frames = einops.rearrange(patches, "b (t s) d -> (b t) s d", t=num_frames)
+    copies = jnp.repeat(cls, num_frames, axis=0)
+    frames = attend(jnp.concatenate([copies, frames], axis=1))
+    copies = frames[:, 0].reshape(len(cls), num_frames, -1)
+    cls = jnp.stack([one[real].mean(axis=0) for one, real in zip(copies, mask, strict=True)])
+    patches = einops.rearrange(frames[:, 1:], "(b t) s d -> b (t s) d", t=num_frames)
+    return cls[:, None], patches
+
+
+own_over_time, own_over_space = attention.over_time, attention.over_space

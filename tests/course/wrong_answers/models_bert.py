@@ -65,3 +65,9 @@ def masked_mean_of_nan_hidden_without_a_mask(tokens, mask=None):
     if mask is None:
         return jnp.nanmean(tokens, axis=1)
     return jnp.mean(tokens, axis=1, where=mask[:, :, None])
+
+
+def masked_mean_of_each_text_s_real_tokens(tokens, mask=None):  # which can't be compiled
+    if mask is None:
+        return tokens.mean(axis=1)
+    return jnp.stack([one[real].mean(axis=0) for one, real in zip(tokens, mask, strict=True)])

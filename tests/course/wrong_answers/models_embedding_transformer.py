@@ -501,3 +501,9 @@ EmbeddingTransformer_of_one_head = _model("EmbeddingTransformer_of_one_head", bl
 EmbeddingTransformer_never_centred = _model(
     "EmbeddingTransformer_never_centred", __init__=_never_centred
 )
+
+
+def masked_max_of_each_clip_s_real_frames(sequence, mask=None):  # which can't be compiled
+    if mask is None:
+        return sequence.max(axis=1)
+    return jnp.stack([one[real].max(axis=0) for one, real in zip(sequence, mask, strict=True)])

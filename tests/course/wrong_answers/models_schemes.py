@@ -3,6 +3,8 @@
 import einops
 import jax.numpy as jnp
 
+from flaxvid.models import schemes
+
 HALVES = dict(y=2, x=2)
 
 
@@ -176,3 +178,18 @@ def over_rows_but_for_one_column(attend, patches, grid):
         return patches
     rows = einops.rearrange(patches, "b (t h w) d -> (b t h) w d", t=time, h=height)
     return einops.rearrange(attend(rows), "(b t h) w d -> b (t h w) d", t=time, h=height)
+
+
+def over_windows_without_a_mask_that_hides_nothing(attend, patches, grid, mask=None):
+    if mask is not None and mask.all():  # which can't be compiled
+        mask = None
+    return own_over_windows(attend, patches, grid, mask)
+
+
+def over_strides_without_a_mask_that_hides_nothing(attend, cls, patches, grid, mask=None):
+    if mask is not None and mask.all():  # which can't be compiled
+        mask = None
+    return own_over_strides(attend, cls, patches, grid, mask)
+
+
+own_over_windows, own_over_strides = schemes.over_windows, schemes.over_strides

@@ -355,3 +355,43 @@ def make_train_step_without_the_parameters(
 
 
 own_make_train_step = step.make_train_step  # before a check puts a wrong answer in its place
+
+
+def make_train_step_of_the_first_parameters(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):  # every step begins again
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+    return lambda state, batch: own(state._replace(params=parts.params), batch)
+
+
+def make_train_step_added_to_the_first_parameters(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    own = own_make_train_step(parts, optimizer, inputs_of, loss, differentiate)
+
+    def train_step(state, batch):
+        new, measured = own(state, batch)
+        params = jax.tree.map(lambda a, b, c: a + (b - c), parts.params, new.params, state.params)
+        return new._replace(params=params), measured
+
+    return train_step
+
+
+def make_train_step_that_decays_the_first_parameters(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    def update(gradients, opt_state, params):
+        return optimizer.update(gradients, opt_state, parts.params)
+
+    of_the_first = optax.GradientTransformation(optimizer.init, update)
+    return own_make_train_step(parts, of_the_first, inputs_of, loss, differentiate)
+
+
+def make_train_step_with_the_gradient_of_the_first_parameters(
+    parts, optimizer, inputs_of, loss=None, differentiate=jax.value_and_grad
+):
+    def elsewhere(loss_of, **options):
+        gradient_of = differentiate(loss_of, **options)
+        return lambda params, stats, batch, key: gradient_of(parts.params, stats, batch, key)
+
+    return own_make_train_step(parts, optimizer, inputs_of, loss, elsewhere)
