@@ -8,8 +8,10 @@ In a notebook:
 On the command line: `python -m flaxvid.exercise --help`.
 """
 
+import functools
 import importlib
 import inspect
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -36,6 +38,7 @@ def check(thing: Callable | str, name: str | None = None, seconds: float = SECON
         seconds: of a processor, that all tests together may take; on a busy machine that can be
             ten times as long by the clock.
     """
+    _say_device()
     try:
         if isinstance(thing, str):
             short = thing.rpartition(".")[2]
@@ -74,6 +77,29 @@ def _in_notebook() -> bool:
     """Whether pictures can be shown: IPython runs, and with a kernel."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+@functools.cache
+def _say_device():
+    """Once, what this kernel computes on, where that is no CPU."""
+    jax = importlib.import_module("jax")
+    if jax.default_backend() != "cpu":
+        print(
+            f"This kernel computes on {jax.devices()[0].device_kind}, products of float32 in full "
+            "precision; checks run on the CPU."
+        )
+
+
+def _with_full_precision():
+    """In a notebook, products of float32 have float32's precision on every device.
+
+    By default JAX rounds what is multiplied to 10 bits on GPUs from Ampere on, and to 7 on TPUs:
+    then the numbers of a lesson would not be those that it shows and compares. No device is
+    started here, as lesson 12 has yet to choose one.
+    """
+    if _in_notebook() and "JAX_DEFAULT_MATMUL_PRECISION" not in os.environ:
+        jax = importlib.import_module("jax")
+        jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def _draw(found):
@@ -137,3 +163,6 @@ def import_checking() -> types.ModuleType:
         raise errors.UserError(
             f"{error.name} is not installed, and checks run on it: `pip install -e '.[course]'`"
         ) from None
+
+
+_with_full_precision()

@@ -168,10 +168,17 @@ def _undisturbed() -> Iterator[None]:
     The tests' own settings ask for two CPU devices, which JAX refuses once it has begun. It
     begins here, so that a kernel with a GPU keeps it; the tests then run on the CPU.
     """
+    try:
+        (cpu, *_) = jax.devices("cpu")
+    except RuntimeError:
+        raise errors.UserError(
+            f"checks run on the CPU, which JAX_PLATFORMS={jax.config.jax_platforms} leaves out: "
+            f"set it to {jax.config.jax_platforms},cpu, and restart"
+        ) from None
     hooks, promotion = list(sys.meta_path), jax.config.jax_numpy_rank_promotion
     platforms = jax.config.jax_platforms
     with (
-        jax.default_device(jax.devices("cpu")[0]),
+        jax.default_device(cpu),
         jax.numpy_rank_promotion("allow"),
         # Elsewhere float32 products may be rounded to fewer digits than the tests compare.
         jax.default_matmul_precision("highest"),

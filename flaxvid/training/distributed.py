@@ -23,6 +23,9 @@ def join(
 ) -> None:
     """Meets the other processes, if there are any; before anything is computed.
 
+    A process that is alone on its machine, or to which SLURM gave GPUs of its own, computes on all
+    that it sees. Several on one machine, which see the same GPUs, take one each, as JAX has it.
+
     Raises:
         UserError: if they can't be met, or only some of the three options are given.
     """
@@ -45,13 +48,29 @@ def join(
             f"--process-id {number}: of --num-processes {count}, give 0 to {count - 1}"
         )
     try:
-        jax.distributed.initialize(address, count, number)
+        jax.distributed.initialize(address, count, number, local_device_ids=_local_devices())
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise errors.UserError(
             f"--coordinator {given[0]}: the processes did not meet ({reason}); start all of them, "
             "with the same --coordinator and --num-processes"
         ) from None
+
+
+def _local_devices():
+    """For `jax.distributed.initialize`; [] are all that this process sees, None leaves it to JAX.
+
+    That takes one GPU a process under SLURM and Open MPI, and one task on a node of eight would
+    leave seven idle, without a word.
+    """
+    if os.environ.get("JAX_LOCAL_DEVICE_IDS"):
+        return None
+    on_each_node = os.environ.get("SLURM_STEP_TASKS_PER_NODE")  # as 2(x3),1: twice on 3, once on 1
+    if on_each_node is None:
+        alone = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") == "1"
+    else:
+        alone = all(part.partition("(")[0] == "1" for part in on_each_node.split(","))
+    return [] if alone or "SLURM_GPUS_PER_TASK" in os.environ else None
 
 
 def first() -> bool:

@@ -321,3 +321,41 @@ def test_a_broken_progress_file_counts_as_none(reference, progress, broken, caps
     progress.write_text(broken)
     exercise.check(right, "uniform_indices")
     assert json.loads(progress.read_text()) == {"passed": [UNIFORM]}
+
+
+def test_without_a_cpu_it_is_said_what_to_set(monkeypatch, capsys):
+    """With JAX_PLATFORMS=cuda there is no CPU for the checks: one line, and no traceback."""
+    own = jax.devices
+
+    def devices(*kinds):
+        if kinds == ("cpu",):
+            raise RuntimeError("Unknown backend cpu")
+        return own(*kinds)
+
+    monkeypatch.setattr(jax, "devices", devices)
+    exercise.check(sample.uniform_indices)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "checks run on the CPU, which JAX_PLATFORMS=cpu leaves out" in said
+
+
+@pytest.mark.parametrize(("notebook", "precision"), [(True, "highest"), (False, None)])
+def test_a_notebook_multiplies_in_full_precision(notebook, precision, monkeypatch):
+    """Else lessons would show other numbers on a GPU; a program of one's own is left as it is."""
+    monkeypatch.setattr(exercise, "_in_notebook", lambda: notebook)
+    monkeypatch.delenv("JAX_DEFAULT_MATMUL_PRECISION", raising=False)
+    before = jax.config.jax_default_matmul_precision
+    exercise._with_full_precision()
+    found = jax.config.jax_default_matmul_precision
+    jax.config.update("jax_default_matmul_precision", before)
+    assert found == precision
+
+
+def test_an_accelerator_is_named_once(monkeypatch, capsys):
+    """With what the checks run on."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    exercise._say_device.cache_clear()
+    for _ in range(2):
+        exercise._say_device()
+    assert capsys.readouterr().out.count("checks run on the CPU") == 1
+    exercise._say_device.cache_clear()

@@ -452,3 +452,27 @@ def test_processes_that_cannot_meet_are_told_why(given, message):
     """A number that is missing, or out of range."""
     with pytest.raises(errors.UserError, match=message):
         distributed.join(**given)
+
+
+@pytest.mark.parametrize(
+    ("environment", "devices"),
+    [
+        ({"SLURM_STEP_TASKS_PER_NODE": "1(x4)"}, []),
+        ({"SLURM_STEP_TASKS_PER_NODE": "1"}, []),
+        ({"SLURM_STEP_TASKS_PER_NODE": "8(x2)"}, None),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2(x3),1"}, None),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2", "SLURM_GPUS_PER_TASK": "4"}, []),
+        ({"SLURM_STEP_TASKS_PER_NODE": "1(x4)", "JAX_LOCAL_DEVICE_IDS": "0,1"}, None),
+        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "1"}, []),
+        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4"}, None),
+        ({}, None),
+    ],
+)
+def test_a_process_computes_on_all_devices_that_are_its_own(environment, devices, monkeypatch):
+    """JAX would take one GPU of a node under SLURM, and seven were idle."""
+    met = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *_, **given: met.append(given))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    distributed.join("auto")
+    assert met == [{"local_device_ids": devices}]
