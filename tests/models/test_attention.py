@@ -123,6 +123,8 @@ def test_dot_product_drops_weights():
         return weights.at[..., :3].multiply(2).at[..., 3:].set(0)
 
     out = attention.scaled_dot_product(query, key, value, None, first_three_doubled)
+    if not seen:
+        pytest.fail("drop was given, and not called")
     assert seen[0].shape == (2, 3, 5, 7)
     np.testing.assert_allclose(seen[0].sum(axis=-1), np.ones((2, 3, 5)), rtol=1e-5)
     expected = jnp.einsum("bhqk,bkhd->bqhd", seen[0][..., :3], value[:, :3]) * 2
@@ -362,6 +364,8 @@ def test_over_time_shows_one_place_through_time():
     patches = jnp.arange(2 * 3 * 4, dtype=jnp.float32).reshape(2, 12, 1)
     seen = []
     attention.over_time(lambda rows, mask: seen.append(rows) or rows, patches, 3)
+    if not seen:
+        pytest.fail("attend was not called")
     assert seen[0].shape == (8, 3, 1)
     assert seen[0][0, :, 0].tolist() == [0, 4, 8]
     assert seen[0][5, :, 0].tolist() == [13, 17, 21]
@@ -455,6 +459,8 @@ def test_over_space_shows_cls_and_one_frame():
     cls = jnp.asarray([[[100.0]], [[200.0]]])
     seen = []
     attention.over_space(lambda rows: seen.append(rows) or rows, cls, patches, 3)
+    if not seen:
+        pytest.fail("attend was not called")
     assert seen[0].shape == (6, 5, 1)
     assert seen[0][1, :, 0].tolist() == [100, 4, 5, 6, 7]
     assert seen[0][3, :, 0].tolist() == [200, 12, 13, 14, 15]
