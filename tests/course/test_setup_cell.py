@@ -59,12 +59,23 @@ def test_on_colab_it_fetches_what_it_is_told(installed, wanted, monkeypatch):
     """Whatever the repository is called; and JAX's plugin for the device is asked for with JAX."""
     there = [types.SimpleNamespace(name=name) for name in installed]
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    monkeypatch.setattr(os.path, "exists", lambda path: path != "../course")
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: there)
     page = "https://github.com/somebody/a-name/blob/main/course/01_decode_a_video.ipynb "
     monkeypatch.setattr("builtins.input", lambda asked: page)
     assert executed(first_code_cell(LESSONS[0]), monkeypatch) == [
         "git clone --quiet https://github.com/somebody/a-name flaxvid",
         f'%pip install --quiet -e "flaxvid[course]" "{wanted}"',
+        "%cd flaxvid/course",
+    ]
+
+
+def test_the_second_lesson_on_colab_asks_nothing(monkeypatch):
+    """The clone is there already; this kernel has to find it."""
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(os.path, "exists", lambda path: path == "flaxvid")
+    monkeypatch.setattr(importlib.metadata, "distributions", list)
+    assert executed(first_code_cell(LESSONS[0]), monkeypatch) == [
+        '%pip install --quiet -e "flaxvid[course]" "jax[]"',
         "%cd flaxvid/course",
     ]
