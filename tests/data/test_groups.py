@@ -55,6 +55,8 @@ def test_what_is_in_parentheses():
     assert groups.by_regex(r"subject_(\d+)", paths) == ["3", "12"]
     assert groups.by_regex(r"subject_(\d+)_([ab])", paths) == ["3_a", "12_b"]
     assert groups.by_regex(r"(?P<who>\d+)_[ab]", paths) == ["3", "12"]
+    assert groups.by_regex(r"(?P<who>\d+)_([ab])", paths) == ["3_a", "12_b"]
+    assert groups.by_regex(r"(\w)/subject_(\d+)_([ab])", paths) == ["k_3_a", "n_12_b"]
 
 
 @by_regex

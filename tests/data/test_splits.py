@@ -40,6 +40,22 @@ def test_a_truth_value_for_every_video():
 
 
 @held_out
+def test_one_group_is_enough_for_two_classes():
+    """Group y, held out for its video of a, has one of b too: z stays, b's only one in training."""
+    for seed in range(4):
+        held = chosen(list("aaaabb"), list("xxxyyz"), 0.05, seed)
+        assert held.tolist() == [False] * 3 + [True] * 2 + [False]
+
+
+@held_out
+def test_the_smallest_group_has_the_fewest_videos():
+    """Of any class: of g1 with 3 videos of a, and g2 with 2 of a and 9 of b, it is g1."""
+    labels, groups = list("aaa" + "aa" + "b" * 9), ["g1"] * 3 + ["g2"] * 11
+    for seed in range(4):
+        assert chosen(labels, groups, 0.05, seed).tolist() == [True] * 3 + [False] * 11
+
+
+@held_out
 @pytest.mark.parametrize("seed", range(5))
 def test_a_group_is_held_out_whole(seed):
     """Of 150 groups none has videos on both sides."""

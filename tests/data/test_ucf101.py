@@ -114,7 +114,7 @@ def test_other_classes_are_spelt_as_their_files(label):
     [
         *("holiday.avi", "v_Biking_g08.avi", "Biking_g08_c02.avi", "v_Biking_gXX_c02.avi"),
         *("v__g1_c1", "v_Biking_g08_c02_cut.avi", "my_v_Biking_g08_c02.avi"),
-        "v_Biking_g08_c02_g01_c01.avi",
+        *("v_Biking_g08_c02_g01_c01.avi", "v_Biking_g08_c02.copy.avi"),
     ],
 )
 def test_another_name_is_refused(path):

@@ -52,6 +52,26 @@ def test_shuffled_keeps_the_frames_and_never_their_order():
 
 
 @pytest.mark.exercise("data.views.reorder")
+@pytest.mark.parametrize("order", ["shuffled", "reversed", "frozen"])
+def test_padding_stays_where_it_is(order):
+    """Two padded frames, each another one, behind four real ones: 8 and 9 stay at their places."""
+    clip, mask = np.array([0, 2, 4, 6, 8, 9]), np.array([True] * 4 + [False] * 2)
+    for seed in range(4):
+        given, _ = views.reorder(clip, mask, order, np.random.default_rng(seed))
+        assert given[4:].tolist() == [8, 9]
+
+
+@pytest.mark.exercise("data.views.reorder")
+def test_padding_is_black_beside_a_single_frame():
+    """Whatever stood there, NaN too: it is not multiplied by 0."""
+    mask = np.array([True] * 4 + [False])
+    clip, _ = views.reorder(
+        np.array([5, 2, 4, 6, np.nan]), mask, "single", np.random.default_rng(0)
+    )
+    assert clip.tolist() == [0, 2, 0, 0, 0]
+
+
+@pytest.mark.exercise("data.views.reorder")
 def test_a_shuffle_repeats_with_its_seed():
     """The same seed gives the same order: the only source of chance is `rng`."""
     clip = np.arange(40)

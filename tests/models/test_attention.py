@@ -113,6 +113,15 @@ def test_dot_product_of_masked_keys_that_are_no_numbers(left_over):
 
 
 @dot_product
+def test_dot_product_drops_and_masks():
+    """In training there are both: the weights that `drop` gets are 0 where the mask is False."""
+    query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
+    mask = jnp.asarray([[True] * 7, [True] * 3 + [False] * 4])
+    out = attention.scaled_dot_product(query, key, value, mask, lambda weights: weights)
+    np.testing.assert_allclose(out, attend_in_loops(query, key, value, mask), rtol=1e-4, atol=1e-5)
+
+
+@dot_product
 def test_dot_product_drops_weights():
     """`drop` gets the weights of every query, which sum to 1, and its answer weighs the values."""
     query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4, seed=1), normal(2, 7, 3, 4, seed=2)
@@ -347,7 +356,7 @@ def test_attention_module_wide_heads():
 @module
 def test_attention_module_refuses_a_broken_split():
     """A UserError says `a width of 7 does not divide into 2 heads`, unless head_dim is given."""
-    with pytest.raises(errors.UserError, match="width of 7 .* 2 heads"):
+    with pytest.raises(errors.UserError, match="^a width of 7 .* 2 heads"):
         attention.Attention(7, 2, rngs=nnx.Rngs(0))
 
 

@@ -144,6 +144,20 @@ def test_scan_shape():
 
 
 @scan
+def test_scan_gives_all_rows_at_once():
+    """`update` gets one frame of every row, batch dim, and not of one row alone."""
+    frames = values_of(2, 3, 4)
+    seen = []
+
+    def note(state, inputs):
+        seen.append((state.shape, inputs.shape))
+        return state + inputs
+
+    bilstm.masked_scan(note, jnp.zeros((2, 4)), frames, mask_of(3, 2, time=3))
+    assert set(seen) == {((2, 4), (2, 4))}
+
+
+@scan
 def test_scan_of_sums_by_hand():
     """A state that adds up is 1 after frame 0, 1 + 2 after frame 1, and stays 3 in the padding."""
     frames = jnp.asarray([1.0, 2.0, 40.0, 50.0])[None, :, None]

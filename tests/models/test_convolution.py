@@ -106,6 +106,13 @@ def test_he_normal_spread(shape):
 
 
 @init_exercise
+def test_he_normal_of_one_input():
+    """With a fan_in of 1 the variance is 2."""
+    kernel = np.asarray(convolution.he_normal(jax.random.key(0), (1, 1, 1, 20000)))
+    np.testing.assert_allclose(kernel.var(), 2.0, rtol=0.05)
+
+
+@init_exercise
 def test_he_normal_has_tails():
     """A whole normal: 1 of 370 numbers lies more than 3 standard deviations out, a few beyond 4."""
     kernel = np.asarray(convolution.he_normal(jax.random.key(1), (500, 1000)))

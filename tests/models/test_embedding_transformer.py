@@ -125,6 +125,15 @@ def test_block_keeps_the_shape():
 
 
 @block
+def test_block_masks_in_training_too():
+    """With rngs, and nothing that is dropped, the mask hides what it hides without."""
+    layer = filled.random(lambda: block_of(attention_dropout=0.0), spread=0.7)
+    tokens = sequences(2, 5, 12)
+    learning = layer(tokens, MASK, rngs=nnx.Rngs(dropout=0))
+    np.testing.assert_allclose(learning, layer(tokens, MASK), atol=1e-5)
+
+
+@block
 def test_block_norms_with_epsilon():
     """Both norms take EPSILON: tokens that hardly differ are not blown up to variance 1."""
     layer = block_of()
@@ -377,6 +386,16 @@ def test_every_dropout_needs_rngs(where):
         pytest.fail(f"{where}=1.0, and the logits are those without dropout")
     if (learning != again).any():
         pytest.fail(f"{where}=1.0 drops all, and still the logits depend on the key")
+
+
+@whole
+def test_padding_is_ignored_in_training_too():
+    """With rngs, and nothing that is dropped, the mask hides what it hides without."""
+    none = dict(input_dropout=0.0, attention_dropout=0.0, dropout=0.0)
+    model = filled.random(lambda: small(num_frames=5, depth=1, **none), spread=0.7)
+    sequence = sequences(2, 5, 6)
+    learning = call(model, sequence, MASK, jax.random.key(0))
+    np.testing.assert_allclose(learning, call(model, sequence, MASK), atol=1e-5)
 
 
 @whole

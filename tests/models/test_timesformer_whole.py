@@ -26,7 +26,7 @@ ABOUT = json.loads(str(GOLDEN["about"]))[CASE]
 TIME, SPACE, DIM, HEADS, HIDDEN = 3, 4, 8, 2, 20
 MASK = jnp.asarray([[True, True, True], [True, True, False]])
 call = nnx.jit(lambda module, inputs, mask=None: module(inputs, mask))
-train = nnx.jit(lambda module, inputs, key: module(inputs, None, nnx.Rngs(dropout=key)))
+train = nnx.jit(lambda module, inputs, key, mask=None: module(inputs, mask, nnx.Rngs(dropout=key)))
 CONSTANT = nnx.initializers.constant(0.25)
 
 
@@ -142,6 +142,14 @@ def test_block_with_a_padded_frame_equals_a_loop():
     real[1, 1 + 2 * SPACE :] = False  # what becomes of a padded frame itself means nothing
     found = np.where(real[:, :, None], found, expected)
     np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+@block
+def test_block_masks_in_training_too():
+    """With rngs, and nothing that is dropped, the mask hides what it hides without."""
+    layer, tokens = awake_block(), tokens_of()
+    learning = train(layer, tokens, jax.random.key(0), MASK)
+    np.testing.assert_allclose(learning, call(layer, tokens, MASK), atol=1e-5)
 
 
 def kernels_of(module):
@@ -384,6 +392,14 @@ def test_logits_are_those_of_the_authors():
     model = nnx.merge(graphdef, params)
     video = jnp.asarray(regenerate.inputs(CASE, (2, 3, 24, 24, 3)) / 8)
     np.testing.assert_allclose(call(model, video), GOLDEN[f"{CASE}/logits"], atol=5e-5)
+
+
+@whole
+def test_padded_frames_are_ignored_in_training_too():
+    """With rngs, and nothing that is dropped, the logits are those without."""
+    model = awake(drop_path=0.0)
+    learning = train(model, VIDEO, jax.random.key(0), MASK)
+    np.testing.assert_allclose(learning, call(model, VIDEO, MASK), atol=1e-4)
 
 
 @whole

@@ -109,6 +109,7 @@ def test_the_list_of_indices_stays_as_it_is(video):
 def test_no_indices_are_no_frames(video):
     """An empty list is an empty clip of the right size, where None would be the whole video."""
     assert decode.read_frames(video, []).shape == (0, 48, 64, 3)
+    assert decode.read_frames(video, np.array([], int)).shape == (0, 48, 64, 3)
 
 
 @pytest.mark.parametrize(

@@ -600,6 +600,14 @@ def test_natural_order_counts():
 
 
 @natural
+def test_natural_order_of_names_that_differ_in_their_ends():
+    """a1.jpg and a1.png have an order too, however the folder lists them."""
+    names, listed_otherwise = ["a1.png", "a1.jpg", "a1"], ["a1", "a1.jpg", "a1.png"]
+    order = sorted(names, key=sample.natural_key)
+    assert order == sorted(listed_otherwise, key=sample.natural_key)
+
+
+@natural
 def test_natural_order_counts_long_numbers():
     """A number of eighteen digits counts to the last one, with or without a zero before it."""
     times = (20261126, 120261126, 20261126235959, 10**17 + 1, f"0{10**17 + 2}", 10**19, 10**20)

@@ -72,6 +72,19 @@ def test_position_equals_pytorch(old, new):
     np.testing.assert_allclose(resized, GOLDEN[f"position {old} to {new}"], atol=1e-5)
 
 
+@position
+def test_position_of_one_place_and_of_many():
+    """To a single place bicubic weighs the middle most; to three times as many it stays smooth."""
+    old = embeddings("position", 1, 17, 1)
+    one = timesformer.resize_position_embedding(old, 1)
+    expected = jax.image.resize(old[0, 1:].reshape(4, 4, 1), (1, 1, 1), "bicubic")
+    np.testing.assert_allclose(one[0, 1:], expected[0], atol=1e-5)
+    np.testing.assert_array_equal(one[0, 0], old[0, 0])
+    rising = jnp.concatenate([jnp.zeros(1), jnp.arange(4.0)])[None, :, None]  # of 2 x 2 places
+    grid = timesformer.resize_position_embedding(rising, 6)[0, 1:, 0].reshape(6, 6)
+    assert (jnp.diff(grid[0])[1:-1] > 0.05).all()
+
+
 def nearest_in_one_row(embedding, side):
     """The official code's mistake: places as one row, each new one the nearest old one."""
     old, new = embedding.shape[1] - 1, side**2
