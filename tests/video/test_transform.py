@@ -90,6 +90,17 @@ def test_three_crops_of_a_wide_video():
 
 
 @three
+def test_three_crops_with_an_odd_rest():
+    """Of 11 x 19 pixels 3 rows and 11 columns are left over: the middle is row 1, column 5."""
+    corners = [
+        crop[0, 0, 0, :2].tolist() for crop in transform.three_crops(coordinates(2, 11, 19), 8)
+    ]
+    assert corners == [[1, 0], [1, 5], [1, 11]]
+    upright = transform.three_crops(coordinates(2, 19, 11), 8)
+    assert [crop[0, 0, 0, :2].tolist() for crop in upright] == [[0, 1], [5, 1], [11, 1]]
+
+
+@three
 def test_three_crops_of_an_upright_video():
     """Top, centre and bottom, in the middle of the width."""
     frames = noise(height=20, width=12)

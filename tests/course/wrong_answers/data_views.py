@@ -62,3 +62,18 @@ def reorder_until_the_pixels_differ(clip, mask, order, rng):  # where they never
         if not np.array_equal(shuffled, clip):
             return shuffled, mask
     raise RuntimeError("1,000 draws, and no other order")
+
+
+def reorder_with_its_padding_turned_round(clip, mask, order, rng):
+    if order != "reversed":
+        return _reorder(clip, mask, order, rng)
+    backwards = np.arange(len(clip))[::-1]
+    return clip[np.roll(backwards, int(mask.sum()) - len(clip))], mask
+
+
+def reorder_single_by_multiplication(clip, mask, order, rng):  # NaN in the padding stays
+    if order != "single":
+        return _reorder(clip, mask, order, rng)
+    alone = np.arange(len(clip)) == (int(mask.sum()) - 1) // 2
+    black = alone.reshape(-1, *[1] * (clip.ndim - 1)).astype(clip.dtype)
+    return clip * black, alone & mask

@@ -455,3 +455,7 @@ def over_space_by_the_real_frames_of_each_clip(attend, cls, patches, num_frames,
 
 
 own_over_time, own_over_space = attention.over_time, attention.over_space
+
+
+def scaled_dot_product_masked_where_nothing_is_dropped(query, key, value, mask=None, drop=None):
+    return _attend(query, key, value, mask if drop is None else None, drop)

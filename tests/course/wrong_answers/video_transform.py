@@ -202,3 +202,13 @@ def normalise_along_an_axis_of_three(video, preprocessing):  # the rows of a fra
     if video.shape[-3] == 3:
         mean, std = mean[:, None, None], std[:, None, None]
     return (video.astype(jnp.float32) * preprocessing.scale - mean) / std
+
+
+def three_crops_rounded_up(frames, size):  # as round() and PyTorch's center_crop may
+    height, width = frames.shape[1:3]
+    down, right = height - size, width - size
+    if width >= height:
+        corners = [((down + 1) // 2, left) for left in (0, (right + 1) // 2, right)]
+    else:
+        corners = [(top, (right + 1) // 2) for top in (0, (down + 1) // 2, down)]
+    return np.stack([transform.crop(frames, top, left, size) for top, left in corners])
