@@ -24,7 +24,9 @@ def _hold_out(labels, groups, share, rng, closer):
         if held[name] == 0:
             members = [group for group in order if counts[group][name]]
             if len(members) > 1:
-                taken.add(min(members, key=lambda group: counts[group].total()))
+                smallest = min(members, key=lambda group: counts[group].total())
+                held.update(counts[smallest])
+                taken.add(smallest)
     return np.array([group in taken for group in groups], bool)
 
 
