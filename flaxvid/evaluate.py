@@ -41,6 +41,8 @@ from flaxvid.runs import (
 )
 from flaxvid.training import parallel
 
+BATCH = 32  # clips, where no number is given
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOptions:
@@ -69,8 +71,9 @@ class EvaluateOptions:
     """Spatial crops: 1 in the middle, or 3 along the longer side as TimeSformer's authors used."""
     orders: bool = True
     """Evaluate on shuffled, reversed, frozen and single frames too."""
-    batch_size: Annotated[int, ranges.BATCH] = 32
-    """Clips at a time, on all devices together. Does not change results."""
+    batch_size: Annotated[int | None, ranges.BATCH] = None
+    """Clips at a time, on all devices together; None: 32, or the next number that divides over
+    them. Does not change results."""
     threads: Annotated[int, ranges.THREADS] = 2
     """Decoding threads."""
     out: Annotated[Path | None, ranges.NewFolder(stores=True)] = None
@@ -103,6 +106,8 @@ def evaluate(chosen: EvaluateOptions) -> dict:
         raise errors.UserError("--group-regex: is of other data; give --data too")
     chosen = _located(chosen)
     report_files.refuse_place(chosen.out or chosen.run)
+    if chosen.batch_size is None:
+        chosen = dataclasses.replace(chosen, batch_size=parallel.next_multiple(BATCH))
     mesh = parallel.data_mesh(chosen.batch_size)
     if chosen.run is not None:
         trained = trained_model.open_best(chosen.run, mesh)

@@ -57,6 +57,12 @@ def data_mesh(batch_size: int, pieces: int = 1, how: How = "mesh") -> jax.shardi
     return jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
 
 
+def next_multiple(size: int) -> int:
+    """The smallest batch of `size` clips or more that divides over all devices."""
+    devices = jax.device_count()
+    return -(-size // devices) * devices
+
+
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
     """Every device holds the whole."""
     return NamedSharding(mesh, P())

@@ -455,6 +455,15 @@ def test_processes_that_cannot_meet_are_told_why(given, message):
 
 
 @pytest.mark.parametrize(
+    ("devices", "size"), [(1, 32), (3, 33), (6, 36), (7, 35), (8, 32), (48, 48)]
+)
+def test_a_batch_for_any_number_of_devices(devices, size, monkeypatch):
+    """Of 32 clips, or as many more as divide over the devices."""
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
+    assert parallel.next_multiple(32) == size
+
+
+@pytest.mark.parametrize(
     ("environment", "devices"),
     [
         ({"SLURM_STEP_TASKS_PER_NODE": "1(x4)"}, []),
