@@ -244,7 +244,8 @@ def _from_these(settings, loader, chosen):
         return []
     over_embeddings = isinstance(loader, embeddings.EmbeddingRows)
     splits = loader.stored.manifest.splits() if over_embeddings else settings.content
-    return selection.from_split(settings, chosen.split, splits) if splits else []
+    known = splits or chosen.split == "train"  # a run from before there was `content` has none
+    return selection.from_split(settings, chosen.split, splits) if known else []
 
 
 def _skipped(loader, judged):

@@ -84,10 +84,10 @@ def _say_device():
     """Once, what this kernel computes on, where that is no CPU."""
     jax = importlib.import_module("jax")
     if jax.default_backend() != "cpu":
-        print(
-            f"This kernel computes on {jax.devices()[0].device_kind}, products of float32 in full "
-            "precision; checks run on the CPU."
-        )
+        full = jax.config.jax_default_matmul_precision == "highest"
+        how = ", products of float32 in full precision" if full else ""
+        kind = jax.devices()[0].device_kind
+        print(f"This kernel computes on {kind}{how}; checks run on the CPU.")
 
 
 def _with_full_precision():
