@@ -146,6 +146,10 @@ def test_a_tracker_that_hangs_is_not_waited_for(tmp_path, monkeypatch, capsys):
     assert time.monotonic() - began < 5
     assert "has not written all of it in time, and is left" in capsys.readouterr().err
     hangs.set()
+    # What it says when it goes on belongs to this test, and not to the one after it.
+    for thread in threading.enumerate():
+        if thread.name == "track wandb":
+            thread.join()
 
 
 def test_what_is_missing_is_named(monkeypatch):
