@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +98,18 @@ def test_devices_change_no_number(folder, report, devices, tmp_path):
     assert without_speed(again) == without_speed(json.loads(json.dumps(report)))
 
 
+@pytest.mark.parametrize(("split", "known"), [("train", True), ("test", False)])
+def test_of_an_old_run_only_its_training_videos_are_known(split, known):
+    """It kept no fingerprints of its splits: whether it had validation videos is not guessed."""
+    chosen = evaluate.EvaluateOptions(run=Path("run"), split=split)
+    old = types.SimpleNamespace(content={})
+    assert evaluate._from_these(old, None, chosen) == ["its parameters are"] * known
+
+
 @blank
-def test_views_are_averaged(folder, tmp_path):
-    """Ten windows of three crops: each video counts once."""
+def test_views_are_averaged(folder, tmp_path, monkeypatch):
+    """Two windows of three crops: each video counts once. The batch is one that devices divide."""
+    monkeypatch.setattr(evaluate, "BATCH", 31)
     found = report_of(folder, tmp_path, windows=2, crops=3, orders=False, split="validation")
     assert found["videos"] == 10
     assert found["views"] == "2 x 3 views of each"

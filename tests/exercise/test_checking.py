@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 
 import jax
@@ -339,16 +340,22 @@ def test_without_a_cpu_it_is_said_what_to_set(monkeypatch, capsys):
     assert "checks run on the CPU, which JAX_PLATFORMS=cpu leaves out" in said
 
 
-@pytest.mark.parametrize(("notebook", "precision"), [(True, "highest"), (False, None)])
-def test_a_notebook_multiplies_in_full_precision(notebook, precision, monkeypatch):
+@pytest.mark.parametrize(("kernel", "precision"), [(True, "highest"), (False, "None")])
+def test_a_notebook_multiplies_in_full_precision(kernel, precision):
     """Else lessons would show other numbers on a GPU; a program of one's own is left as it is."""
-    monkeypatch.setattr(exercise, "_in_notebook", lambda: notebook)
-    monkeypatch.delenv("JAX_DEFAULT_MATMUL_PRECISION", raising=False)
-    before = jax.config.jax_default_matmul_precision
-    exercise._with_full_precision()
-    found = jax.config.jax_default_matmul_precision
-    jax.config.update("jax_default_matmul_precision", before)
-    assert found == precision
+    program = f"""
+import sys, types
+shell = types.SimpleNamespace(**({{"kernel": 1}} if {kernel} else {{}}))
+sys.modules["IPython"] = types.SimpleNamespace(get_ipython=lambda: shell)
+import flaxvid.exercise, jax
+print(jax.config.jax_default_matmul_precision)
+"""
+    words, environment = [sys.executable, "-c", program], dict(os.environ)
+    environment.pop("JAX_DEFAULT_MATMUL_PRECISION", None)
+    done = subprocess.run(
+        words, capture_output=True, text=True, env=environment, cwd=catalogue.ROOT
+    )
+    assert done.stdout.strip() == precision, done.stderr
 
 
 def test_an_accelerator_is_named_once(monkeypatch, capsys):
@@ -356,6 +363,6 @@ def test_an_accelerator_is_named_once(monkeypatch, capsys):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     exercise._say_device.cache_clear()
     for _ in range(2):
-        exercise._say_device()
+        exercise.check("its name, which is refused")
     assert capsys.readouterr().out.count("checks run on the CPU") == 1
     exercise._say_device.cache_clear()

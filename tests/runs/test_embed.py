@@ -302,6 +302,9 @@ def test_several_labels_are_no_part_of_embeddings(small_motion, cheap):
     folder = train.train(parsing.parse([*words, "--multi-label", "--out", "run"], ""))
     found = evaluate.evaluate(evaluate.EvaluateOptions(run=folder, orders=False))
     assert found["linear"]["map"] == pytest.approx(found["map"], abs=1e-6)
+    assert found["from_these"] == []
+    on = evaluate.EvaluateOptions(run=folder, split="validation", orders=False, out=Path("on"))
+    assert evaluate.evaluate(on)["from_these"] == ["the thresholds of the classes are"]
     assert found["classes"][-1]["average_precision"] is None  # no test video has `validation`
     (kept,) = embed.CACHE.glob("several-*/")
     assert embeddings.read(kept).manifest.labels == manifest_file.read(Path("several.csv")).labels

@@ -11,6 +11,8 @@ import pytest
 import safetensors.numpy
 
 from flaxvid import errors
+from flaxvid.data import manifest
+from flaxvid.evaluation import report
 from flaxvid.recipes import recipe as recipes
 from flaxvid.recipes import zoo
 from flaxvid.runs import config, model_card, model_facts, model_folder, options, trained_model
@@ -144,6 +146,19 @@ def test_a_card_says_on_which_videos_thresholds_were_chosen(trained):
     ):
         card = model_card.text(settings, known(splits=splits))
         assert f"thresholds, which were chosen on {said} and" in card
+
+
+def test_a_card_says_where_its_accuracy_is_too_good(trained):
+    """The report's line on what was chosen on the very videos, or none."""
+    rows = tuple(manifest.Row(f"{n}.avi", "c", "") for n in range(3))
+    judged = report.Predictions(np.eye(3), rows, np.array([0, 1, 2]))
+    measured = report.summarise(judged, trained.settings.labels, {})
+    measured |= {"split": "test", "views": "1 x 1 views of each", "skipped": {}}
+    measured["from_these"] = ["the best checkpoint is"]
+    card = model_card.text(trained.settings, known(report=measured))
+    assert "- the best checkpoint is chosen on these very videos" in card
+    measured["from_these"] = []
+    assert "these very videos" not in model_card.text(trained.settings, known(report=measured))
 
 
 def test_a_report_of_something_else_is_left_out(trained, tmp_path):
